@@ -1,0 +1,43 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""python -m lab: build the artifacts, start and stop the machines."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from lab.host_packages import HostError
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m lab", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verbs.add_parser("artifacts", help="build every binary, package and image into the cache")
+    verbs.add_parser("up", help="start the machines that are not running")
+    verbs.add_parser("down", help="stop the machines; nothing stays mounted or running")
+    verbs.add_parser("status", help="say what is running")
+    reset = verbs.add_parser("reset", help="make nodes bare again")
+    reset.add_argument("node", nargs="+", metavar="NODE")
+    return parser
+
+
+def main() -> int:
+    """Run one verb; a fault that the user can cure is one line."""
+    arguments = _parser().parse_args()
+    try:
+        if arguments.verb == "artifacts":
+            from lab import artifacts
+
+            artifacts.build()
+            return 0
+        from lab.nodes import cli
+
+        names = [arguments.node] if arguments.verb == "reset" else []
+        return getattr(cli, arguments.verb)(*names) or 0
+    except HostError as fault:
+        print(f"lab: {fault}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
