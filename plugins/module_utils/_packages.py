@@ -1,0 +1,166 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What host_packages asks of dnf and of apt."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import stat
+import time
+
+POLICY = "/usr/sbin/policy-rc.d"
+
+
+class PackageError(Exception):
+    """The package manager refused; the message says what and how to cure it."""
+
+
+def matches(wanted, installed):
+    """Whether the installed version is the wanted one, whose epoch and revision may be left out."""
+    bare = installed.split(":", 1)[-1]
+    return not wanted or any(
+        version == wanted or version.startswith((wanted + "-", wanted + "~")) for version in (installed, bare)
+    )
+
+
+def missing(wanted, installed):
+    """The names that are absent or at another version."""
+    return sorted(
+        name for name, version in wanted.items() if name not in installed or not matches(version, installed[name])
+    )
+
+
+class Manager:
+    """The part that both package managers share."""
+
+    program = ""
+
+    def __init__(self, module):
+        self.module = module
+        self.deadline = time.monotonic() + module.params["lock_timeout"]
+
+    def run(self, arguments, accept=(0,)):
+        while True:
+            code, out, err = self.module.run_command(
+                arguments,
+                environ_update={"LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1"},
+            )
+            if code in accept:
+                return code, out
+            if "Could not get lock" in err and time.monotonic() < self.deadline:
+                time.sleep(3)
+                continue
+            tail = "\n".join((err.strip() or out.strip()).splitlines()[-12:])
+            raise PackageError(f"{' '.join(arguments[:2])} failed with code {code}: {tail}")
+
+
+class Dnf(Manager):
+    program = "dnf"
+
+    def versions(self, names):
+        form = "%{NAME} %{EPOCHNUM}:%{VERSION}-%{RELEASE}\n"
+        # rpm's code is the number of names it does not know.
+        out = self.module.run_command(["rpm", "-q", "--queryformat", form, *sorted(names)])[1]
+        found = (line.split() for line in out.splitlines())
+        return {parts[0]: re.sub("^0:", "", parts[1]) for parts in found if len(parts) == 2 and parts[0] in names}
+
+    def unheld(self, names):
+        return []
+
+    def upgradable(self):
+        code, out = self.run(["dnf", "-q", "-y", "check-update"], accept=(0, 100))
+        listed = out.split("\nObsoleting")[0] if code else ""
+        return sorted(line.split()[0] for line in listed.splitlines() if len(line.split()) == 3)
+
+    def upgrade(self):
+        self.run(["dnf", "-y", "upgrade"])
+
+    def install(self, packages, fresh):
+        specs = [f"{name}-{version}" if version else name for name, version in sorted(packages.items())]
+        excludes = [f"--disableexcludes={name}" for name in self.module.params["disable_excludes"]]
+        command = ["dnf", "-y", "--setopt=install_weak_deps=False", *excludes]
+        try:
+            self.run([*command, "install", *specs])
+        except PackageError:
+            # An index that is older than the package.
+            self.run([*command, "--refresh", "install", *specs])
+
+
+class Apt(Manager):
+    program = "apt-get"
+
+    def versions(self, names):
+        form = "${Package} ${db:Status-Status} ${Version}\n"
+        # dpkg-query's code is 1 as soon as one name is unknown.
+        out = self.module.run_command(["dpkg-query", "-W", "-f", form, *sorted(names)])[1]
+        found = (line.split() for line in out.splitlines())
+        return {parts[0]: parts[2] for parts in found if len(parts) == 3 and parts[1] == "installed"}
+
+    def unheld(self, names):
+        held = self.run(["apt-mark", "showhold"])[1].split()
+        return sorted(set(names) - set(held))
+
+    def hold(self, names):
+        self.run(["apt-mark", "hold", *names])
+
+    def update(self):
+        self.run(["apt-get", "-q", "update"])
+
+    def upgradable(self):
+        self.update()
+        out = self.run(["apt-get", "-q", "-s", "dist-upgrade"])[1]
+        return sorted(line.split()[1] for line in out.splitlines() if line.startswith("Inst "))
+
+    def apt(self, *arguments):
+        options = ["-y", "--no-install-recommends", "--allow-downgrades", "--allow-change-held-packages"]
+        settings = [
+            f"DPkg::Lock::Timeout={self.module.params['lock_timeout']}",
+            "Dpkg::Options::=--force-confdef",
+            "Dpkg::Options::=--force-confold",
+        ]
+        self.run(["apt-get", "-q", *options, *(part for entry in settings for part in ("-o", entry)), *arguments])
+
+    def upgrade(self):
+        self.apt("dist-upgrade")
+
+    def stale(self):
+        """Whether the index is an hour old, or older than a change of the sources."""
+        try:
+            indexed = os.stat("/var/lib/apt/lists").st_mtime
+        except OSError:
+            return True
+        sources = ["/etc/apt/sources.list", *glob.glob("/etc/apt/sources.list.d/*")]
+        changed = [os.stat(path).st_mtime for path in sources if os.path.exists(path)]
+        return not glob.glob("/var/lib/apt/lists/*Packages*") or time.time() - indexed > 3600 or max(changed, default=0) >= indexed
+
+    def install(self, packages, fresh):
+        specs = [f"{name}={version}*" if version else name for name, version in sorted(packages.items())]
+        updated = self.stale()
+        if updated:
+            self.update()
+        with Quiet(fresh):
+            try:
+                self.apt("install", *specs)
+            except PackageError:
+                if updated:
+                    raise
+                self.update()
+                self.apt("install", *specs)
+
+
+class Quiet:
+    """Keeps Debian's packages from starting their services before these have a configuration."""
+
+    def __init__(self, wanted):
+        self.active = wanted and not os.path.exists(POLICY)
+
+    def __enter__(self):
+        if self.active:
+            with open(POLICY, "w", encoding="utf-8") as file:
+                file.write("#!/bin/sh\nexit 101\n")
+            os.chmod(POLICY, stat.S_IRWXU | stat.S_IRGRP | stat.S_IXGRP | stat.S_IROTH | stat.S_IXOTH)
+
+    def __exit__(self, *error):
+        if self.active:
+            os.remove(POLICY)

@@ -1,0 +1,137 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: host_packages
+short_description: Installs packages, at a pinned version where one is given
+version_added: 0.1.0
+description:
+  - Asks the package database once which of the packages are there, and installs what is missing by C(dnf) or C(apt-get).
+  - Check mode needs no package index. So it tells the truth before the repository of a package is configured, too.
+  - A service of a newly installed package is not started. M(bare.mesh.host_service) does that once its configuration is there.
+options:
+  packages:
+    description:
+      - Package name to version. An empty version takes any.
+      - A version without revision, such as V(1.36.3), matches every revision of it, such as V(1.36.3-1.1).
+    type: dict
+    required: true
+  hold:
+    description:
+      - Hold the packages on Debian and Ubuntu, so that a full upgrade leaves them alone.
+      - Elsewhere the repository's own C(exclude) does that, see O(disable_excludes).
+    type: bool
+    default: false
+  disable_excludes:
+    description: Repositories whose C(exclude) list is disregarded by this installation. Only for C(dnf).
+    type: list
+    elements: str
+    default: []
+  upgrade:
+    description: Upgrade all other packages of the host first.
+    type: bool
+    default: false
+  lock_timeout:
+    description: Seconds to wait for another package manager to finish.
+    type: int
+    default: 300
+attributes:
+  check_mode:
+    support: full
+    description: Predicts without a package index.
+  diff_mode:
+    support: full
+    description: Shows versions before and after.
+author:
+  - The bare.mesh authors (@bare-mesh)
+"""
+
+EXAMPLES = r"""
+- name: Install the tools
+  bare.mesh.host_packages:
+    packages: {chrony: "", conntrack: ""}
+
+- name: Install the kubelet at one version and keep it there
+  bare.mesh.host_packages:
+    packages: {kubelet: 1.36.3}
+    hold: true
+    disable_excludes: [bare-mesh-kubernetes]
+"""
+
+RETURN = r"""
+installed:
+  description: The packages that were, or in check mode would be, installed or brought to their version.
+  returned: always
+  type: list
+  elements: str
+held:
+  description: The packages newly held.
+  returned: always
+  type: list
+  elements: str
+upgraded:
+  description: The packages upgraded by O(upgrade).
+  returned: always
+  type: list
+  elements: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bare.mesh.plugins.module_utils._packages import Apt, Dnf, PackageError, missing
+
+
+def package_manager(module):
+    for kind in (Dnf, Apt):
+        if module.get_bin_path(kind.program):
+            return kind(module)
+    return module.fail_json(msg="this host has neither dnf nor apt-get; the supported systems are listed in docs/requirements.md")
+
+
+def lines(packages, versions):
+    return "".join(f"{name}: {versions.get(name) or 'absent'}\n" for name in sorted(packages))
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            "packages": {"type": "dict", "required": True},
+            "hold": {"type": "bool", "default": False},
+            "disable_excludes": {"type": "list", "elements": "str", "default": []},
+            "upgrade": {"type": "bool", "default": False},
+            "lock_timeout": {"type": "int", "default": 300},
+        },
+        supports_check_mode=True,
+    )
+    wanted = {name: str(version or "") for name, version in module.params["packages"].items()}
+    manager = package_manager(module)
+    try:
+        before = manager.versions(wanted)
+        todo = missing(wanted, before)
+        held = manager.unheld(wanted) if module.params["hold"] else []
+        upgraded = manager.upgradable() if module.params["upgrade"] else []
+        after = {**before, **{name: wanted[name] or "newest" for name in todo}}
+        if not module.check_mode:
+            if upgraded:
+                manager.upgrade()
+            if todo:
+                manager.install({name: wanted[name] for name in todo}, fresh=any(name not in before for name in todo))
+                after = manager.versions(wanted)
+                left = missing(wanted, after)
+                if left:
+                    raise PackageError(f"{', '.join(left)}: still not at the wanted version after the installation")
+            if held:
+                manager.hold(held)
+    except PackageError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(
+        changed=bool(todo or held or upgraded),
+        installed=todo,
+        held=held,
+        upgraded=upgraded,
+        diff={"before": lines(wanted, before), "after": lines(wanted, after)},
+    )
+
+
+if __name__ == "__main__":
+    main()
