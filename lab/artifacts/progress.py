@@ -1,0 +1,57 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the builder tells its user: one line when a step begins, one with the time when it ends."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Optional
+
+from lab.host_packages import HostError
+
+_HEARTBEAT_SECONDS = 20
+
+
+@contextmanager
+def step(name: str) -> Iterator[None]:
+    """Announce a step and say what it took."""
+    print(f"{name} ...", flush=True)
+    start = time.monotonic()
+    yield
+    print(f"{name} done in {time.monotonic() - start:.1f} s", flush=True)
+
+
+def run(command: Sequence[object], **options: object) -> str:
+    """Run a quiet program and return what it printed; on failure show that."""
+    words = [str(word) for word in command]
+    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)  # type: ignore[call-overload]
+    if done.returncode:
+        sys.stderr.write(done.stdout + done.stderr)
+        raise HostError(f"{words[0]} failed with status {done.returncode}: {' '.join(words)}")
+    return done.stdout
+
+
+def run_counting(
+    command: Sequence[str], what: str, env: dict[str, str], cwd: Path, counts: Optional[Callable[[str], bool]] = None
+) -> None:
+    """Run a long program and say now and then how many lines of progress it printed."""
+    lines: list[str] = []
+    counted = 0
+    told = time.monotonic()
+    with subprocess.Popen(command, env=env, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if counts is None or counts(line):
+                counted += 1
+            else:
+                lines.append(line)
+            if time.monotonic() - told > _HEARTBEAT_SECONDS:
+                print(f"  {counted} {what}", flush=True)
+                told = time.monotonic()
+    if process.returncode:
+        sys.stderr.writelines(lines)
+        raise HostError(f"{command[0]} failed with status {process.returncode} in {cwd}")

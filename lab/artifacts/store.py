@@ -1,0 +1,98 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Things built once: each is a directory in the cache, named after a hash of what it was built from."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Union
+
+from lab import paths
+from lab.artifacts import progress
+
+Input = Union[str, Path, "Item"]
+
+
+def key_of(inputs: list[Input]) -> str:
+    """A hash of strings, of files' contents and of other items' keys; their order counts."""
+    digest = hashlib.sha256()
+    for value in inputs:
+        if isinstance(value, Item):
+            part = value.key.encode()
+        elif isinstance(value, Path):
+            part = value.read_bytes()
+        else:
+            part = value.encode()
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.hexdigest()[:16]
+
+
+class Item:
+    """Something that is built from its inputs when it is first asked for."""
+
+    def __init__(self, name: str, inputs: list[Input], build: Callable[[Path], None]) -> None:
+        self.name = name
+        self.key = key_of([name, *inputs])
+        self._build = build
+
+    def directory(self) -> Path:
+        """Where it is, or will be."""
+        return paths.cache() / "store" / f"{self.name}-{self.key}"
+
+    def path(self) -> Path:
+        """The finished directory; built now where the cache lacks it."""
+        target = self.directory()
+        if target.is_dir():
+            return target
+        with workspace() as work:
+            built = work / "out"
+            built.mkdir()
+            with progress.step(self.name):
+                self._build(built)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            built.rename(target)
+        return target
+
+
+@contextmanager
+def workspace() -> Iterator[Path]:
+    """A temporary directory on the cache's file system, so that a result moves into place by a rename."""
+    parent = paths.cache() / "tmp"
+    parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(dir=parent))
+    try:
+        # A tree of its own below: what is built gets ordinary permissions, not the temporary directory's.
+        yield work
+    finally:
+        shutil.rmtree(work)
+
+
+@contextmanager
+def lock() -> Iterator[None]:
+    """One builder at a time; leftovers of an interrupted one are removed."""
+    root = paths.cache()
+    root.mkdir(parents=True, exist_ok=True)
+    with open(root / "lock", "w", encoding="utf-8") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("waiting for another run that builds the artifacts", flush=True)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        shutil.rmtree(root / "tmp", ignore_errors=True)
+        yield
+
+
+def link_tree(source: Path, target: Path) -> None:
+    """Lay a tree over another by hard links; a file that both have is the same file."""
+    for directory, _subdirectories, files in os.walk(source):
+        into = target / Path(directory).relative_to(source)
+        into.mkdir(parents=True, exist_ok=True)
+        for name in files:
+            if not (into / name).exists():
+                os.link(os.path.join(directory, name), into / name)

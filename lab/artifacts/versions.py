@@ -1,0 +1,73 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The versions to build: those that the collection installs (meta/), and those of the Go modules."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from lab.host_packages import HostError
+from lab.paths import REPOSITORY
+
+GO_MODULES = Path(__file__).parent / "go"
+
+
+@dataclass(frozen=True)
+class Versions:
+    """What meta/versions.yml and meta/defaults.yml name."""
+
+    kubernetes: str
+    pause: str
+    coredns: str
+    etcd: str
+    containerd: str
+    flannel: str
+    flannel_cni: str
+    istio: str
+    bookinfo: str
+
+    @property
+    def kubernetes_minor(self) -> str:
+        """1.36 of 1.36.3."""
+        return ".".join(self.kubernetes.split(".")[:2])
+
+
+def load(meta: Path = REPOSITORY / "meta") -> Versions:
+    """Read the collection's own files, so that a bump is one edit."""
+    known = yaml.safe_load((meta / "versions.yml").read_text(encoding="utf-8"))
+    defaults = yaml.safe_load((meta / "defaults.yml").read_text(encoding="utf-8"))
+    kubernetes = defaults["bare_mesh_kubernetes_version"]
+    release = known["__bare_mesh_kubernetes_releases"][kubernetes]
+    return Versions(
+        kubernetes=kubernetes,
+        pause=release["pause"],
+        coredns=release["coredns"],
+        etcd=release["etcd"],
+        containerd=known["__bare_mesh_containerd_version"],
+        flannel=known["__bare_mesh_flannel_version"],
+        flannel_cni=known["__bare_mesh_flannel_cni_version"],
+        istio=defaults["bare_mesh_istio_version"],
+        bookinfo=known["__bare_mesh_bookinfo_version"],
+    )
+
+
+def go_module(component: str, module: str) -> str:
+    """The version of a module that a component's go.mod requires, without its v."""
+    text = (GO_MODULES / component / "go.mod").read_text(encoding="utf-8")
+    found = re.search(rf"^(?:require)?\s+{re.escape(module)} v(\S+)", text, re.MULTILINE)
+    if not found:
+        raise HostError(f"lab/artifacts/go/{component}/go.mod requires no {module}")
+    return found.group(1)
+
+
+def check_go_module(component: str, module: str, wanted: str) -> None:
+    """A version bumped in meta/ alone would put a false version on the old program."""
+    found = go_module(component, module)
+    if found != wanted.lstrip("v"):
+        raise HostError(
+            f"meta/ says {wanted} of {module}, lab/artifacts/go/{component}/go.mod v{found}: "
+            f"run 'go get -tool' for {wanted} there"
+        )
