@@ -1,0 +1,67 @@
+# The one façade. `make help` lists what others may script against.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help site url lab-up lab-down check test test-lifecycle bench docs venv lab-host
+
+PYTHON ?= python3
+VENV := $(CURDIR)/.venv
+# The environment is made anew when what it was made from has changed.
+STAMP := $(VENV)/.made-$(shell cat requirements*.txt constraints.txt | sha256sum | cut -c1-16)
+# First the environment's own programs, for whatever a target starts.
+export PATH := $(VENV)/bin:$(PATH)
+# The commands must not depend on what a caller's shell or another checkout has set.
+unexport ANSIBLE_CONFIG ANSIBLE_COLLECTIONS_PATH ANSIBLE_INVENTORY PYTHONPATH
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 18
+
+site: lab-host venv ## from nothing to the Bookinfo page: environment, artifacts, lab, site.yml
+	python -m lab artifacts
+	python -m lab up
+	ansible-playbook site.yml -i inventories/lab
+	@echo "Bookinfo: $$(python tools/bookinfo_url.py)"
+
+url: $(STAMP) ## print the page's address
+	@python tools/bookinfo_url.py
+
+lab-up: lab-host venv ## start the lab's bare machines (artifacts are built when missing)
+	python -m lab artifacts
+	python -m lab up
+
+lab-down: venv ## stop the lab; nothing is left mounted or running
+	python -m lab down
+
+check: venv ## lint, types, sanity, unit tests
+	tools/check.sh
+
+test: lab-host venv ## everything: check, Molecule scenarios, site, lab and browser tests
+	tools/test.sh
+
+test-lifecycle: lab-host venv ## scenarios too long for every run
+	tools/test.sh lifecycle
+
+bench: lab-host venv ## measure site.yml against a shell script, and the second run against the first
+	python -m benchmarks.run
+
+docs: venv ## write the generated pages anew: role READMEs, docs/variables.md
+	python tools/role_docs.py
+
+venv: $(STAMP)
+
+$(STAMP):
+	@$(PYTHON) -m ensurepip --version >/dev/null 2>&1 || \
+	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	    apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends python3-venv; } || \
+	  { echo "$(PYTHON) has no venv module: install it (Debian: apt install python3-venv)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	pip install -q --disable-pip-version-check -r requirements-dev.txt
+	site=$$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))'); \
+	  mkdir -p $$site/ansible_collections/bare; ln -sfn $(CURDIR) $$site/ansible_collections/bare/mesh
+	rm -f $(VENV)/.made-*
+	touch $@
+
+lab-host:
+	@. /etc/os-release; [ "$$(id -u)" = 0 ] && [ "$$ID $$VERSION_ID $$(uname -m)" = "debian 12 x86_64" ] || \
+	  { echo "The local lab needs root on Debian 12 (x86_64); for machines of your own see docs/real_machines.md." >&2; exit 1; }
