@@ -1,0 +1,32 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Builds every binary, package and image of the lab from the package registries into the cache."""
+
+from __future__ import annotations
+
+import time
+
+from lab import host_packages
+from lab.artifacts import bundle, gobuild, istio_release, signing, store, vendor_packages, versions
+from lab.artifacts.store import Item
+
+
+def parts() -> list[Item]:
+    """What the bundle consists of; nothing is built yet."""
+    wanted = versions.load()
+    programs = {name: gobuild.item(each) for name, each in gobuild.components(wanted).items()}
+    return [
+        vendor_packages.kubernetes_repositories(wanted, programs["kubernetes"], programs["cni-plugins"]),
+        vendor_packages.docker_repositories(wanted, programs["containerd"], programs["runc"]),
+        istio_release.archive(wanted, programs["istio"]),
+    ]
+
+
+def build() -> None:
+    """Build what the cache lacks and publish the bundle."""
+    start = time.monotonic()
+    host_packages.ensure(host_packages.ARTIFACTS)
+    with store.lock():
+        signing.write_fingerprints()
+        tree = bundle.publish(parts())
+        signing.stop_agent()
+    print(f"artifacts: {tree} ({time.monotonic() - start:.1f} s)")

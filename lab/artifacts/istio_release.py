@@ -1,0 +1,56 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Istio's release archive, with the layout of the official one."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+
+from lab.artifacts.progress import run
+from lab.artifacts.store import Item, workspace
+from lab.artifacts.versions import Versions
+
+
+def archive(versions: Versions, istio: Item) -> Item:
+    """istio-VERSION-linux-amd64.tar.gz and the file with its checksum."""
+
+    def build(out: Path) -> None:
+        place = out / "github.com" / "istio" / "istio" / "releases" / "download" / versions.istio
+        place.mkdir(parents=True)
+        name = f"istio-{versions.istio}-linux-amd64.tar.gz"
+        with workspace() as work:
+            top = work / f"istio-{versions.istio}"
+            _lay_out(versions, istio.path(), top)
+            run(
+                [
+                    "tar", "--create", "--sort=name", "--mtime=@0", "--owner=0", "--group=0", "--numeric-owner",
+                    "--mode=u+w,go-w,a+rX", "--use-compress-program=gzip -n -6",
+                    "--file", place / name, "--directory", work, top.name,
+                ]
+            )  # fmt: skip
+        digest = hashlib.sha256((place / name).read_bytes()).hexdigest()
+        (place / f"{name}.sha256").write_text(f"{digest} {name}\n", encoding="utf-8")
+
+    return Item("istio-release", [istio, Path(__file__), versions.istio], build)
+
+
+def _lay_out(versions: Versions, built: Path, top: Path) -> None:
+    (top / "bin").mkdir(parents=True)
+    istioctl = top / "bin" / "istioctl"
+    shutil.copy2(built / "bin" / "istioctl", istioctl)
+    share = built / "share"
+    shutil.copyfile(share / "LICENSE", top / "LICENSE")
+    for name in ("manifests", "samples"):
+        shutil.copytree(share / name, top / name)
+    # A release names its own images where the source tree names those of the development builds.
+    for values in (top / "manifests").rglob("*.yaml"):
+        text = values.read_text(encoding="utf-8")
+        released = text.replace("hub: gcr.io/istio-testing", "hub: docker.io/istio").replace(
+            "tag: latest", f"tag: {versions.istio}"
+        )
+        if released != text:
+            values.write_text(released, encoding="utf-8")
+    (top / "tools").mkdir()
+    for shell, name in (("bash", "istioctl.bash"), ("zsh", "_istioctl")):
+        (top / "tools" / name).write_text(run([istioctl, "completion", shell]), encoding="utf-8")
