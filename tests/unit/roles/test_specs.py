@@ -1,0 +1,82 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Defaults, argument specs and READMEs of the roles must say the same."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[3]
+ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
+SHARED = yaml.safe_load((ROOT / "meta/defaults.yml").read_text())
+
+
+def entry_points(role):
+    return yaml.safe_load((ROOT / "roles" / role / "meta/argument_specs.yml").read_text())["argument_specs"]
+
+
+def options(role):
+    return {name: option for entry in entry_points(role).values() for name, option in (entry.get("options") or {}).items()}
+
+
+def own_defaults(role):
+    path = ROOT / "roles" / role / "defaults/main/main.yml"
+    return yaml.safe_load(path.read_text()) or {} if path.exists() else {}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_defaults_and_specs_name_the_same_variables(role):
+    named = {name for name in options(role) if name not in SHARED}
+    assert named == set(own_defaults(role))
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_defaults_and_specs_agree_on_values(role):
+    defaults = {**SHARED, **own_defaults(role)}
+    stated = {name: option["default"] for name, option in options(role).items() if "default" in option}
+    assert stated == {name: defaults[name] for name in stated}
+    required = {name for name, option in options(role).items() if option.get("required")}
+    unstated = set(options(role)) - set(stated) - required - set(SHARED)
+    assert not unstated, "the spec states no default"
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_public_variables_carry_the_name_of_the_role(role):
+    for name in own_defaults(role):
+        assert name.startswith(f"{role}_"), name
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_internal_variables_carry_the_name_of_the_role(role):
+    for path in (ROOT / "roles" / role / "vars").rglob("*.yml"):
+        if not path.is_symlink():
+            for name in yaml.safe_load(path.read_text()) or {}:
+                assert name.startswith(f"__{role}_"), f"{path}: {name}"
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_entry_point_is_documented(role):
+    for name, entry in entry_points(role).items():
+        assert (ROOT / "roles" / role / "tasks" / f"{name}.yml").exists(), name
+        assert entry["short_description"], name
+        assert entry["description"], name
+        for variable, option in (entry.get("options") or {}).items():
+            assert option.get("description"), variable
+            assert option.get("type"), variable
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_galaxy_information_is_uniform(role):
+    meta = yaml.safe_load((ROOT / "roles" / role / "meta/main.yml").read_text())
+    assert meta["dependencies"] == []
+    assert meta["galaxy_info"]["min_ansible_version"] == "2.16"
+    assert meta["galaxy_info"]["license"] == "GPL-3.0-or-later"
+
+
+def test_generated_pages_are_fresh():
+    done = subprocess.run([sys.executable, ROOT / "tools/role_docs.py", "--check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,92 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Rules of the house that no linter knows."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+THIS = Path(__file__).resolve()
+
+
+def tracked(*patterns):
+    listed = subprocess.run(["git", "ls-files", "-z", "--", *patterns], cwd=ROOT, capture_output=True, text=True, check=True)
+    paths = [ROOT / name for name in listed.stdout.split("\0") if name]
+    return [path for path in paths if path.is_file() and not path.is_symlink() and path != THIS]
+
+
+def hits(paths, pattern):
+    expression = re.compile(pattern)
+    return [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in paths
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if expression.search(line)
+    ]
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"\bignore_errors:",
+        r"\bchanged_when:\s*(true|yes)\b",
+        r"\bfailed_when:\s*(false|no)\b",
+        r"\bignore_unreachable:",
+        r"\bvalidate_certs:\s*(false|no)\b",
+        r"\bgpgcheck:\s*(false|no|0)\b",
+    ],
+)
+def test_no_task_looks_away(pattern):
+    assert not hits(tracked("roles/**.yml", "playbooks/**.yml", "molecule/**.yml", ".config/**.yml"), pattern)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [r"#\s*noqa", r"#\s*type:\s*ignore", r"\b(TODO|FIXME|XXX)\b", r"pytest\.(mark\.)?(skip|xfail)", r"pylint:\s*disable"],
+)
+def test_no_linter_is_silenced(pattern):
+    assert not hits(tracked("*.py", "*.yml", "*.sh"), pattern)
+
+
+def test_roles_spell_no_url():
+    """Addresses of artifacts live in meta/sources.yml; comments and documentation may cite."""
+    paths = tracked("roles/*/tasks/**", "roles/*/defaults/**", "roles/*/vars/**")
+    assert not hits(paths, r"^[^#]*\bhttps?://(?!localhost|127\.|\{\{|\[)")
+
+
+def test_task_files_fit_a_screen_or_two():
+    long = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in tracked("roles/*/tasks/**.yml", "playbooks/*.yml")}
+    assert not {path: lines for path, lines in long.items() if lines > 120}
+
+
+def code_lines(path):
+    """Lines with code on them: no comments, docstrings, blank lines or documentation blocks."""
+    source = path.read_text(encoding="utf-8")
+    prose = set()
+    for node in ast.walk(ast.parse(source)):
+        documentation = isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in ("DOCUMENTATION", "EXAMPLES", "RETURN")
+        docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        if documentation or docstring:
+            prose.update(range(node.lineno, node.end_lineno + 1))
+    return sum(
+        1 for number, line in enumerate(source.splitlines(), 1) if number not in prose and line.strip() and not line.strip().startswith("#")
+    )
+
+
+def test_python_files_have_one_concern():
+    paths = tracked("plugins/**.py", "lab/**.py", "tools/*.py", "benchmarks/*.py")
+    long = {str(path.relative_to(ROOT)): code_lines(path) for path in paths}
+    assert not {path: lines for path, lines in long.items() if lines > 250}
+
+
+def test_plugins_carry_the_licence():
+    for path in tracked("plugins/**.py"):
+        if path.stat().st_size:
+            lines = path.read_text(encoding="utf-8").splitlines()
+            assert any("GNU General Public License v3.0+" in line for line in lines[:4]), path
+            assert "from __future__ import annotations" in lines, path
