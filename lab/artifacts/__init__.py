@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 
 from lab import host_packages
-from lab.artifacts import bundle, gobuild, istio_release, signing, store, vendor_packages, versions
+from lab.artifacts import bundle, gobuild, images, istio_release, signing, store, vendor_packages, versions
 from lab.artifacts.store import Item
 
 
@@ -14,10 +14,14 @@ def parts() -> list[Item]:
     """What the bundle consists of; nothing is built yet."""
     wanted = versions.load()
     programs = {name: gobuild.item(each) for name, each in gobuild.components(wanted).items()}
+    programs |= {"pause": images.pause(), "envoy": images.envoy()}
     return [
         vendor_packages.kubernetes_repositories(wanted, programs["kubernetes"], programs["cni-plugins"]),
         vendor_packages.docker_repositories(wanted, programs["containerd"], programs["runc"]),
         istio_release.archive(wanted, programs["istio"]),
+        images.kubernetes(wanted, programs),
+        images.flannel(wanted, programs),
+        images.istio(wanted, programs),
     ]
 
 

