@@ -68,7 +68,8 @@ def reviews(product: int, version: str, headers: dict[str, str]) -> Json:
         answer = call("ratings", f"/ratings/{product}", headers, 10)
         for review in found:
             stars = answer.get("ratings", {}).get(review["reviewer"])
-            review["rating"] = {"stars": stars, "color": COLOURS[version]} if stars else {"error": "Ratings service is currently unavailable"}
+            shown = {"stars": stars, "color": COLOURS[version]}
+            review["rating"] = shown if stars else {"error": "Ratings service is currently unavailable"}
     return {"id": str(product), "podname": socket.gethostname(), "clustername": "null", "reviews": found}
 
 
