@@ -1,0 +1,35 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A Molecule scenario's four runs: --check on bare nodes, the real run, --check again, the run again."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from truth import disagreements, runs
+
+
+@pytest.fixture(scope="module")
+def four():
+    recorded = runs(Path(os.environ["BARE_MESH_RUN_LOG"]), "converge.yml")
+    assert [run["check"] for run in recorded] == [True, False, True, False]
+    return recorded
+
+
+def test_no_run_failed(four):
+    assert not any(run["failed"] for run in four)
+
+
+def test_check_mode_foretells_the_real_run(four):
+    foretold, done, _check, _again = four
+    assert done["changed"], "the nodes were not bare"
+    assert not disagreements(foretold, done)
+
+
+def test_check_mode_of_the_converged_nodes_foretells_nothing(four):
+    assert four[2]["changed"] == {}
+
+
+def test_second_run_changes_nothing(four):
+    assert four[3]["changed"] == {}
