@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 
 from lab import host_packages
-from lab.artifacts import bundle, gobuild, images, istio_release, signing, store, vendor_packages, versions
+from lab.artifacts import bundle, gobuild, images, istio_release, os_packages, signing, store, vendor_packages, versions
 from lab.artifacts.store import Item
 
 
@@ -15,6 +15,7 @@ def parts() -> list[Item]:
     wanted = versions.load()
     programs = {name: gobuild.item(each) for name, each in gobuild.components(wanted).items()}
     programs |= {"pause": images.pause(), "envoy": images.envoy()}
+    debs = os_packages.downloads()
     return [
         vendor_packages.kubernetes_repositories(wanted, programs["kubernetes"], programs["cni-plugins"]),
         vendor_packages.docker_repositories(wanted, programs["containerd"], programs["runc"]),
@@ -22,6 +23,9 @@ def parts() -> list[Item]:
         images.kubernetes(wanted, programs),
         images.flannel(wanted, programs),
         images.istio(wanted, programs),
+        images.bookinfo(wanted),
+        os_packages.debian_repository(debs),
+        os_packages.el_repository(debs),
     ]
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lab.artifacts import oci, roots
@@ -12,9 +12,9 @@ from lab.artifacts.oci import Image
 from lab.artifacts.progress import run
 from lab.artifacts.store import Item
 from lab.artifacts.versions import Versions
+from lab.images.bookinfo import images as stand_ins
 
 HERE = Path(__file__).parent
-BOOKINFO = HERE.parent / "images" / "bookinfo"
 
 
 def pause() -> Item:
@@ -70,7 +70,8 @@ def kubernetes(versions: Versions, programs: dict[str, Item]) -> Item:
         )
         return images
 
-    return _item("kubernetes-images", versions, [programs[each] for each in ("kubernetes", "etcd", "coredns", "pause")], make)
+    needed = [programs[each] for each in ("kubernetes", "etcd", "coredns", "pause")]
+    return _item("kubernetes-images", versions, needed, make)
 
 
 def flannel(versions: Versions, programs: dict[str, Item]) -> Item:
@@ -135,7 +136,31 @@ def istio(versions: Versions, programs: dict[str, Item]) -> Item:
     return _item("istio-images", versions, [programs["istio"], programs["envoy"]], make)
 
 
-def _item(name: str, versions: Versions, programs: list[Item], make: Make) -> Item:
+def bookinfo(versions: Versions) -> Item:
+    """The stand-ins for Bookinfo's images."""
+    sources = {f"{stand_ins.DESTINATION}/{name}": stand_ins.SOURCE / name for name in stand_ins.FILES}
+
+    def make() -> list[Image]:
+        return [
+            Image(
+                f"docker.io/istio/{name}",
+                versions.bookinfo,
+                sources,
+                root="python",
+                entrypoint=tuple(stand_ins.ENTRYPOINT),
+                environment=environment,
+                user=stand_ins.USER,
+                workdir=stand_ins.WORKING_DIRECTORY,
+                mode=0o644,
+            )
+            for name, environment in stand_ins.IMAGES.items()
+        ]
+
+    inputs = [*sources.values(), Path(stand_ins.__file__)]
+    return _item("bookinfo-images", versions, inputs, make)
+
+
+def _item(name: str, versions: Versions, inputs: Sequence[Item | Path], make: Make) -> Item:
     layers = {each: roots.root_layer(each) for each in roots.ROOTS}
 
     def build(out: Path) -> None:
@@ -144,4 +169,4 @@ def _item(name: str, versions: Versions, programs: list[Item], make: Make) -> It
             oci.write_image(image, root, out / "registry")
 
     recipes = [Path(__file__), Path(oci.__file__)]
-    return Item(name, [*programs, *layers.values(), *recipes, repr(versions)], build)
+    return Item(name, [*inputs, *layers.values(), *recipes, repr(versions)], build)

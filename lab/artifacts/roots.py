@@ -8,12 +8,13 @@ from pathlib import Path
 from lab.artifacts import oci
 from lab.artifacts.progress import run
 from lab.artifacts.store import Item
+from lab.images.bookinfo import images as stand_ins
 
 SUITE = "bookworm"
 # What the network programs call, and python3 with curl for the application's services.
 ROOTS = {
     "network": ["ca-certificates", "conntrack", "iproute2", "ipset", "iptables", "kmod", "netbase", "nftables"],
-    "python": ["ca-certificates", "curl", "python3"],
+    "python": ["ca-certificates", *stand_ins.PACKAGES],
 }
 
 
