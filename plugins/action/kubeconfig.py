@@ -1,0 +1,66 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Keeps a copy of the host's admin kubeconfig on the controller."""
+
+from __future__ import annotations
+
+import base64
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.path import unfrackpath
+
+
+def with_server(text: str, server: str) -> str:
+    """The kubeconfig with another address of its API server."""
+    config = yaml.safe_load(text)
+    for entry in config["clusters"]:
+        entry["cluster"]["server"] = server
+    return yaml.safe_dump(config, sort_keys=False)
+
+
+def same(path: Path, text: str) -> bool:
+    return path.is_file() and path.stat().st_mode & 0o777 == 0o600 and path.read_text(encoding="utf-8") == text
+
+
+def write(path: Path, text: str) -> None:
+    """Replaces the file in one step; mkstemp's files have mode 0600 from the start."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    Path(temporary).replace(path)
+
+
+class ActionModule(ActionBase):
+    """See the module of the same name."""
+
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _validation, arguments = self.validate_argument_spec(
+            argument_spec={
+                "src": {"type": "str", "default": "/etc/kubernetes/admin.conf"},
+                "dest": {"type": "str", "required": True},
+                "server": {"type": "str", "required": True},
+            },
+        )
+        path = Path(unfrackpath(arguments["dest"]))
+        result.update(dest=str(path), changed=True)
+        slurped = self._execute_module("ansible.builtin.slurp", {"src": arguments["src"]}, task_vars=task_vars)
+        if slurped.get("failed"):
+            # In check mode the host gets its kubeconfig by the real run.
+            if not self._task.check_mode:
+                raise AnsibleActionFail(f"cannot read {arguments['src']} of the host: {slurped.get('msg')}")
+            return result
+        text = with_server(base64.b64decode(slurped["content"]).decode(), arguments["server"])
+        result["changed"] = not same(path, text)
+        if result["changed"] and not self._task.check_mode:
+            write(path, text)
+        return result

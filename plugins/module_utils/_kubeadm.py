@@ -1,0 +1,184 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the kubeadm modules share: running kubeadm under a lock, and reading the state of a node."""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import http.client
+import json
+import mmap
+import os
+import re
+import ssl
+import time
+from glob import glob
+from urllib.parse import urlsplit
+
+KUBERNETES = "/etc/kubernetes"
+ADMIN_CONF = f"{KUBERNETES}/admin.conf"
+KUBELET_CONF = f"{KUBERNETES}/kubelet.conf"
+BOOTSTRAP_CONF = f"{KUBERNETES}/bootstrap-kubelet.conf"
+CA = f"{KUBERNETES}/pki/ca.crt"
+API_SERVER_MANIFEST = f"{KUBERNETES}/manifests/kube-apiserver.yaml"
+KUBELET_CERTIFICATE = "/var/lib/kubelet/pki/kubelet-client-current.pem"
+# There from the start of kubeadm init or join until its end: what a killed run leaves behind.
+UNFINISHED = f"{KUBERNETES}/.bare-mesh-unfinished"
+LOCK = "/run/bare-mesh-kubeadm.lock"
+# kubeadm's own record of the cluster. Once etcd holds it, the cluster has lived.
+SIGN_OF_LIFE = b"/registry/configmaps/kube-system/kubeadm-config"
+
+
+class KubeadmError(Exception):
+    """kubeadm or the node's state refused; the message says what and how to cure it."""
+
+
+def secret_file(text):
+    """An open file that exists in memory alone, for what must never be on disk or on a command line."""
+    descriptor = os.memfd_create("bare-mesh")
+    os.write(descriptor, text.encode())
+    return descriptor
+
+
+class Kubeadm:
+    """kubeadm on this node. Commands that change it run under a lock that a kubeadm outliving its module keeps."""
+
+    def __init__(self, module):
+        self.module = module
+        self.program = module.get_bin_path("kubeadm")
+        self.lock = None
+
+    def acquire(self, timeout=600):
+        self.lock = os.open(LOCK, os.O_CREAT | os.O_RDWR, 0o600)
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise KubeadmError(
+                        f"another kubeadm has been at work on this node for {timeout} seconds; see: ps -C kubeadm"
+                    ) from None
+                time.sleep(1)
+
+    def run(self, *arguments, config=None):
+        """kubeadm's output. config is a list of documents; it may hold secrets, since no file of it is made."""
+        if not self.program:
+            raise KubeadmError("kubeadm is not installed on this node; run the kubeadm role's entry point install first")
+        descriptors = [] if self.lock is None else [self.lock]
+        words = [self.program, *arguments]
+        if config is not None:
+            # Each JSON document is a YAML document, too.
+            descriptors.append(secret_file("\n---\n".join(json.dumps(document) for document in config)))
+            words += ["--config", f"/proc/self/fd/{descriptors[-1]}"]
+        code, out, err = self.module.run_command(words, pass_fds=descriptors, environ_update={"LC_ALL": "C"})
+        if config is not None:
+            os.close(descriptors[-1])
+        if code:
+            tail = "\n".join((out + err).strip().splitlines()[-25:])
+            raise KubeadmError(f"kubeadm {' '.join(arguments[:2])} failed with code {code}:\n{tail}")
+        return out
+
+
+class ApiServer:
+    """The API server as a kubeconfig of this node names it."""
+
+    def __init__(self, kubeconfig, certificate=None):
+        with open(kubeconfig, encoding="utf-8") as file:
+            text = file.read()
+        self.url = field(text, "server")
+        self.context = ssl.create_default_context(cadata=decoded(text, "certificate-authority-data"))
+        if certificate:
+            self.context.load_cert_chain(certificate)
+        else:
+            both = decoded(text, "client-certificate-data") + "\n" + decoded(text, "client-key-data")
+            descriptor = secret_file(both)
+            self.context.load_cert_chain(f"/proc/self/fd/{descriptor}")
+            os.close(descriptor)
+
+    def request(self, path, method="GET", timeout=5):
+        """The status and body of an answer; raises OSError where there is none."""
+        connection = http.client.HTTPSConnection(urlsplit(self.url).netloc, timeout=timeout, context=self.context)
+        try:
+            connection.request(method, path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode(errors="replace")
+        except http.client.HTTPException as error:
+            raise ConnectionError(f"{self.url} answers no HTTP: {error}") from error
+        finally:
+            connection.close()
+
+    def ready(self):
+        try:
+            return self.request("/readyz")[0] == 200
+        except OSError:
+            return False
+
+
+def field(kubeconfig, name):
+    """A value of a kubeconfig that kubeadm wrote; hosts need no YAML library for that."""
+    found = re.search(rf"^\s+{name}: (\S+)$", kubeconfig, re.MULTILINE)
+    if not found:
+        raise ValueError(f"the kubeconfig has no {name}")
+    return found.group(1)
+
+
+def decoded(kubeconfig, name):
+    return base64.b64decode(field(kubeconfig, name)).decode()
+
+
+def api_ready(kubeconfig=ADMIN_CONF, certificate=None):
+    """Whether the API server answers; an unreadable kubeconfig or certificate, cut short by a kill, counts as no."""
+    try:
+        return ApiServer(kubeconfig, certificate).ready()
+    except (OSError, ValueError):
+        return False
+
+
+def wait_ready(seconds):
+    deadline = time.monotonic() + seconds
+    while not api_ready():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(1)
+    return True
+
+
+def has_lived(data_directory):
+    """Whether the etcd data holds a cluster that came to life, as far as the files tell while etcd is down."""
+    member = os.path.join(data_directory, "member")
+    for path in glob(f"{member}/snap/db") + glob(f"{member}/wal/*.wal"):
+        if os.path.getsize(path):
+            with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                if content.find(SIGN_OF_LIFE) >= 0:
+                    return True
+    return False
+
+
+class Kubelet:
+    """The kubelet's unit."""
+
+    def __init__(self, module):
+        self.module = module
+        self.systemctl = module.get_bin_path("systemctl", required=True)
+
+    def idle(self):
+        """Whether the unit misses being enabled or running. On a node that is to run pods, both are wanted."""
+        command = [self.systemctl, "show", "kubelet", "-p", "ActiveState,UnitFileState"]
+        out = self.module.run_command(command, check_rc=True)[1]
+        return "UnitFileState=enabled" not in out or "ActiveState=inactive" in out or "ActiveState=failed" in out
+
+    def do(self, *arguments):
+        self.module.run_command([self.systemctl, *arguments, "kubelet"], check_rc=True)
+
+
+def begin():
+    os.makedirs(KUBERNETES, exist_ok=True)
+    with open(UNFINISHED, "w", encoding="utf-8") as file:
+        file.write("kubeadm was started on this node and has not come to its end.\n")
+
+
+def finish():
+    if os.path.exists(UNFINISHED):
+        os.remove(UNFINISHED)

@@ -1,0 +1,255 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: kubeadm_init
+short_description: Makes this host the control plane of a new cluster
+version_added: 0.1.0
+description:
+  - Runs C(kubeadm init) unless the host's cluster is there already.
+  - An C(init) that was killed or failed is recognised. If its API server came to life, it is continued on what is there.
+    Otherwise it is undone by C(kubeadm reset) and started over.
+  - A cluster that has lived is never undone. If its API server does not come up within O(timeout), the module fails
+    and says what to look at.
+  - The bootstrap token that C(kubeadm init) makes is deleted at its end.
+options:
+  config:
+    description:
+      - kubeadm's configuration documents, among them one of kind V(InitConfiguration).
+      - They never reach the disk, nor a command line.
+    type: list
+    elements: dict
+    required: true
+  token_ttl:
+    description: Lifetime of the bootstrap token, in case deleting it fails.
+    type: str
+    default: 15m
+  kubeconfig_user:
+    description:
+      - User of this host who gets the cluster's admin kubeconfig as C(~/.kube/config), mode 0600. Empty for none.
+      - A different file that is there is kept as a backup beside it.
+    type: str
+    default: ""
+  timeout:
+    description: Seconds to wait for the API server of a cluster that exists.
+    type: int
+    default: 120
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    description: Shows the state of the control plane before and after.
+author:
+  - The bare.mesh authors (@bare-mesh)
+"""
+
+EXAMPLES = r"""
+- name: Start a control plane
+  bare.mesh.kubeadm_init:
+    config:
+      - apiVersion: kubeadm.k8s.io/v1beta4
+        kind: InitConfiguration
+      - apiVersion: kubeadm.k8s.io/v1beta4
+        kind: ClusterConfiguration
+        kubernetesVersion: v1.36.3
+    kubeconfig_user: admin
+"""
+
+RETURN = r"""
+state:
+  description: >-
+    What was found: V(absent), V(ready), V(unfinished) (its API server lives, C(kubeadm init) never came to its end),
+    V(broken) (never came to life), V(stopped) (has lived, does not answer).
+  returned: always
+  type: str
+initialised:
+  description: Whether a new cluster was, or in check mode would be, made.
+  returned: always
+  type: bool
+backup:
+  description: Where the user's previous kubeconfig was kept.
+  returned: when there was a different one
+  type: str
+"""
+
+import os
+import pwd
+import secrets
+import string
+import time
+from glob import glob
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import (
+    ADMIN_CONF,
+    API_SERVER_MANIFEST,
+    KUBELET_CONF,
+    KUBERNETES,
+    UNFINISHED,
+    Kubeadm,
+    KubeadmError,
+    Kubelet,
+    api_ready,
+    begin,
+    finish,
+    has_lived,
+    wait_ready,
+)
+from ansible_collections.bare.mesh.plugins.module_utils._node_reset import NodeReset
+
+# What kubeadm finds in its way when it continues an init whose control plane runs already.
+LEFT_BY_INIT = [
+    "DirAvailable--var-lib-etcd",
+    *(f"Port-{port}" for port in (6443, 10259, 10257, 10250, 2379, 2380)),
+    *(
+        f"FileAvailable--etc-kubernetes-manifests-{name}.yaml"
+        for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
+    ),
+]
+CURE = (
+    "See `journalctl -u kubelet` and `ctr -n k8s.io containers ls` on this host. "
+    "If the cluster is to be given up, run the playbook bare.mesh.reset and then this one again."
+)
+
+
+def document(config, kind):
+    return next((entry for entry in config if entry.get("kind") == kind), None)
+
+
+def etcd_directory(config):
+    cluster = document(config, "ClusterConfiguration") or {}
+    local = (cluster.get("etcd") or {}).get("local") or {}
+    return local.get("dataDir", "/var/lib/etcd")
+
+
+def find_state(etcd):
+    """See RETURN. Looks, and changes nothing."""
+    killed = os.path.exists(UNFINISHED)
+    if not killed and not os.path.exists(API_SERVER_MANIFEST) and os.path.exists(KUBELET_CONF):
+        raise KubeadmError(
+            f"this host is a worker of a cluster already ({KUBELET_CONF} is there, {API_SERVER_MANIFEST} is not). "
+            "To make a control plane of it, run the playbook bare.mesh.reset on it first."
+        )
+    if not killed and not os.path.exists(ADMIN_CONF) and not glob(f"{KUBERNETES}/manifests/*.yaml") and not has_lived(etcd):
+        return "absent"
+    if api_ready():
+        return "unfinished" if killed else "ready"
+    return "stopped" if has_lived(etcd) else "broken"
+
+
+def with_token(config, token, ttl, ignored):
+    """The documents with a bootstrap token of our own, since kubeadm's own would live for a day."""
+    groups = ["system:bootstrappers:kubeadm:default-node-token"]
+    bootstrap = {"token": token, "ttl": ttl, "groups": groups, "usages": ["signing", "authentication"]}
+    changed = []
+    for entry in config:
+        if entry.get("kind") == "InitConfiguration":
+            registration = dict(entry.get("nodeRegistration") or {})
+            registration["ignorePreflightErrors"] = list(registration.get("ignorePreflightErrors") or []) + ignored
+            entry = {**entry, "bootstrapTokens": [bootstrap], "nodeRegistration": registration}
+        changed.append(entry)
+    return changed
+
+
+def initialise(kubeadm, kubelet, config, ttl, resume):
+    letters = string.ascii_lowercase + string.digits
+    identity, secret = ("".join(secrets.choice(letters) for _ in range(length)) for length in (6, 16))
+    begin()
+    kubelet.do("enable")
+    # Without its last phase, which prints the token.
+    documents = with_token(config, f"{identity}.{secret}", ttl, LEFT_BY_INIT if resume else [])
+    kubeadm.run("init", "--skip-phases", "show-join-command", config=documents)
+    kubeadm.run("token", "delete", identity)
+    finish()
+
+
+def user_kubeconfig(user):
+    """Where the user's kubeconfig belongs, and the user."""
+    try:
+        account = pwd.getpwnam(user)
+    except KeyError:
+        raise KubeadmError(f"kubeadm_user names {user}, and this host has no such user; create it or name another") from None
+    return account, os.path.join(account.pw_dir, ".kube", "config")
+
+
+def differs(path):
+    try:
+        with open(path, "rb") as ours, open(ADMIN_CONF, "rb") as admin:
+            return ours.read() != admin.read() or os.stat(path).st_mode & 0o777 != 0o600
+    except OSError:
+        return True
+
+
+def give_kubeconfig(account, path):
+    """Copies admin.conf; an open file never has more rights than its owner's."""
+    directory = os.path.dirname(path)
+    if not os.path.isdir(directory):
+        os.mkdir(directory, 0o700)
+        os.chown(directory, account.pw_uid, account.pw_gid)
+    backup = None
+    if os.path.exists(path):
+        backup = f"{path}.{time.strftime('%Y%m%d%H%M%S')}~"
+        os.rename(path, backup)
+    with open(ADMIN_CONF, "rb") as source, open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(source.read())
+        os.fchown(file.fileno(), account.pw_uid, account.pw_gid)
+    return backup
+
+
+def converge(module, kubeadm, kubelet, found):
+    """Leads to a running control plane. found is the state seen before."""
+    config, ttl = module.params["config"], module.params["token_ttl"]
+    if found == "stopped":
+        kubelet.do("enable", "--now")
+        if not wait_ready(module.params["timeout"]):
+            raise KubeadmError(f"the cluster of this host exists, but its API server does not come up. {CURE}")
+        found = find_state(etcd_directory(config))
+    if found == "broken":
+        NodeReset(module, kubeadm).clean()
+    if found in ("absent", "broken", "unfinished"):
+        initialise(kubeadm, kubelet, config, ttl, resume=found == "unfinished")
+    elif kubelet.idle():
+        kubelet.do("enable", "--now")
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            "config": {"type": "list", "elements": "dict", "required": True},
+            "token_ttl": {"type": "str", "default": "15m", "no_log": False},
+            "kubeconfig_user": {"type": "str", "default": ""},
+            "timeout": {"type": "int", "default": 120},
+        },
+        supports_check_mode=True,
+    )
+    kubeadm, kubelet = Kubeadm(module), Kubelet(module)
+    if not document(module.params["config"], "InitConfiguration"):
+        module.fail_json(msg="config holds no document of kind InitConfiguration")
+    user, result = module.params["kubeconfig_user"], {}
+    try:
+        account, path = user_kubeconfig(user) if user else (None, "")
+        if not module.check_mode:
+            kubeadm.acquire()
+        found = find_state(etcd_directory(module.params["config"]))
+        changed = found != "ready" or kubelet.idle()
+        if changed and not module.check_mode:
+            converge(module, kubeadm, kubelet, found)
+        if account and differs(path):
+            changed = True
+            if not module.check_mode:
+                result["backup"] = give_kubeconfig(account, path)
+    except KubeadmError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(
+        changed=changed,
+        state=found,
+        initialised=found in ("absent", "broken"),
+        diff={"before": f"control plane: {found}\n", "after": "control plane: ready\n"},
+        **{key: value for key, value in result.items() if value},
+    )
+
+
+if __name__ == "__main__":
+    main()

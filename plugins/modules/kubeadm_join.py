@@ -1,0 +1,203 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: kubeadm_join
+short_description: Joins this host to a cluster as a worker
+version_added: 0.1.0
+description:
+  - Runs C(kubeadm join) unless the host is a node of the cluster already. It asks the API server with the kubelet's own certificate.
+  - A C(join) that was killed or failed, and the membership of a cluster that was made anew since, are undone by C(kubeadm reset)
+    and what belongs to it, and then the host joins.
+  - The token and the hash are only needed where a run in check mode reports a change.
+options:
+  api_server:
+    description: The API server as nodes reach it, V(host:port).
+    type: str
+    required: true
+  token:
+    description: A bootstrap token. It never reaches the disk, nor a command line.
+    type: str
+  ca_cert_hash:
+    description: Hash of the cluster's certificate authority, from M(bare.mesh.kubeadm_token).
+    type: str
+  node_registration:
+    description: kubeadm's C(nodeRegistration).
+    type: dict
+    default: {}
+  cluster_pending:
+    description: In check mode, that the run would make a new cluster, so that an old membership ends.
+    type: bool
+    default: false
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    description: Shows the state of the node before and after.
+author:
+  - The bare.mesh authors (@bare-mesh)
+"""
+
+EXAMPLES = r"""
+- name: Join the cluster
+  bare.mesh.kubeadm_join:
+    api_server: 192.0.2.10:6443
+    token: "{{ token }}"
+    ca_cert_hash: "{{ made.ca_cert_hash }}"
+"""
+
+RETURN = r"""
+state:
+  description: >-
+    What was found: V(absent), V(joined), V(unfinished) (joined, but kubeadm never came to its end), V(broken) (a join that was
+    cut short), V(foreign) (the cluster was made anew since), V(deleted) (the cluster has no such node any more).
+  returned: always
+  type: str
+needed:
+  description: Whether there was, or in check mode would be, anything to do.
+  returned: always
+  type: bool
+join:
+  description: Whether the host was, or in check mode would be, joined.
+  returned: always
+  type: bool
+"""
+
+import os
+import ssl
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import (
+    API_SERVER_MANIFEST,
+    BOOTSTRAP_CONF,
+    CA,
+    KUBELET_CERTIFICATE,
+    KUBELET_CONF,
+    UNFINISHED,
+    ApiServer,
+    Kubeadm,
+    KubeadmError,
+    Kubelet,
+    begin,
+    finish,
+)
+from ansible_collections.bare.mesh.plugins.module_utils._node_reset import NodeReset
+
+TO_JOIN = ("absent", "broken", "foreign")
+
+
+def find_state(api_server, name, attempts):
+    """See RETURN. Looks, and changes nothing."""
+    if os.path.exists(API_SERVER_MANIFEST):
+        raise KubeadmError("this host is a control plane already; to make a worker of it, run the playbook bare.mesh.reset on it first")
+    begun = any(os.path.exists(path) for path in (UNFINISHED, BOOTSTRAP_CONF))
+    if not os.path.exists(KUBELET_CONF):
+        return "broken" if begun or os.path.exists(CA) else "absent"
+    try:
+        server = ApiServer(KUBELET_CONF, KUBELET_CERTIFICATE)
+    except (OSError, ValueError):
+        return "broken"
+    if server.url != f"https://{api_server}":
+        raise KubeadmError(
+            f"this host is a node of the cluster at {server.url}, not of the one at https://{api_server}; "
+            "if it is to move, run the playbook bare.mesh.reset on it first"
+        )
+    status = answer(server, f"/api/v1/nodes/{name}", attempts)
+    if status == 200:
+        return "unfinished" if begun else "joined"
+    return "deleted" if status == 404 else "foreign"
+
+
+def answer(server, path, attempts):
+    """The status of an answer; 401 for a server with another certificate authority."""
+    while True:
+        attempts -= 1
+        try:
+            return server.request(path)[0]
+        except ssl.SSLCertVerificationError:
+            return 401
+        except OSError as error:
+            if not attempts:
+                raise KubeadmError(
+                    f"the API server at {server.url} does not answer this host ({error}). "
+                    "Is the control plane up, and does a firewall between them let the port through?"
+                ) from error
+            time.sleep(2)
+
+
+def join(kubeadm, kubelet, params):
+    registration = {"nodeRegistration": params["node_registration"]} if params["node_registration"] else {}
+    bootstrap = {
+        "apiServerEndpoint": params["api_server"],
+        "token": params["token"],
+        "caCertHashes": [params["ca_cert_hash"]],
+    }
+    document = {"apiVersion": "kubeadm.k8s.io/v1beta4", "kind": "JoinConfiguration", "discovery": {"bootstrapToken": bootstrap}}
+    begin()
+    kubelet.do("enable")
+    kubeadm.run("join", config=[{**document, **registration}])
+    finish()
+
+
+def converge(module, kubeadm, kubelet, found):
+    """Leads to a joined node. found is the state seen before."""
+    if found in TO_JOIN:
+        if not module.params["token"] or not module.params["ca_cert_hash"]:
+            raise KubeadmError(f"the node is to join (it is {found}): token and ca_cert_hash are needed")
+        if found != "absent":
+            NodeReset(module, kubeadm).clean()
+        join(kubeadm, kubelet, module.params)
+    elif found == "unfinished":
+        # All that kubeadm had left to do.
+        if os.path.exists(BOOTSTRAP_CONF):
+            os.remove(BOOTSTRAP_CONF)
+        finish()
+        kubelet.do("enable", "--now")
+    elif found == "deleted":
+        # A kubelet registers its node when it starts.
+        kubelet.do("enable")
+        kubelet.do("restart")
+    else:
+        kubelet.do("enable", "--now")
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            "api_server": {"type": "str", "required": True},
+            "token": {"type": "str", "no_log": True},
+            "ca_cert_hash": {"type": "str"},
+            "node_registration": {"type": "dict", "default": {}},
+            "cluster_pending": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    kubeadm, kubelet = Kubeadm(module), Kubelet(module)
+    name = module.params["node_registration"].get("name") or os.uname().nodename.lower()
+    try:
+        if not module.check_mode:
+            kubeadm.acquire()
+        if module.params["cluster_pending"] and os.path.exists(KUBELET_CONF):
+            # Only in check mode is there no API server to ask.
+            found = "foreign"
+        else:
+            found = find_state(module.params["api_server"], name, attempts=15)
+        changed = found != "joined" or kubelet.idle()
+        if changed and not module.check_mode:
+            converge(module, kubeadm, kubelet, found)
+    except KubeadmError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(
+        changed=changed,
+        state=found,
+        needed=changed,
+        join=found in TO_JOIN,
+        diff={"before": f"node: {found}\n", "after": "node: joined\n"},
+    )
+
+
+if __name__ == "__main__":
+    main()
