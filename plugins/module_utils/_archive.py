@@ -1,0 +1,132 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Members of a downloaded release archive, installed as one directory: all of them or none."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import tarfile
+import tempfile
+
+RECORD = ".release.json"
+SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+
+
+class ArchiveError(Exception):
+    """The archive cannot be had or isn't what was asked for; the message names the URL."""
+
+
+def digest(path):
+    """The SHA-256 of a file, in hexadecimal; None if there is no such file."""
+    found = hashlib.sha256()
+    try:
+        with open(path, "rb") as file:
+            for block in iter(lambda: file.read(1 << 20), b""):
+                found.update(block)
+    except FileNotFoundError:
+        return None
+    return found.hexdigest()
+
+
+def published(text, file_name):
+    """The checksum that a published checksum file names for an archive; None if it names none."""
+    lines = [line.split() for line in text.splitlines() if line.strip()]
+    sums = {fields[-1].lstrip("*").rsplit("/", 1)[-1]: fields[0] for fields in lines if SHA256.fullmatch(fields[0])}
+    # A file with one bare checksum is about the archive that it lies beside.
+    if len(lines) == 1 and len(lines[0]) == 1 and sums:
+        return lines[0][0].lower()
+    return sums.get(file_name, "").lower() or None
+
+
+def installed(dest):
+    """What the record of an earlier installation says, if every file of it is still the one installed."""
+    try:
+        with open(os.path.join(dest, RECORD), encoding="utf-8") as file:
+            record = json.load(file)
+        for path, facts in record["files"].items():
+            there = os.path.join(dest, path)
+            if digest(there) != facts["sha256"] or os.stat(there).st_mode & 0o7777 != int(facts["mode"], 8):
+                return None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return record
+
+
+def satisfies(record, url, checksum, members):
+    """Whether an installation is the wanted one; an empty checksum accepts the one verified then."""
+    return bool(
+        record
+        and record.get("url") == url
+        and checksum in ("", record.get("sha256"))
+        and {path: facts["mode"] for path, facts in record["files"].items()} == {member["dest"]: member["mode"] for member in members}
+        and {path: facts["member"] for path, facts in record["files"].items()} == {member["dest"]: member["member"] for member in members}
+    )
+
+
+def extract(archive, url, sha256, members, dest):
+    """Put the members into place as the whole content of dest, by renaming a finished directory."""
+    parent = os.path.dirname(os.path.abspath(dest))
+    os.makedirs(parent, exist_ok=True)
+    staging = tempfile.mkdtemp(prefix=f".{os.path.basename(dest)}.", dir=parent)
+    try:
+        record = {"url": url, "sha256": sha256, "files": {}}
+        with _opened(archive, url) as tar:
+            for member in members:
+                record["files"][member["dest"]] = _extract_one(tar, url, member, staging)
+        with open(os.path.join(staging, RECORD), "w", encoding="utf-8") as file:
+            json.dump(record, file, indent=2)
+        os.chmod(staging, 0o755)
+        if os.path.isdir(dest) and not os.path.islink(dest):
+            # The old directory leaves by the way of the staging's parent, so that dest is never half of both.
+            old = tempfile.mkdtemp(prefix=f".{os.path.basename(dest)}.old.", dir=parent)
+            os.rename(dest, os.path.join(old, "was"))
+            os.rename(staging, dest)
+            shutil.rmtree(old)
+        else:
+            os.rename(staging, dest)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _opened(archive, url):
+    try:
+        return tarfile.open(archive)
+    except tarfile.TarError as error:
+        raise ArchiveError(f"{url} is no tar archive: {error}") from error
+
+
+def _extract_one(tar, url, member, staging):
+    try:
+        source = tar.extractfile(member["member"])
+    except KeyError:
+        source = None
+    if source is None:
+        raise ArchiveError(f"{url} has no file {member['member']}")
+    target = os.path.join(staging, member["dest"])
+    if os.path.commonpath([os.path.realpath(target), os.path.realpath(staging)]) != os.path.realpath(staging):
+        raise ArchiveError(f"the member's dest {member['dest']} leads out of the destination")
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    with open(target, "wb") as file:
+        shutil.copyfileobj(source, file, 1 << 20)
+    os.chmod(target, int(member["mode"], 8))
+    return {"member": member["member"], "mode": member["mode"], "sha256": digest(target)}
+
+
+def link_state(path, target):
+    """Whether a symbolic link is there and leads to the target; a file or directory in its place is an error."""
+    if not os.path.lexists(path):
+        return False
+    if not os.path.islink(path):
+        raise ArchiveError(f"{path} is in the way: a link to {target} belongs there; move it away and run again")
+    return os.readlink(path) == target
+
+
+def link(path, target):
+    """Make or move a link in one step."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    temporary = f"{path}.{os.getpid()}"
+    os.symlink(target, temporary)
+    os.replace(temporary, path)

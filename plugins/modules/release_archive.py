@@ -1,0 +1,215 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: release_archive
+short_description: Installs files of a release archive after verifying its checksum
+version_added: 0.1.0
+description:
+  - Downloads a tar archive, compares its SHA-256 with the wanted one, and puts the named files of it into a directory.
+  - The directory appears complete or not at all, an earlier one stays in place until then.
+  - What was installed is recorded in the directory. A second run compares the files with the record and needs no network.
+options:
+  url:
+    description: Address of the archive.
+    type: str
+    required: true
+  checksum:
+    description:
+      - SHA-256 of the archive in hexadecimal, or the URL of the file in which its publisher states it.
+      - Such a file is only read when something has to be installed.
+    type: str
+    required: true
+  ca_file:
+    description: File with the certificate authority of a server that the system does not know, in addition to the system's own.
+    type: path
+  dest:
+    description: Directory that holds the files and nothing else.
+    type: path
+    required: true
+  members:
+    description: Files to install.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      member:
+        description: Path in the archive.
+        type: str
+        required: true
+      dest:
+        description: Path below O(dest).
+        type: str
+        required: true
+      mode:
+        description: Permissions in octal notation.
+        type: str
+        default: "0644"
+  links:
+    description: Symbolic links to make, in this order, as a mapping of path to target.
+    type: dict
+    default: {}
+  timeout:
+    description: Seconds without an answer after which the download fails.
+    type: int
+    default: 30
+notes:
+  - The proxy variables of the environment hold.
+attributes:
+  check_mode:
+    support: full
+    description: Asks the server whether the archive is there, downloads nothing.
+  diff_mode:
+    support: full
+author:
+  - The bare.mesh authors (@bare-mesh)
+"""
+
+EXAMPLES = r"""
+- name: Install one version of istioctl
+  bare.mesh.release_archive:
+    url: https://github.com/istio/istio/releases/download/1.29.1/istio-1.29.1-linux-amd64.tar.gz
+    checksum: https://github.com/istio/istio/releases/download/1.29.1/istio-1.29.1-linux-amd64.tar.gz.sha256
+    dest: /opt/istioctl/1.29.1
+    members:
+      - {member: istio-1.29.1/bin/istioctl, dest: bin/istioctl, mode: "0755"}
+    links:
+      /opt/istioctl/current: 1.29.1
+"""
+
+RETURN = r"""
+dest:
+  description: The directory.
+  returned: success
+  type: str
+  sample: /opt/istioctl/1.29.1
+checksum:
+  description: SHA-256 of the archive that is installed.
+  returned: success, except in check mode before the first installation
+  type: str
+  sample: 5f3a...
+"""
+
+import http.client
+import os
+import shutil
+import tempfile
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bare.mesh.plugins.module_utils import _archive
+from ansible_collections.bare.mesh.plugins.module_utils._fetch import Fetcher, FetchError
+
+
+def fetcher(ca_file, timeout):
+    """The way to the server; a missing CA file is the user's fault to cure."""
+    if not ca_file:
+        return Fetcher(timeout=timeout)
+    try:
+        with open(ca_file, encoding="utf-8") as file:
+            return Fetcher(ca=file.read(), timeout=timeout)
+    except (OSError, ValueError) as error:
+        raise _archive.ArchiveError(f"ca_file {ca_file} cannot be used: {error}") from error
+
+
+def wanted_checksum(fetch, url, checksum):
+    """The checksum to hold the archive to."""
+    if _archive.SHA256.fullmatch(checksum):
+        return checksum.lower()
+    if "://" not in checksum:
+        raise _archive.ArchiveError(f"checksum {checksum!r} is neither a SHA-256 of 64 hexadecimal digits nor a URL")
+    text = fetch.get(checksum).decode("utf-8", "replace")
+    found = _archive.published(text, url.rsplit("/", 1)[-1])
+    if not found:
+        raise _archive.ArchiveError(f"{checksum} names no SHA-256 for {url.rsplit('/', 1)[-1]}")
+    return found
+
+
+def _reason(error):
+    # Of an answer the status as well, of a failed connection what it failed of.
+    return str(error) if hasattr(error, "code") else getattr(error, "reason", error)
+
+
+def download(fetch, url, wanted, directory):
+    """The verified archive as a file in directory."""
+    path = os.path.join(directory, "archive")
+    try:
+        with fetch.opener.open(url, timeout=fetch.timeout) as answer, open(path, "wb") as file:
+            shutil.copyfileobj(answer, file, 1 << 20)
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise _archive.ArchiveError(f"{url} cannot be downloaded: {_reason(error)}") from error
+    actual = _archive.digest(path)
+    if actual != wanted:
+        raise _archive.ArchiveError(
+            f"the checksum of {url} is wrong: expected sha256 {wanted}, got {actual}. "
+            "Nothing was installed. If the server is yours, copy the archive there again; else correct the checksum"
+        )
+    return path
+
+
+def run(params, check_mode):
+    """Install what is missing; returns what the task reports."""
+    url, checksum, dest = params["url"], params["checksum"].strip(), params["dest"]
+    known = checksum.lower() if _archive.SHA256.fullmatch(checksum) else ""
+    record = _archive.installed(dest)
+    install = not _archive.satisfies(record, url, known, params["members"])
+    links = {os.path.expanduser(path): target for path, target in params["links"].items()}
+    stale = [path for path, target in links.items() if not _archive.link_state(path, target)]
+    actual = (record or {}).get("sha256")
+    if install:
+        fetch = fetcher(params["ca_file"], params["timeout"])
+        actual = wanted_checksum(fetch, url, checksum)
+        if check_mode:
+            fetch.get(url, method="HEAD")
+        else:
+            # Beside the cache, not in /tmp: archives are large, and /tmp often is memory.
+            parent = os.path.dirname(os.path.abspath(dest))
+            os.makedirs(parent, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=".download.", dir=parent) as directory:
+                _archive.extract(download(fetch, url, actual, directory), url, actual, params["members"], dest)
+    if not check_mode:
+        for path in stale:
+            _archive.link(path, links[path])
+    before = [f"{dest} {(record or {}).get('url', 'absent')}"] if install else []
+    after = [f"{dest} {url}"] if install else []
+    return {
+        "changed": bool(install or stale),
+        "dest": dest,
+        "checksum": actual,
+        "diff": {
+            "before": "".join(line + "\n" for line in before),
+            "after": "".join(line + "\n" for line in [*after, *(f"{path} -> {links[path]}" for path in stale)]),
+        },
+    }
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            "url": {"type": "str", "required": True},
+            "checksum": {"type": "str", "required": True},
+            "ca_file": {"type": "path"},
+            "dest": {"type": "path", "required": True},
+            "members": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": {
+                    "member": {"type": "str", "required": True},
+                    "dest": {"type": "str", "required": True},
+                    "mode": {"type": "str", "default": "0644"},
+                },
+            },
+            "links": {"type": "dict", "default": {}},
+            "timeout": {"type": "int", "default": 30},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        module.exit_json(**run(module.params, module.check_mode))
+    except (_archive.ArchiveError, FetchError, OSError) as error:
+        module.fail_json(msg=str(error))
+
+
+if __name__ == "__main__":
+    main()
