@@ -1,0 +1,34 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Small downloads over HTTPS, with a CA of one's own beside the system's."""
+
+from __future__ import annotations
+
+import ssl
+import urllib.error
+import urllib.request
+
+
+class FetchError(Exception):
+    """The address did not answer; the message names it and the reason."""
+
+
+class Fetcher:
+    """Fetches small files; ca is PEM text, proxy a URL (empty: none), also for hosts that carry proxy variables."""
+
+    def __init__(self, ca="", proxy="", timeout=15):
+        context = ssl.create_default_context()
+        if ca:
+            context.load_verify_locations(cadata=ca)
+        proxies = urllib.request.ProxyHandler({"http": proxy, "https": proxy} if proxy else None)
+        self.opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context), proxies)
+        self.timeout = timeout
+
+    def get(self, url, method="GET"):
+        """The body of the answer."""
+        try:
+            with self.opener.open(urllib.request.Request(url, method=method), timeout=self.timeout) as answer:
+                return answer.read()
+        except urllib.error.HTTPError as error:
+            raise FetchError(f"{url} answers {error.code} {error.reason}") from error
+        except (OSError, ValueError) as error:
+            raise FetchError(f"{url} cannot be reached: {getattr(error, 'reason', error)}") from error

@@ -1,0 +1,53 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A few files that belong together, compared first and written after that."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+
+def read(path):
+    """The file's bytes, empty where there is no such file."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return b""
+
+
+class Files:
+    """Collects what files shall hold; `write` puts down those that differ."""
+
+    def __init__(self, module):
+        self.module = module
+        self.todo = {}
+        self.diff = []
+
+    def want(self, path, content, mode=0o644):
+        """Remembers the file if its content or mode differs."""
+        data = content if isinstance(content, bytes) else content.encode()
+        before = read(path)
+        same_mode = os.path.exists(path) and os.stat(path).st_mode & 0o777 == mode
+        if data == before and same_mode:
+            return
+        self.todo[path] = (data, mode)
+        self.diff.append({"before_header": path, "after_header": path, "before": _text(before), "after": _text(data)})
+
+    def write(self):
+        for path, (data, mode) in self.todo.items():
+            folder = os.path.dirname(path)
+            os.makedirs(folder, mode=0o755, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=folder, prefix=".bare-mesh-")
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            os.chmod(temporary, mode)
+            self.module.atomic_move(temporary, path)
+            os.chmod(path, mode)
+
+
+def _text(data):
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return f"({len(data)} bytes)\n"

@@ -1,0 +1,60 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the running kernel has, be it loaded, built in, or loadable."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import platform
+
+# A kernel may carry neither /lib/modules nor a /sys/module entry for what is built in: its configuration tells then.
+OPTIONS = {
+    "br_netfilter": "BRIDGE_NETFILTER",
+    "ip_tables": "IP_NF_IPTABLES",
+    "iptable_filter": "IP_NF_FILTER",
+    "iptable_mangle": "IP_NF_MANGLE",
+    "iptable_nat": "IP_NF_NAT",
+    "nf_conntrack": "NF_CONNTRACK",
+    "nf_tables": "NF_TABLES",
+    "overlay": "OVERLAY_FS",
+    "vxlan": "VXLAN",
+    "xt_REDIRECT": "NETFILTER_XT_TARGET_REDIRECT",
+    "xt_conntrack": "NETFILTER_XT_MATCH_CONNTRACK",
+    "xt_owner": "NETFILTER_XT_MATCH_OWNER",
+}
+
+
+def _text(path):
+    try:
+        with (gzip.open if path.endswith(".gz") else open)(path, "rt", encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+def _configured():
+    return _text("/proc/config.gz") or _text(f"/boot/config-{platform.release()}")
+
+
+def states(names, modprobe):
+    """Feature -> present (loaded or built in), loadable or missing. modprobe(name) tells whether it could load it."""
+    builtin = _text(f"/lib/modules/{platform.release()}/modules.builtin").replace("-", "_")
+    filesystems = _text("/proc/filesystems").split()
+    configured = None
+    result = {}
+    for name in names:
+        if os.path.isdir(f"/sys/module/{name}") or f"/{name}.ko" in builtin or name in filesystems:
+            result[name] = "present"
+        elif modprobe(name):
+            result[name] = "loadable"
+        else:
+            configured = _configured() if configured is None else configured
+            result[name] = "present" if f"\nCONFIG_{OPTIONS.get(name, name.upper())}=y" in configured else "missing"
+    return result
+
+
+def known_to_modprobe(name):
+    """Whether the boot's module loading finds the name, so that it may be listed for it."""
+    folder = f"/lib/modules/{platform.release()}"
+    listed = _text(f"{folder}/modules.builtin") + _text(f"{folder}/modules.dep")
+    return f"/{name}.ko" in listed.replace("-", "_")

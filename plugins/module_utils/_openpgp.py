@@ -1,0 +1,75 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Fingerprints of OpenPGP public keys, read without gpg: the hosts need not have it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+
+PUBLIC_KEY = 6
+
+
+class NotAKey(ValueError):
+    """The data is no OpenPGP public key."""
+
+
+def dearmor(data):
+    """The binary form of a key, be it ASCII-armoured (also several blocks in one file) or binary already."""
+    if b"-----BEGIN PGP" not in data:
+        return data
+    binary = b""
+    for block in data.split(b"-----BEGIN PGP PUBLIC KEY BLOCK-----")[1:]:
+        body = block.split(b"-----END PGP", 1)[0].replace(b"\r", b"")
+        # A blank line ends the armour's headers; a line starting with '=' is its checksum.
+        lines = body.split(b"\n\n", 1)[-1].split(b"\n")
+        try:
+            binary += base64.b64decode(b"".join(line for line in lines if not line.startswith(b"=")))
+        except binascii.Error as error:
+            raise NotAKey(f"damaged armour: {error}") from error
+    return binary
+
+
+def _packets(data):
+    """Yields (tag, body) of each packet."""
+    at = 0
+    while at < len(data):
+        head = data[at]
+        if not head & 0x80:
+            raise NotAKey("not an OpenPGP key")
+        at += 1
+        if head & 0x40:
+            tag, first = head & 0x3F, data[at]
+            if first < 192:
+                size, at = first, at + 1
+            elif first < 224:
+                size, at = ((first - 192) << 8) + data[at + 1] + 192, at + 2
+            elif first == 255:
+                size, at = int.from_bytes(data[at + 1 : at + 5], "big"), at + 5
+            else:
+                raise NotAKey("a key packet of unknown length")
+        else:
+            tag, width = (head >> 2) & 0x0F, 1 << (head & 3)
+            if width == 8:
+                raise NotAKey("a key packet of unknown length")
+            size, at = int.from_bytes(data[at : at + width], "big"), at + width
+        yield tag, data[at : at + size]
+        at += size
+
+
+def fingerprints(data):
+    """The fingerprints, in capital hex digits, of the primary keys in a key file."""
+    found = []
+    try:
+        for tag, body in _packets(dearmor(data)):
+            if tag != PUBLIC_KEY:
+                continue
+            if body[0] == 4:
+                found.append(hashlib.sha1(b"\x99" + len(body).to_bytes(2, "big") + body, usedforsecurity=False).hexdigest().upper())
+            elif body[0] == 6:
+                found.append(hashlib.sha256(b"\x9b" + len(body).to_bytes(4, "big") + body).hexdigest().upper())
+    except IndexError as error:
+        raise NotAKey("the key ends too early") from error
+    if not found:
+        raise NotAKey("no OpenPGP public key in it")
+    return found

@@ -1,0 +1,96 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The operating systems the collection knows, and where their packages lie in the official servers' layouts."""
+
+from __future__ import annotations
+
+# ID of /etc/os-release -> supported versions (major version, or all of it where the minor counts).
+SUPPORTED = {
+    "almalinux": ("9", "10"),
+    "anolis": ("23",),
+    "centos": ("9", "10"),
+    "debian": ("12", "13"),
+    "ol": ("9", "10"),
+    "openEuler": ("22.03", "24.03"),
+    "rhel": ("9", "10"),
+    "rocky": ("9", "10"),
+    "ubuntu": ("22.04", "24.04"),
+}
+SUPPORTED_TEXT = (
+    "RHEL, CentOS Stream, Rocky, AlmaLinux and Oracle Linux 9 and 10, openEuler 22.03 and 24.03, "
+    "Anolis OS 23, Debian 12 and 13, Ubuntu 22.04 and 24.04"
+)
+MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
+
+
+def parse_os_release(text):
+    """The variables of /etc/os-release."""
+    pairs = (line.split("=", 1) for line in text.splitlines() if "=" in line and not line.startswith("#"))
+    return {key.strip(): value.strip().strip("\"'") for key, value in pairs}
+
+
+def version(release):
+    """The version as SUPPORTED names it: 9 for EL 9.6, but 22.04 for Ubuntu."""
+    full = release.get("VERSION_ID", "")
+    return full if release.get("ID") in ("ubuntu", "openEuler") else full.split(".")[0]
+
+
+def supported(release):
+    """Whether the collection supports this system."""
+    return version(release) in SUPPORTED.get(release.get("ID", ""), ())
+
+
+def family(release):
+    """deb or rpm."""
+    return "deb" if release.get("ID") in ("debian", "ubuntu") else "rpm"
+
+
+def repositories(release, machine, source, kubernetes_version):
+    """The package repositories a cluster host needs, as dicts.
+
+    source has the base URLs `kubernetes` and `docker`. Docker publishes no packages for openEuler and Anolis;
+    those of the EL with the same C library fit.
+    """
+    minor = ".".join(kubernetes_version.split(".")[:2])
+    base = f"{source['kubernetes']}/core:/stable:/v{minor}"
+    docker = f"{source['docker']}/linux"
+    if family(release) == "deb":
+        distribution, codename = release["ID"], release.get("VERSION_CODENAME", "")
+        return [
+            {
+                "name": "bare-mesh-kubernetes",
+                "url": f"{base}/deb/",
+                "suite": "/",
+                "key_url": f"{base}/deb/Release.key",
+                "signed": [f"{base}/deb/InRelease"],
+                "key": "kubernetes",
+            },
+            {
+                "name": "bare-mesh-docker",
+                "url": f"{docker}/{distribution}",
+                "suite": f"{codename} stable",
+                "key_url": f"{docker}/{distribution}/gpg",
+                "signed": [f"{docker}/{distribution}/dists/{codename}/InRelease"],
+                "key": "docker_deb",
+            },
+        ]
+    major = version(release) if version(release) in ("9", "10") else "9"
+    packages = f"{docker}/centos/{major}/{machine}/stable"
+    return [
+        {
+            "name": "bare-mesh-kubernetes",
+            "url": f"{base}/rpm/",
+            "key_url": f"{base}/rpm/repodata/repomd.xml.key",
+            "signed": [f"{base}/rpm/repodata/repomd.xml", f"{base}/rpm/repodata/repomd.xml.asc"],
+            "key": "kubernetes",
+            "exclude": ["cri-tools", "kubeadm", "kubectl", "kubelet", "kubernetes-cni"],
+        },
+        {
+            "name": "bare-mesh-docker",
+            "url": f"{packages}/",
+            "key_url": f"{docker}/centos/gpg",
+            # Docker signs its RPMs, not the index of its RPM repositories.
+            "signed": [],
+            "key": "docker_rpm",
+            "exclude": ["containerd.io"],
+        },
+    ]

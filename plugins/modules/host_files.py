@@ -1,0 +1,96 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: host_files
+short_description: Writes the files that belong together in one task
+version_added: 0.1.0
+description:
+  - Compares all of the files with the host first and writes those that differ, creating their folders.
+  - One task a set of files, where M(ansible.builtin.copy) takes one round trip to the host for each.
+options:
+  files:
+    description: Absolute path to content.
+    type: dict
+    default: {}
+  absent:
+    description:
+      - Files to remove, if they were written by this collection, which their first line says.
+      - A file of the user's own at that path stays.
+    type: list
+    elements: path
+    default: []
+  mode:
+    description: Mode of the files written, in octal notation.
+    type: str
+    default: "0644"
+attributes:
+  check_mode:
+    support: full
+    description: Compares without writing.
+  diff_mode:
+    support: full
+    description: Shows the files before and after.
+author:
+  - The bare.mesh authors (@bare-mesh)
+"""
+
+EXAMPLES = r"""
+- name: Point the runtime to the mirror
+  bare.mesh.host_files:
+    files:
+      /etc/containerd/certs.d/docker.io/hosts.toml: "{{ lookup('ansible.builtin.template', 'hosts.toml.j2') }}"
+    absent: [/etc/containerd/certs.d/quay.io/hosts.toml]
+"""
+
+RETURN = r"""
+files:
+  description: The files that were, or in check mode would be, written or removed.
+  returned: always
+  type: list
+  elements: str
+"""
+
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bare.mesh.plugins.module_utils._files import Files, read
+
+MARK = b"bare.mesh"
+
+
+def removable(paths):
+    """Those of the paths that hold a file of this collection's."""
+    return [path for path in paths if MARK in read(path).split(b"\n", 1)[0]]
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            "files": {"type": "dict", "default": {}},
+            "absent": {"type": "list", "elements": "path", "default": []},
+            "mode": {"type": "str", "default": "0644"},
+        },
+        supports_check_mode=True,
+    )
+    files = Files(module)
+    for path, content in module.params["files"].items():
+        if not path.startswith("/"):
+            module.fail_json(msg=f"{path} is no absolute path")
+        files.want(path, content, int(module.params["mode"], 8))
+    remove = removable(module.params["absent"])
+    diff = [
+        *files.diff,
+        *({"before_header": path, "after_header": path, "before": read(path).decode(errors="replace"), "after": ""} for path in remove),
+    ]
+    if not module.check_mode:
+        files.write()
+        for path in remove:
+            os.remove(path)
+    changed = sorted([*files.todo, *remove])
+    module.exit_json(changed=bool(changed), files=changed, diff=diff)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: host_inspect
+short_description: Reads in one go what decides whether a host can become a node
+version_added: 0.1.0
+description:
+  - Changes nothing and needs no facts. M(bare.mesh.preflight_check) judges what it finds.
+options:
+  features:
+    description: Kernel features to look for, such as V(overlay).
+    type: list
+    elements: str
+    default: []
+  sent_at:
+    description: The controller's clock, in seconds since 1970, when it sent the task.
+    type: float
+    required: true
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing in any mode.
+  diff_mode:
+    support: none
+    description: Changes nothing.
+author:
+  - The bare.mesh authors (@bare-mesh)
+"""
+
+EXAMPLES = r"""
+- name: Look at the host
+  bare.mesh.host_inspect:
+    features: [overlay, br_netfilter]
+    sent_at: "{{ now(fmt='%s.%f') }}"
+"""
+
+RETURN = r"""
+report:
+  description: What was found.
+  returned: always
+  type: dict
+  contains:
+    user_id: {description: Effective user id of the module., type: int}
+    os: {description: The variables of C(/etc/os-release)., type: dict}
+    machine: {description: Machine name such as V(x86_64)., type: str}
+    hostname: {description: Host name., type: str}
+    macs: {description: MAC addresses of the interfaces that carry addresses., type: list}
+    product_id: {description: The machine's product UUID. Empty where there is none., type: str}
+    cpus: {description: CPUs usable., type: int}
+    memory_mb: {description: Memory in MiB., type: int}
+    disk_gb: {description: Free GiB below C(/var/lib)., type: float}
+    clock: {description: The host's clock less O(sent_at)., type: float}
+    cgroup: {description: Version of the cgroup file system., type: int}
+    features: {description: 'Kernel feature to V(present), V(loadable) or V(missing).', type: dict}
+    networks: {description: The host's own IPv4 and IPv6 networks., type: list}
+    listening: {description: Port such as V(6443/tcp) to the name of the program that listens on it., type: dict}
+    member: {description: Whether kubeadm has begun or finished a node here., type: bool}
+    ufw: {description: Whether Ubuntu's ufw is switched on., type: bool}
+"""
+
+import glob
+import json
+import os
+import platform
+import re
+import socket
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bare.mesh.plugins.module_utils import _kernel, _systems
+from ansible_collections.bare.mesh.plugins.module_utils._files import read
+
+# Interfaces that a cluster itself makes.
+OWN_INTERFACES = re.compile(r"^(lo|cni|flannel|veth|kube-|docker|br-|cali|tunl)")
+MEMBER = ("/etc/kubernetes/manifests/*.yaml", "/etc/kubernetes/*.conf", "/var/lib/kubelet/config.yaml")
+# State of a listening TCP socket and of an open UDP one in /proc/net.
+LISTENING = {"tcp": "0A", "tcp6": "0A", "udp": "07", "udp6": "07"}
+
+
+def sockets(protocol, text):
+    """Yields (port, inode) of each listening socket of a /proc/net table."""
+    for line in text.splitlines()[1:]:
+        parts = line.split()
+        if len(parts) > 9 and parts[3] == LISTENING[protocol]:
+            yield f"{int(parts[1].rsplit(':', 1)[1], 16)}/{protocol[:3]}", parts[9]
+
+
+def programs(inodes):
+    """Socket inode -> program name, for the sockets asked for."""
+    found = {}
+    for link in glob.glob("/proc/[0-9]*/fd/*"):
+        try:
+            target = os.readlink(link)
+        except OSError:
+            continue
+        inode = target[8:-1] if target.startswith("socket:[") else ""
+        if inode in inodes:
+            found[inode] = read(f"/proc/{link.split('/')[2]}/comm").decode(errors="replace").strip()
+    return found
+
+
+def listening():
+    tables = {name: read(f"/proc/net/{name}").decode() for name in LISTENING}
+    ports = dict(pair for name, text in tables.items() for pair in sockets(name, text))
+    names = programs(set(ports.values()))
+    return {port: names.get(inode, "") for port, inode in ports.items()}
+
+
+def interfaces(text):
+    """(MAC addresses, networks) of the host's own interfaces, from `ip -j addr`."""
+    macs, networks = [], []
+    for link in json.loads(text or "[]"):
+        addresses = [entry for entry in link.get("addr_info", []) if entry.get("scope") == "global"]
+        if addresses and not OWN_INTERFACES.match(link.get("ifname", "")):
+            macs.append(link.get("address", ""))
+            networks += [f"{entry['local']}/{entry['prefixlen']}" for entry in addresses]
+    return sorted(mac for mac in macs if mac), networks
+
+
+def free_gb(path):
+    stats = os.statvfs(path)
+    return round(stats.f_bavail * stats.f_frsize / 2**30, 1)
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            "features": {"type": "list", "elements": "str", "default": []},
+            "sent_at": {"type": "float", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    clock = time.time() - module.params["sent_at"]
+    modprobe = module.get_bin_path("modprobe")
+    ip = module.get_bin_path("ip")
+    macs, networks = interfaces(module.run_command([ip, "-j", "addr"])[1] if ip else "")
+    memory = re.search(r"MemTotal:\s+(\d+)", read("/proc/meminfo").decode())
+    report = {
+        "user_id": os.geteuid(),
+        "os": _systems.parse_os_release(read("/etc/os-release").decode()),
+        "machine": platform.machine(),
+        "hostname": socket.gethostname(),
+        "macs": macs,
+        "product_id": read("/sys/class/dmi/id/product_uuid").decode().strip(),
+        "cpus": len(os.sched_getaffinity(0)),
+        "memory_mb": int(memory.group(1)) // 1024 if memory else 0,
+        "disk_gb": free_gb("/var/lib"),
+        "clock": round(clock, 2),
+        "cgroup": 2 if os.path.exists("/sys/fs/cgroup/cgroup.controllers") else 1,
+        "features": _kernel.states(
+            module.params["features"],
+            lambda name: bool(modprobe) and module.run_command([modprobe, "-n", "-q", name])[0] == 0,
+        ),
+        "networks": networks,
+        "listening": listening(),
+        "member": any(glob.glob(pattern) for pattern in MEMBER),
+        "ufw": b"\nENABLED=yes" in read("/etc/ufw/ufw.conf"),
+    }
+    module.exit_json(changed=False, report=report)
+
+
+if __name__ == "__main__":
+    main()

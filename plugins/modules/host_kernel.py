@@ -1,0 +1,195 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: host_kernel
+short_description: Sets kernel modules, sysctls, swap and SELinux's mode, now and for the next boot
+version_added: 0.1.0
+description:
+  - Compares the running kernel and the boot's configuration files with what is wanted, and changes what differs.
+  - A kernel feature that is built in needs no loading and is accepted.
+options:
+  modules:
+    description: Modules a cluster node cannot do without.
+    type: list
+    elements: str
+    default: []
+  optional_modules:
+    description: Modules that are loaded where the kernel has them.
+    type: list
+    elements: str
+    default: []
+  sysctls:
+    description: Sysctl to value.
+    type: dict
+    default: {}
+  skip:
+    description: First parts of sysctl names that are not to be set, for hosts that share their kernel with others.
+    type: list
+    elements: str
+    default: []
+  swap:
+    description: V(off) switches swap off and comments its lines in C(/etc/fstab) out.
+    type: str
+    choices: ["off", keep]
+    default: keep
+  selinux:
+    description: V(permissive) takes an enforcing SELinux to permissive.
+    type: str
+    choices: [keep, permissive]
+    default: keep
+attributes:
+  check_mode:
+    support: full
+    description: Compares without changing.
+  diff_mode:
+    support: full
+    description: Shows values and files before and after.
+author:
+  - The bare.mesh authors (@bare-mesh)
+"""
+
+EXAMPLES = r"""
+- name: Prepare the kernel for a node
+  bare.mesh.host_kernel:
+    modules: [overlay, br_netfilter]
+    sysctls: {net.ipv4.ip_forward: 1}
+    swap: "off"
+"""
+
+RETURN = r"""
+actions:
+  description: What was, or in check mode would be, changed in the running kernel.
+  returned: always
+  type: list
+  elements: str
+  sample: [modprobe br_netfilter, net.ipv4.ip_forward=1]
+"""
+
+import os
+import re
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bare.mesh.plugins.module_utils import _kernel
+from ansible_collections.bare.mesh.plugins.module_utils._files import Files, read
+
+HEADER = "# Written by bare.mesh.\n"
+# After 99-sysctl.conf, the link to /etc/sysctl.conf: the cluster's needs win over a distribution's or an image's defaults.
+SYSCTL_FILE = "/etc/sysctl.d/99-zz-bare-mesh.conf"
+ENFORCE = "/sys/fs/selinux/enforce"
+
+
+def sysctl_path(name):
+    return "/proc/sys/" + name.replace(".", "/")
+
+
+def wanted_sysctls(values, skip):
+    """The sysctls as text, without those of the skipped namespaces."""
+    return {name: " ".join(str(value).split()) for name, value in sorted(values.items()) if name.split(".")[0] not in skip}
+
+
+def fstab_without_swap(text):
+    """The file with its swap lines kept as comments."""
+    swap = re.compile(r"^(?=[^#\s]\S*\s+\S+\s+swap\s)", re.MULTILINE)
+    return swap.sub("# bare.mesh, no swap under a kubelet: ", text)
+
+
+class Kernel:
+    """Collects the differences of one host."""
+
+    def __init__(self, module):
+        self.module = module
+        self.files = Files(module)
+        self.actions = []
+
+    def modules(self, required, optional):
+        modprobe = self.module.get_bin_path("modprobe")
+        states = _kernel.states(
+            [*required, *optional],
+            lambda name: bool(modprobe) and self.module.run_command([modprobe, "-n", "-q", name])[0] == 0,
+        )
+        missing = [name for name in required if states[name] == "missing"]
+        if missing:
+            self.module.fail_json(
+                msg=f"the kernel lacks {', '.join(missing)}: neither built in nor as a module; on EL and Ubuntu the package "
+                "kernel-modules-extra or linux-modules-extra brings what a minimal kernel leaves out"
+            )
+        self.actions += [["modprobe", name] for name, state in states.items() if state == "loadable"]
+        boot = sorted(name for name, state in states.items() if state != "missing" and _kernel.known_to_modprobe(name))
+        if boot:
+            self.files.want("/etc/modules-load.d/bare-mesh.conf", HEADER + "".join(f"{name}\n" for name in boot))
+
+    def sysctls(self, values):
+        if values:
+            self.files.want(SYSCTL_FILE, HEADER + "".join(f"{name} = {value}\n" for name, value in values.items()))
+        for name, value in values.items():
+            if " ".join(read(sysctl_path(name)).decode().split()) != value:
+                self.actions.append(["sysctl", name, value])
+
+    def swap_off(self):
+        if len(read("/proc/swaps").splitlines()) > 1:
+            self.actions.append(["swapoff", "-a"])
+        text = read("/etc/fstab").decode()
+        if fstab_without_swap(text) != text:
+            self.files.want("/etc/fstab", fstab_without_swap(text), os.stat("/etc/fstab").st_mode & 0o777)
+
+    def selinux_permissive(self):
+        if read(ENFORCE).strip() == b"1":
+            self.actions.append(["setenforce", "0"])
+        text = read("/etc/selinux/config").decode()
+        changed = re.sub(r"^SELINUX=enforcing\b", "SELINUX=permissive", text, flags=re.MULTILINE)
+        if changed != text:
+            self.files.want("/etc/selinux/config", changed)
+
+    def apply(self):
+        self.files.write()
+        for action in self.actions:
+            if action[0] == "sysctl":
+                self.set_sysctl(action[1], action[2])
+            else:
+                self.module.run_command([self.module.get_bin_path(action[0], required=True), *action[1:]], check_rc=True)
+
+    def set_sysctl(self, name, value):
+        path = sysctl_path(name)
+        if not os.path.exists(path):
+            self.module.fail_json(msg=f"this kernel has no sysctl {name}; leave it out of host_prep_sysctl")
+        try:
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(value)
+        except OSError as error:
+            self.module.fail_json(
+                msg=f"sysctl {name}={value}: {error}; for a host that shares its kernel, name the first part in host_prep_sysctl_skip"
+            )
+
+
+def main():
+    strings = {"type": "list", "elements": "str", "default": []}
+    module = AnsibleModule(
+        argument_spec={
+            "modules": strings,
+            "optional_modules": strings,
+            "sysctls": {"type": "dict", "default": {}},
+            "skip": strings,
+            "swap": {"type": "str", "choices": ["off", "keep"], "default": "keep"},
+            "selinux": {"type": "str", "choices": ["keep", "permissive"], "default": "keep"},
+        },
+        supports_check_mode=True,
+    )
+    kernel = Kernel(module)
+    kernel.modules(module.params["modules"], module.params["optional_modules"])
+    kernel.sysctls(wanted_sysctls(module.params["sysctls"], module.params["skip"]))
+    if module.params["swap"] == "off":
+        kernel.swap_off()
+    if module.params["selinux"] == "permissive":
+        kernel.selinux_permissive()
+    if not module.check_mode:
+        kernel.apply()
+    actions = [" ".join(action[:2]) if action[0] != "sysctl" else f"{action[1]}={action[2]}" for action in kernel.actions]
+    live = {"before_header": "running kernel", "after_header": "running kernel", "before": "", "after": "\n".join(actions) + "\n"}
+    diff = [*kernel.files.diff, *([live] if actions else [])]
+    module.exit_json(changed=bool(kernel.files.todo or actions), actions=actions, diff=diff)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: host_repositories
+short_description: Configures the package repositories of Kubernetes and of containerd
+version_added: 0.1.0
+description:
+  - Writes the repositories C(bare-mesh-kubernetes) and C(bare-mesh-docker) for C(dnf) or C(apt), with signature checks on.
+  - A signing key is fetched from the repository and written only if its fingerprint is the expected one.
+  - C(dnf) is told to leave the pinned packages alone in a full upgrade, by C(exclude).
+options:
+  source:
+    description: Base URLs in the layout of the official servers, with the keys V(kubernetes) and V(docker).
+    type: dict
+    required: true
+  kubernetes_version:
+    description: Kubernetes version. Its repository holds one minor version.
+    type: str
+    required: true
+  fingerprints:
+    description: Fingerprints of the signing keys, with the keys V(kubernetes), V(docker_deb) and V(docker_rpm).
+    type: dict
+    required: true
+  ca:
+    description: Certificates in PEM that sign the source's certificate, where the host does not trust it already.
+    type: str
+    default: ""
+  proxy:
+    description: URL of an HTTP proxy to fetch the keys by.
+    type: str
+    default: ""
+attributes:
+  check_mode:
+    support: full
+    description: The keys are fetched and verified in check mode as well.
+  diff_mode:
+    support: full
+    description: Shows the files before and after.
+author:
+  - The bare.mesh authors (@bare-mesh)
+"""
+
+EXAMPLES = r"""
+- name: Configure the repositories
+  bare.mesh.host_repositories:
+    source: {kubernetes: https://pkgs.k8s.io, docker: https://download.docker.com}
+    kubernetes_version: 1.36.3
+    fingerprints:
+      kubernetes: DE15B14486CD377B9E876E1A234654DA9A296436
+      docker_deb: 9DC858229FC7DD38854AE2D88D81803C0EBFCD88
+      docker_rpm: 060A61C51B558A7F742B77AAC52FEB20621E9F35
+"""
+
+RETURN = r"""
+files:
+  description: The files that were, or in check mode would be, written.
+  returned: always
+  type: list
+  elements: str
+"""
+
+import platform
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bare.mesh.plugins.module_utils import _fetch, _openpgp, _systems
+from ansible_collections.bare.mesh.plugins.module_utils._files import Files, read
+
+HEADER = "# Written by bare.mesh.\n"
+
+
+def yum_file(repository, key_path):
+    """The .repo file of one repository."""
+    return HEADER + "\n".join(
+        [
+            f"[{repository['name']}]",
+            f"name={repository['name']}",
+            f"baseurl={repository['url']}",
+            "enabled=1",
+            "gpgcheck=1",
+            f"repo_gpgcheck={1 if repository['signed'] else 0}",
+            f"gpgkey=file://{key_path}",
+            f"exclude={' '.join(repository['exclude'])}",
+            "",
+        ]
+    )
+
+
+def apt_file(repository, key_path, architecture):
+    """The deb822 .sources file of one repository."""
+    suite, _space, component = repository["suite"].partition(" ")
+    lines = ["Types: deb", f"URIs: {repository['url']}", f"Suites: {suite}"]
+    lines += [f"Components: {component}"] if component else []
+    return HEADER + "\n".join([*lines, f"Architectures: {architecture}", f"Signed-By: {key_path}", ""])
+
+
+def verified_key(module, fetcher, repository, path):
+    """The repository's signing key; the one on the host serves where the source cannot be reached."""
+    wanted = str(module.params["fingerprints"].get(repository["key"], "")).replace(" ", "").upper()
+    url = repository["key_url"]
+    if not wanted:
+        module.fail_json(msg=f"bare_mesh_key_fingerprints has no entry {repository['key']}; it is needed for {url}")
+    try:
+        data = fetcher.get(url)
+        found = _openpgp.fingerprints(data)
+    except (_fetch.FetchError, _openpgp.NotAKey) as error:
+        data = read(path)
+        if not data or _openpgp.fingerprints(data) != [wanted]:
+            cure = "check bare_mesh_source, and bare_mesh_mirror_ca_file for a mirror of your own"
+            module.fail_json(msg=f"the signing key {url}: {error}; {cure}")
+        return data
+    if found != [wanted]:
+        module.fail_json(
+            msg=f"the signing key {url} has the fingerprint {', '.join(found)}, but bare_mesh_key_fingerprints.{repository['key']} "
+            f"is {wanted}: if the server is the right one, compare with its owner's published fingerprint and set that"
+        )
+    return data
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            "source": {"type": "dict", "required": True},
+            "kubernetes_version": {"type": "str", "required": True},
+            "fingerprints": {"type": "dict", "required": True, "no_log": False},
+            "ca": {"type": "str", "default": ""},
+            "proxy": {"type": "str", "default": "", "no_log": True},
+        },
+        supports_check_mode=True,
+    )
+    release = _systems.parse_os_release(read("/etc/os-release").decode())
+    machine = platform.machine()
+    fetcher = _fetch.Fetcher(module.params["ca"], module.params["proxy"])
+    files = Files(module)
+    for repository in _systems.repositories(release, machine, module.params["source"], module.params["kubernetes_version"]):
+        name = repository["name"]
+        if _systems.family(release) == "deb":
+            key_path = f"/etc/apt/keyrings/{name}.gpg"
+            files.want(key_path, _openpgp.dearmor(verified_key(module, fetcher, repository, key_path)))
+            architecture = _systems.MACHINES.get(machine, machine)
+            files.want(f"/etc/apt/sources.list.d/{name}.sources", apt_file(repository, key_path, architecture))
+        else:
+            key_path = f"/etc/pki/rpm-gpg/RPM-GPG-KEY-{name}"
+            files.want(key_path, verified_key(module, fetcher, repository, key_path))
+            files.want(f"/etc/yum.repos.d/{name}.repo", yum_file(repository, key_path))
+    if not module.check_mode:
+        files.write()
+    module.exit_json(changed=bool(files.todo), files=sorted(files.todo), diff=files.diff)
+
+
+if __name__ == "__main__":
+    main()
