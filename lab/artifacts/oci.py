@@ -6,7 +6,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import tarfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -127,14 +126,11 @@ class Repository:
         (place / "link").write_text(f"sha256:{digest}", encoding="utf-8")
 
     def add_layer(self, layer: Path) -> dict[str, object]:
-        """Store a layer (a hard link where it is on the same file system)."""
+        """Store a layer (a hard link: all is on the cache's file system)."""
         digest = file_digest(layer)
         target = self._blob(digest)
         if not target.exists():
-            try:
-                os.link(layer, target)
-            except OSError:
-                shutil.copyfile(layer, target)
+            os.link(layer, target)
         self._link(self._repository / "_layers" / "sha256" / digest, digest)
         return {"mediaType": _LAYER, "digest": f"sha256:{digest}", "size": layer.stat().st_size}
 

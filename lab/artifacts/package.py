@@ -6,12 +6,11 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Union
 
 from lab.artifacts.progress import run
 from lab.artifacts.store import workspace
 
-Content = Union[Path, str]
+Content = Path | str
 
 
 @dataclass

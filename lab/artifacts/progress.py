@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Optional
 
 from lab.host_packages import HostError
 
@@ -25,27 +24,25 @@ def step(name: str) -> Iterator[None]:
     print(f"{name} done in {time.monotonic() - start:.1f} s", flush=True)
 
 
-def run(command: Sequence[object], **options: object) -> str:
+def run(command: Sequence[object]) -> str:
     """Run a quiet program and return what it printed; on failure show that."""
     words = [str(word) for word in command]
-    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)  # type: ignore[call-overload]
+    done = subprocess.run(words, capture_output=True, text=True)
     if done.returncode:
         sys.stderr.write(done.stdout + done.stderr)
         raise HostError(f"{words[0]} failed with status {done.returncode}: {' '.join(words)}")
     return done.stdout
 
 
-def run_counting(
-    command: Sequence[str], what: str, env: dict[str, str], cwd: Path, counts: Optional[Callable[[str], bool]] = None
-) -> None:
-    """Run a long program and say now and then how many lines of progress it printed."""
+def run_counting(command: Sequence[str], env: dict[str, str], cwd: Path, what: str, counts: Callable[[str], bool]) -> None:
+    """Run a long program and say now and then how many lines of progress it printed; the others are its faults."""
     lines: list[str] = []
     counted = 0
     told = time.monotonic()
     with subprocess.Popen(command, env=env, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout is not None
         for line in process.stdout:
-            if counts is None or counts(line):
+            if counts(line):
                 counted += 1
             else:
                 lines.append(line)

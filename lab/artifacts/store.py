@@ -8,18 +8,15 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Union
 
 from lab import paths
 from lab.artifacts import progress
 
-Input = Union[str, Path, "Item"]
 
-
-def key_of(inputs: list[Input]) -> str:
+def key_of(inputs: Sequence[str | Path | Item]) -> str:
     """A hash of strings, of files' contents and of other items' keys; their order counts."""
     digest = hashlib.sha256()
     for value in inputs:
@@ -36,7 +33,7 @@ def key_of(inputs: list[Input]) -> str:
 class Item:
     """Something that is built from its inputs when it is first asked for."""
 
-    def __init__(self, name: str, inputs: list[Input], build: Callable[[Path], None]) -> None:
+    def __init__(self, name: str, inputs: Sequence[str | Path | Item], build: Callable[[Path], None]) -> None:
         self.name = name
         self.key = key_of([name, *inputs])
         self._build = build
@@ -51,6 +48,7 @@ class Item:
         if target.is_dir():
             return target
         with workspace() as work:
+            # A directory of its own below: the temporary one is its owner's alone, the result everybody's to read.
             built = work / "out"
             built.mkdir()
             with progress.step(self.name):
@@ -67,7 +65,6 @@ def workspace() -> Iterator[Path]:
     parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(dir=parent))
     try:
-        # A tree of its own below: what is built gets ordinary permissions, not the temporary directory's.
         yield work
     finally:
         shutil.rmtree(work)
