@@ -22,7 +22,7 @@ description:
 
 
 class CallbackModule(CallbackBase):
-    """What changed on which host, and how long each role took."""
+    """What changed on which host, and how long each role was at work."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "aggregate"
@@ -33,53 +33,60 @@ class CallbackModule(CallbackBase):
         super().__init__(*args, **kwargs)
         self.changed: dict[str, list[str]] = {}
         self.failed: dict[str, list[str]] = {}
-        self.seconds: Counter[str] = Counter()
         self.tasks: Counter[str] = Counter()
-        self.started = self.since = time.monotonic()
-        self.role = "start"
-        self.play = ""
-        self.playbook = ""
-
-    def _turn_to(self, role: str) -> None:
-        now = time.monotonic()
-        self.seconds[self.role] += now - self.since
-        self.since, self.role = now, role
+        self.spans: dict[str, list[tuple[float, float]]] = {}
+        self.running: dict[tuple[str, str], float] = {}
+        self.began = time.monotonic()
+        self.play = self.playbook = ""
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
         self.playbook = os.path.basename(playbook._file_name)
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
         self.play = play.get_name()
-        self._turn_to(self.play)
 
-    def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
+    def v2_runner_on_start(self, host: Any, task: Any) -> None:
+        self.running[(host.get_name(), task._uuid)] = time.monotonic()
+
+    def _end(self, result: Any) -> None:
+        task, now = result._task, time.monotonic()
         role = task._role.get_name() if task._role else self.play
-        self._turn_to(role)
         self.tasks[role] += 1
-
-    def v2_playbook_on_handler_task_start(self, task: Any) -> None:
-        self.v2_playbook_on_task_start(task, False)
+        self.spans.setdefault(role, []).append((self.running.pop((result._host.get_name(), task._uuid), now), now))
 
     def v2_runner_on_ok(self, result: Any) -> None:
+        self._end(result)
         if result._result.get("changed"):
             self.changed.setdefault(result._host.get_name(), []).append(result._task.get_name())
 
+    def v2_runner_on_skipped(self, result: Any) -> None:
+        self._end(result)
+
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+        self._end(result)
         self.failed.setdefault(result._host.get_name(), []).append(result._task.get_name())
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
         self.v2_runner_on_failed(result)
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
-        self._turn_to("end")
         run = {
             "playbook": self.playbook,
             "check": bool(context.CLIARGS.get("check")),
             "changed": {host: sorted(tasks) for host, tasks in sorted(self.changed.items())},
             "failed": self.failed,
-            "seconds": round(time.monotonic() - self.started, 1),
-            "seconds_by_role": {role: round(seconds, 1) for role, seconds in self.seconds.items()},
+            "seconds": round(time.monotonic() - self.began, 1),
+            "seconds_by_role": {role: round(covered(spans), 1) for role, spans in self.spans.items()},
             "tasks_by_role": dict(self.tasks),
         }
         with open(os.environ["BARE_MESH_RUN_LOG"], "a", encoding="utf-8") as log:
             log.write(json.dumps(run) + "\n")
+
+
+def covered(spans: list[tuple[float, float]]) -> float:
+    """The time in which at least one host was at it: hosts work side by side, and so do roles."""
+    total = until = 0.0
+    for start, end in sorted(spans):
+        total += max(0.0, end - max(start, until))
+        until = max(until, end)
+    return total

@@ -1,0 +1,48 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The page, as a reader gets it, and the mesh behind it."""
+
+from __future__ import annotations
+
+import subprocess
+import urllib.request
+
+from conftest import ROOT
+from truth import play
+
+
+def test_page_answers_with_title_details_and_reviews(page_url):
+    with urllib.request.urlopen(page_url, timeout=30) as answer:
+        page = answer.read().decode()
+        assert answer.status == 200
+        assert answer.headers["server"] == "istio-envoy"
+    assert "<title>Simple Bookstore App</title>" in page
+    assert "William Shakespeare" in page or "PublisherA" in page
+    assert "Reviewer1" in page
+
+
+def test_make_url_prints_the_address_alone(page_url):
+    assert subprocess.run(["make", "-s", "url"], cwd=ROOT, capture_output=True, text=True, check=True).stdout == page_url + "\n"
+
+
+def test_every_pod_of_bookinfo_has_its_sidecar(api):
+    pods = api.list_namespaced_pod("bookinfo").items
+    assert len(pods) == 6
+    for pod in pods:
+        names = [container.name for container in [*pod.spec.containers, *(pod.spec.init_containers or [])]]
+        assert "istio-proxy" in names, pod.metadata.name
+
+
+def test_mesh_is_of_the_wanted_version(api):
+    (istiod,) = api.list_namespaced_pod("istio-system", label_selector="app=istiod").items
+    assert istiod.spec.containers[0].image.endswith(":1.29.1")
+
+
+def test_istio_resources_are_found_by_their_kind(custom_api):
+    found = custom_api.list_namespaced_custom_object("networking.istio.io", "v1", "bookinfo", "virtualservices")["items"]
+    assert [item["metadata"]["name"] for item in found]
+
+
+def test_verify_playbook_passes_and_changes_nothing(tmp_path):
+    run = play(tmp_path / "runs.jsonl", "playbooks/verify.yml")
+    assert run["code"] == 0, run["output"]
+    assert run["changed"] == {}
