@@ -1,0 +1,100 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The cluster that the roles kubeadm and flannel made."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ADDRESSES, LAB, ROOT
+
+RELEASES = yaml.safe_load((ROOT / "meta/versions.yml").read_text())["__bare_mesh_kubernetes_releases"]
+VERSION = yaml.safe_load((ROOT / "meta/defaults.yml").read_text())["bare_mesh_kubernetes_version"]
+
+
+@pytest.fixture(scope="module")
+def nodes(api):
+    return {node.metadata.name: node for node in api.list_node().items}
+
+
+def conditions(thing):
+    return {condition.type: condition.status for condition in thing.status.conditions}
+
+
+def test_every_host_is_a_ready_node(nodes):
+    assert {name: conditions(node)["Ready"] for name, node in nodes.items()} == dict.fromkeys(ADDRESSES, "True")
+
+
+def test_nodes_run_the_version_and_use_their_address(nodes):
+    for name, node in nodes.items():
+        assert node.status.node_info.kubelet_version == f"v{VERSION}"
+        internal = [entry.address for entry in node.status.addresses if entry.type == "InternalIP"]
+        assert internal == [ADDRESSES[name]]
+
+
+def test_pods_of_the_system_are_ready(api):
+    for namespace in ("kube-system", "kube-flannel"):
+        pods = api.list_namespaced_pod(namespace).items
+        assert pods
+        assert {pod.metadata.name for pod in pods if conditions(pod)["Ready"] != "True"} == set()
+
+
+def test_flannel_is_on_every_node(api):
+    pods = api.list_namespaced_pod("kube-flannel").items
+    assert sorted(pod.spec.node_name for pod in pods) == sorted(ADDRESSES)
+
+
+def test_packages_stay_at_their_version(host):
+    if host.system_info.distribution == "debian":
+        assert {"kubeadm", "kubelet", "kubectl"} <= set(host.check_output("apt-mark showhold").split())
+    else:
+        assert host.check_output("dnf -q list --upgrades kubelet || true") == ""
+    assert host.package("kubelet").version.startswith(VERSION)
+
+
+def test_the_kubelet_survives_a_reboot(host):
+    assert host.service("kubelet").is_enabled
+    assert host.service("kubelet").is_running
+
+
+def test_no_run_is_left_unfinished(host):
+    names = host.check_output("find /etc/kubernetes -maxdepth 1 -name 'bootstrap-kubelet.conf' -o -maxdepth 1 -name '.bare-mesh-*'")
+    assert names == ""
+
+
+def test_pods_reach_pods_of_other_nodes(node1, api):
+    """From node1's host network over the vxlan to each coredns pod, wherever it runs."""
+    for pod in api.list_namespaced_pod("kube-system", label_selector="k8s-app=kube-dns").items:
+        assert node1.run(f"python3 -c 'import socket; socket.create_connection((\"{pod.status.pod_ip}\", 53), 5)'").rc == 0
+
+
+def test_no_token_is_left(api):
+    secrets = api.list_namespaced_secret("kube-system", field_selector="type=bootstrap.kubernetes.io/token").items
+    assert [secret.metadata.name for secret in secrets] == []
+
+
+def test_images_of_the_versions_file_are_kubeadms(node1):
+    listed = node1.check_output(f"kubeadm config images list --kubernetes-version v{VERSION}").split()
+    release = RELEASES[VERSION]
+    named = {
+        f"registry.k8s.io/pause:{release['pause']}",
+        f"registry.k8s.io/coredns/coredns:{release['coredns']}",
+        f"registry.k8s.io/etcd:{release['etcd']}",
+    }
+    assert named <= set(listed)
+
+
+def test_the_admin_kubeconfigs_are_their_owners_alone(node1):
+    assert stat.S_IMODE(Path(LAB / "kubeconfig").stat().st_mode) == 0o600
+    theirs = node1.file("/root/.kube/config")
+    assert theirs.mode == 0o600
+    assert theirs.user == "root"
+
+
+def test_the_certificate_authority_is_the_clusters(node1):
+    copy = yaml.safe_load((LAB / "kubeconfig").read_text())["clusters"][0]["cluster"]
+    admin = yaml.safe_load(node1.file("/etc/kubernetes/admin.conf").content_string)["clusters"][0]["cluster"]
+    assert copy["certificate-authority-data"] == admin["certificate-authority-data"]
+    assert copy["server"] == f"https://{ADDRESSES['node1']}:6443"

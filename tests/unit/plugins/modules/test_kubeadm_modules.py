@@ -1,0 +1,176 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What kubeadm_init, kubeadm_join and kubeadm_token make of what they find on a host."""
+
+from __future__ import annotations
+
+import ssl
+
+import pytest
+from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import SIGN_OF_LIFE, KubeadmError
+from ansible_collections.bare.mesh.plugins.modules import kubeadm_init, kubeadm_join, kubeadm_token
+
+HASH = "sha256:" + "0123456789abcdef" * 4
+
+
+@pytest.fixture
+def host(tmp_path, monkeypatch):
+    """A host's directories; names of the modules' constants lead there."""
+    kubernetes = tmp_path / "kubernetes"
+    (kubernetes / "manifests").mkdir(parents=True)
+    paths = {
+        "KUBERNETES": kubernetes,
+        "ADMIN_CONF": kubernetes / "admin.conf",
+        "KUBELET_CONF": kubernetes / "kubelet.conf",
+        "BOOTSTRAP_CONF": kubernetes / "bootstrap-kubelet.conf",
+        "API_SERVER_MANIFEST": kubernetes / "manifests/kube-apiserver.yaml",
+        "UNFINISHED": kubernetes / ".unfinished",
+        "CA": kubernetes / "ca.crt",
+        "ETCD": tmp_path / "etcd/member/snap/db",
+    }
+    paths["ETCD"].parent.mkdir(parents=True)
+    for module in (kubeadm_init, kubeadm_join, kubeadm_token):
+        for name, path in paths.items():
+            if hasattr(module, name):
+                monkeypatch.setattr(module, name, str(path))
+    return paths
+
+
+def touch(host, names, content=b""):
+    for name in names:
+        host[name].write_bytes(SIGN_OF_LIFE if name == "ETCD" else content)
+
+
+STARTED = ["ADMIN_CONF", "KUBELET_CONF", "API_SERVER_MANIFEST"]
+
+
+@pytest.mark.parametrize(("files", "answers", "state"), [
+    ([], False, "absent"),
+    (["UNFINISHED"], False, "broken"),
+    ([*STARTED, "UNFINISHED"], False, "broken"),
+    ([*STARTED, "UNFINISHED"], True, "unfinished"),
+    ([*STARTED, "UNFINISHED", "ETCD"], False, "stopped"),
+    (STARTED, False, "broken"),
+    (STARTED, True, "ready"),
+    ([*STARTED, "ETCD"], True, "ready"),
+    ([*STARTED, "ETCD"], False, "stopped"),
+    # Its files are lost, its data is not.
+    (["ETCD"], False, "stopped"),
+])
+def test_control_plane_states(host, monkeypatch, files, answers, state):
+    touch(host, files)
+    monkeypatch.setattr(kubeadm_init, "api_ready", lambda: answers)
+    assert kubeadm_init.find_state(str(host["ETCD"].parents[2])) == state
+
+
+def test_a_worker_is_not_made_a_control_plane(host):
+    touch(host, ["KUBELET_CONF"])
+    with pytest.raises(KubeadmError, match="worker of a cluster already"):
+        kubeadm_init.find_state("/nonexistent")
+
+
+def test_the_token_of_init_is_ours_and_short_lived():
+    config = [{"kind": "ClusterConfiguration"}, {"kind": "InitConfiguration", "nodeRegistration": {"ignorePreflightErrors": ["Swap"]}}]
+    cluster, init = kubeadm_init.with_token(config, "abcdef.0123456789abcdef", "15m", ["Port-6443"])
+    assert cluster == config[0]
+    assert init["bootstrapTokens"][0]["ttl"] == "15m"
+    assert init["nodeRegistration"]["ignorePreflightErrors"] == ["Swap", "Port-6443"]
+    assert config[1]["nodeRegistration"]["ignorePreflightErrors"] == ["Swap"]
+
+
+@pytest.mark.parametrize(("config", "directory"), [
+    ([], "/var/lib/etcd"),
+    ([{"kind": "ClusterConfiguration", "etcd": {"local": {"dataDir": "/data/etcd"}}}], "/data/etcd"),
+    ([{"kind": "ClusterConfiguration", "etcd": {"external": {}}}], "/var/lib/etcd"),
+])
+def test_where_etcd_keeps_its_data(config, directory):
+    assert kubeadm_init.etcd_directory(config) == directory
+
+
+class Server:
+    """An API server that gives one answer, or raises it."""
+
+    url = "https://192.0.2.10:6443"
+
+    def __init__(self, answer):
+        self.given = answer
+        self.seen = []
+
+    def request(self, path, method="GET"):
+        self.seen.append((method, path))
+        if isinstance(self.given, Exception):
+            raise self.given
+        return self.given
+
+
+@pytest.mark.parametrize(("files", "answer", "state"), [
+    ([], None, "absent"),
+    (["CA"], None, "broken"),
+    (["BOOTSTRAP_CONF"], None, "broken"),
+    (["UNFINISHED"], None, "broken"),
+    (["KUBELET_CONF"], (200, ""), "joined"),
+    (["KUBELET_CONF", "BOOTSTRAP_CONF"], (200, ""), "unfinished"),
+    (["KUBELET_CONF", "UNFINISHED"], (200, ""), "unfinished"),
+    (["KUBELET_CONF"], (404, ""), "deleted"),
+    (["KUBELET_CONF"], (401, ""), "foreign"),
+    (["KUBELET_CONF"], ssl.SSLCertVerificationError("other authority"), "foreign"),
+    (["KUBELET_CONF"], ValueError("certificate cut short"), "broken"),
+])
+def test_worker_states(host, monkeypatch, files, answer, state):
+    touch(host, files)
+
+    def server(*arguments):
+        if type(answer) is ValueError:
+            raise answer
+        return Server(answer)
+
+    monkeypatch.setattr(kubeadm_join, "ApiServer", server)
+    assert kubeadm_join.find_state("192.0.2.10:6443", "w1", attempts=1) == state
+
+
+def test_a_node_of_another_cluster_is_left_alone(host, monkeypatch):
+    touch(host, ["KUBELET_CONF"])
+    monkeypatch.setattr(kubeadm_join, "ApiServer", lambda *arguments: Server((200, "")))
+    with pytest.raises(KubeadmError, match=r"node of the cluster at https://192\.0\.2\.10:6443.*reset"):
+        kubeadm_join.find_state("192.0.2.99:6443", "w1", attempts=1)
+
+
+def test_a_control_plane_is_not_made_a_worker(host):
+    touch(host, ["API_SERVER_MANIFEST"])
+    with pytest.raises(KubeadmError, match="control plane already"):
+        kubeadm_join.find_state("192.0.2.10:6443", "w1", attempts=1)
+
+
+def test_a_silent_api_server_is_no_reason_to_reset(host, monkeypatch):
+    touch(host, ["KUBELET_CONF"])
+    monkeypatch.setattr(kubeadm_join, "ApiServer", lambda *arguments: Server(ConnectionRefusedError("refused")))
+    with pytest.raises(KubeadmError, match="does not answer this host"):
+        kubeadm_join.find_state("192.0.2.10:6443", "w1", attempts=1)
+
+
+@pytest.mark.parametrize(("address", "deleted"), [("192.0.2.11", True), ("192.0.2.77", False)])
+def test_only_the_nodes_own_remains_are_deleted(monkeypatch, address, deleted):
+    body = '{"status": {"addresses": [{"type": "InternalIP", "address": "192.0.2.11"}]}}'
+    server = Server((200, body))
+    monkeypatch.setattr(kubeadm_token, "ApiServer", lambda *arguments: server)
+    kubeadm_token.forget("w1", address)
+    assert (("DELETE", "/api/v1/nodes/w1") in server.seen) is deleted
+
+
+class Kubeadm:
+    def run(self, *arguments, config):
+        self.arguments, self.config = arguments, config
+        return f"kubeadm join 192.0.2.10:6443 --token t --discovery-token-ca-cert-hash {HASH} \n"
+
+
+def test_a_token_is_on_no_command_line(host):
+    touch(host, ["ADMIN_CONF"])
+    kubeadm = Kubeadm()
+    params = {"token": "abcdef.0123456789abcdef", "ttl": "15m", "node": "", "node_ip": ""}
+    assert kubeadm_token.create(kubeadm, params) == HASH
+    assert params["token"] not in " ".join(kubeadm.arguments)
+    assert kubeadm.config[0]["bootstrapTokens"][0]["token"] == params["token"]
+
+
+def test_a_token_needs_a_control_plane(host):
+    with pytest.raises(KubeadmError, match="no control plane"):
+        kubeadm_token.create(Kubeadm(), {"node": ""})
