@@ -18,6 +18,11 @@ sys.path.insert(0, str(Path(__file__).parent))  # for truth.py, however pytest i
 
 _INVENTORY = yaml.safe_load((ROOT / "inventories/lab/hosts.yml").read_text())
 _CLUSTER = _INVENTORY["all"]["children"]["cluster"]["children"]
+_VERSIONS = yaml.safe_load((ROOT / "meta/versions.yml").read_text())
+KUBERNETES = yaml.safe_load((ROOT / "meta/defaults.yml").read_text())["bare_mesh_kubernetes_version"]
+ISTIO = yaml.safe_load((ROOT / "meta/defaults.yml").read_text())["bare_mesh_istio_version"]
+CONTAINERD = _VERSIONS["__bare_mesh_containerd_version"]
+PAUSE = f"registry.k8s.io/pause:{_VERSIONS['__bare_mesh_kubernetes_releases'][KUBERNETES]['pause']}"
 ADDRESSES = {name: host["ansible_host"] for group in _CLUSTER.values() for name, host in group["hosts"].items()}
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import json
 
+from conftest import CONTAINERD, PAUSE
+
 
 def test_package_is_of_the_pinned_version_and_held(host):
-    assert host.package("containerd.io").version.startswith("2.4.2")
+    assert host.package("containerd.io").version.startswith(CONTAINERD)
     if host.exists("apt-mark"):
         assert "containerd.io" in host.check_output("apt-mark showhold").split()
     else:
@@ -21,14 +23,14 @@ def test_service_runs_now_and_at_boot(host):
 
 def test_configuration_is_what_containerd_understands(host):
     configuration = host.check_output("containerd config dump")
-    assert "registry.k8s.io/pause:3.10.2" in configuration
+    assert PAUSE in configuration
     assert "SystemdCgroup = false" in configuration  # the lab's kernel has cgroup v1
     assert "restrict_oom_score_adj = true" in configuration
 
 
 def test_images_come_through_the_mirror(host):
-    host.check_output("ctr -n k8s.io images pull --hosts-dir /etc/containerd/certs.d registry.k8s.io/pause:3.10.2")
-    assert "registry.k8s.io/pause:3.10.2" in host.check_output("ctr -n k8s.io images ls -q")
+    host.check_output(f"ctr -n k8s.io images pull --hosts-dir /etc/containerd/certs.d {PAUSE}")
+    assert PAUSE in host.check_output("ctr -n k8s.io images ls -q")
 
 
 def test_every_registry_has_its_mirror(host):

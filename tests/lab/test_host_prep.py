@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from conftest import ADDRESSES
+from conftest import ADDRESSES, KUBERNETES
 
 
 def test_host_has_its_name(host):
@@ -22,11 +22,11 @@ def test_mirror_is_trusted(host):
 
 def test_package_sources_are_signed_and_serve_kubeadm(host):
     if host.exists("dnf"):
-        assert "1.36.3" in host.check_output("dnf -q --disableexcludes=all list --showduplicates kubeadm")
+        assert KUBERNETES in host.check_output("dnf -q --disableexcludes=all list --showduplicates kubeadm")
         for repository in host.check_output("grep -l bare-mesh /etc/yum.repos.d/*.repo").split():
             assert host.file(repository).contains("^gpgcheck *= *1")
     else:
-        assert "1.36.3" in host.check_output("apt-cache madison kubeadm")
+        assert KUBERNETES in host.check_output("apt-cache madison kubeadm")
         assert not host.run("grep -rsi 'trusted[:=] *yes' /etc/apt/sources.list.d").stdout
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import subprocess
 import urllib.request
 
-from conftest import ROOT
+from conftest import ISTIO, ROOT
 from truth import play
 
 
@@ -34,7 +34,7 @@ def test_every_pod_of_bookinfo_has_its_sidecar(api):
 
 def test_mesh_is_of_the_wanted_version(api):
     (istiod,) = api.list_namespaced_pod("istio-system", label_selector="app=istiod").items
-    assert istiod.spec.containers[0].image.endswith(":1.29.1")
+    assert istiod.spec.containers[0].image.endswith(f":{ISTIO}")
 
 
 def test_istio_resources_are_found_by_their_kind(custom_api):

@@ -1,0 +1,72 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Routing scenarios, measured at the gateway; each is one run of one playbook."""
+
+from __future__ import annotations
+
+import re
+import urllib.parse
+import urllib.request
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from http.cookiejar import CookieJar
+
+import pytest
+from truth import play
+
+
+def opener(url, user=None):
+    """A browser of its own, signed in as a user if one is named."""
+    made = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+    if user:
+        form = urllib.parse.urlencode({"username": user, "passwd": ""}).encode()
+        made.open(urllib.parse.urljoin(url, "login"), form, timeout=30).close()
+    return made
+
+
+def versions(url, times, user=None):
+    """How many pages each version of the reviews served."""
+    browser = opener(url, user)
+
+    def served(_number):
+        with browser.open(url, timeout=30) as answer:
+            found = re.search(r"reviews-(v\d)-[0-9a-f]+-\w+", answer.read().decode())
+        assert found, "the page names no pod"
+        return found[1]
+
+    with ThreadPoolExecutor(8) as pool:
+        return Counter(pool.map(served, range(times)))
+
+
+@pytest.fixture
+def route(tmp_path):
+    def switch(scenario):
+        """Run the playbook once; say which tasks changed something."""
+        run = play(tmp_path / "runs.jsonl", "playbooks/deploy_bookinfo.yml", "-e", f"bookinfo_routing={scenario}")
+        assert run["code"] == 0, run["output"]
+        return run["changed"]
+
+    return switch
+
+
+def test_half_and_half(route, page_url):
+    changed = route("reviews-50-50")
+    assert list(changed) == ["localhost"]
+    assert len(changed["localhost"]) == 1, changed
+    assert route("reviews-50-50") == {}
+    served = versions(page_url, 200)
+    assert set(served) == {"v1", "v3"}
+    assert 70 <= served["v1"] <= 130, served
+
+
+def test_jason_alone_gets_v2(route, page_url):
+    changed = route("jason-v2")
+    assert len(changed["localhost"]) == 1, changed
+    assert versions(page_url, 20, "jason") == {"v2": 20}
+    assert versions(page_url, 20, "mary") == {"v1": 20}
+    assert versions(page_url, 20) == {"v1": 20}
+
+
+@pytest.mark.parametrize(("scenario", "expected"), [("all-v1", {"v1"}), ("reviews-v3", {"v3"}), ("default", {"v1", "v2", "v3"})])
+def test_other_scenarios(route, page_url, scenario, expected):
+    assert len(route(scenario)["localhost"]) == 1
+    assert set(versions(page_url, 30)) == expected
