@@ -1,0 +1,88 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: gateway_url
+short_description: Where an ingress gateway answers plain HTTP
+version_added: 0.1.0
+description:
+  - The base URL of a gateway, from its Service and its pods as the API server describes them.
+  - A load balancer's address comes first, then the host of a pod on the host network, then the host of a pod with the node port.
+    A load balancer that has no address yet is reached by its node port.
+positional: _input, pods
+options:
+  _input:
+    description: The Service.
+    type: dict
+    required: true
+  pods:
+    description: The gateway's pods.
+    type: list
+    elements: dict
+    required: true
+  port:
+    description: Number of the Service's port.
+    type: int
+    default: 80
+author:
+  - The bare.mesh authors (@bare-mesh)
+"""
+
+EXAMPLES = r"""
+- name: Name the page
+  ansible.builtin.debug:
+    msg: "{{ service | bare.mesh.gateway_url(pods) }}/productpage"
+"""
+
+RETURN = r"""
+_value:
+  description: URL without a path.
+  type: str
+  sample: http://192.0.2.11:31380
+"""
+
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+
+def _serving(pod: dict[str, Any]) -> bool:
+    status = pod.get("status") or {}
+    return bool(status.get("hostIP")) and status.get("phase") == "Running" and not pod["metadata"].get("deletionTimestamp")
+
+
+def _pod_port(pod: dict[str, Any], target: Any) -> Any:
+    """The number of a target port, which may be given by its name."""
+    named = {port.get("name"): port["containerPort"] for one in pod["spec"]["containers"] for port in one.get("ports") or []}
+    return named.get(target, target)
+
+
+def gateway_url(service: dict[str, Any], pods: list[dict[str, Any]], port: int = 80) -> str:
+    """The base URL; raises where nothing outside the cluster can reach the gateway."""
+    spec, name = service["spec"], f"{service['metadata']['namespace']}/{service['metadata']['name']}"
+    entry = next((one for one in spec.get("ports") or [] if one["port"] == port), None)
+    if entry is None:
+        raise AnsibleFilterError(f"the service {name} has no port {port}")
+    balancers = ((service.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
+    serving = sorted((pod for pod in pods if _serving(pod)), key=lambda pod: pod["status"]["hostIP"])
+    on_host = [pod for pod in serving if pod["spec"].get("hostNetwork")]
+    if balancers:
+        host, number = balancers[0].get("ip") or balancers[0]["hostname"], port
+    elif on_host:
+        host, number = on_host[0]["status"]["hostIP"], _pod_port(on_host[0], entry.get("targetPort", port))
+    elif not entry.get("nodePort"):
+        raise AnsibleFilterError(
+            f"the service {name} is of type {spec.get('type')} and cannot be reached from outside: make it a NodePort or"
+            " a LoadBalancer, or run the gateway on the host network (istio_operator_spec, components.ingressGateways)"
+        )
+    elif serving:
+        # Of all nodes, one with a pod answers whatever the service's externalTrafficPolicy is.
+        host, number = serving[0]["status"]["hostIP"], entry["nodePort"]
+    else:
+        raise AnsibleFilterError(f"no pod of the service {name} is running")
+    return f"http://[{host}]:{number}" if ":" in host else f"http://{host}:{number}"
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Any]:
+        return {"gateway_url": gateway_url}

@@ -1,0 +1,66 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from ansible_collections.bare.mesh.plugins.filter.gateway_url import FilterModule
+
+gateway_url = FilterModule().filters()["gateway_url"]
+
+
+def service(kind="NodePort", node_port=31380, target=8080, ingress=None):
+    port = {"name": "http2", "port": 80, "targetPort": target, **({"nodePort": node_port} if node_port else {})}
+    return {
+        "metadata": {"name": "istio-ingressgateway", "namespace": "istio-system"},
+        "spec": {"type": kind, "ports": [{"name": "status-port", "port": 15021, "nodePort": 30021}, port]},
+        "status": {"loadBalancer": {"ingress": ingress} if ingress else {}},
+    }
+
+
+def pod(host="192.0.2.12", phase="Running", host_network=False, **metadata):
+    container = {"name": "istio-proxy", "ports": [{"name": "http", "containerPort": 8080}]}
+    return {
+        "metadata": {"name": "gateway", **metadata},
+        "spec": {"containers": [container], **({"hostNetwork": True} if host_network else {})},
+        "status": {"phase": phase, "hostIP": host},
+    }
+
+
+@pytest.mark.parametrize(
+    ("balancer", "url"),
+    [
+        ({"ip": "198.51.100.7"}, "http://198.51.100.7:80"),
+        ({"hostname": "lb.example.org"}, "http://lb.example.org:80"),
+        ({"ip": "2001:db8::7"}, "http://[2001:db8::7]:80"),
+    ],
+)
+def test_load_balancer(balancer, url):
+    assert gateway_url(service("LoadBalancer", ingress=[balancer]), [pod()]) == url
+
+
+def test_pending_load_balancer_falls_back_to_its_node_port():
+    assert gateway_url(service("LoadBalancer"), [pod()]) == "http://192.0.2.12:31380"
+
+
+def test_node_port_is_asked_for_where_a_pod_runs():
+    pods = [pod("192.0.2.11", phase="Pending"), pod("192.0.2.10", deletionTimestamp="now"), pod("192.0.2.13"), pod("192.0.2.12")]
+    assert gateway_url(service(), pods) == "http://192.0.2.12:31380"
+
+
+@pytest.mark.parametrize("target", [8080, "http"])
+def test_host_network(target):
+    found = gateway_url(service("ClusterIP", node_port=None, target=target), [pod(host_network=True)])
+    assert found == "http://192.0.2.12:8080"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((service("ClusterIP", node_port=None), [pod()]), "of type ClusterIP and cannot be reached from outside"),
+        ((service(), [pod(phase="Pending")]), "no pod of the service istio-system/istio-ingressgateway is running"),
+        ((service(), [pod()], 443), "has no port 443"),
+    ],
+)
+def test_what_cannot_be_reached_says_so(arguments, message):
+    with pytest.raises(AnsibleFilterError, match=message):
+        gateway_url(*arguments)
