@@ -19,16 +19,12 @@ class PackageError(Exception):
 def matches(wanted, installed):
     """Whether the installed version is the wanted one, whose epoch and revision may be left out."""
     bare = installed.split(":", 1)[-1]
-    return not wanted or any(
-        version == wanted or version.startswith((wanted + "-", wanted + "~")) for version in (installed, bare)
-    )
+    return not wanted or any(version == wanted or version.startswith((wanted + "-", wanted + "~")) for version in (installed, bare))
 
 
 def missing(wanted, installed):
     """The names that are absent or at another version."""
-    return sorted(
-        name for name, version in wanted.items() if name not in installed or not matches(version, installed[name])
-    )
+    return sorted(name for name, version in wanted.items() if name not in installed or not matches(version, installed[name]))
 
 
 class Manager:

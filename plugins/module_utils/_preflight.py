@@ -1,0 +1,191 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Preflight's verdicts on hosts: pure functions from what was found to faults."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections import defaultdict
+from typing import NamedTuple
+
+from ansible_collections.bare.mesh.plugins.module_utils import _systems
+
+NODE_PORTS = ["10250/tcp", "10256/tcp", "8472/udp"]
+CONTROL_PLANE_PORTS = ["6443/tcp", "2379/tcp", "2380/tcp", "10257/tcp", "10259/tcp"]
+# Check, key in report and limits, and what it counts.
+AMOUNTS = (("cpus", "cpus", "CPUs"), ("memory", "memory_mb", "MiB of memory"), ("disk", "disk_gb", "GiB free below /var/lib"))
+# From 1.35 on the kubelet refuses a host with cgroup version 1.
+CGROUP_V1_REFUSED = (1, 35)
+NODE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?\Z")
+
+
+class Fault(NamedTuple):
+    """One thing that is wrong: the check's name, the host or variable, what is wrong, how to cure it."""
+
+    check: str
+    where: str
+    what: str
+    cure: str
+
+    def __str__(self):
+        return f"{self.where} [{self.check}]: {self.what}. {self.cure}."
+
+
+def access(inspections):
+    """(reports of the hosts that answered, faults of those that did not)."""
+    reports, faults = {}, []
+    for host, result in inspections.items():
+        message = " ".join(str((result or {}).get("msg", "no answer")).split()).rstrip(".")
+        if (result or {}).get("unreachable"):
+            cure = "Check the host's ansible_host, ansible_user and SSH key, and that its SSH server runs"
+            faults.append(Fault("ssh", host, f"cannot be reached by SSH: {message}", cure))
+        elif not result or "report" not in result:
+            cure = "Let ansible_user use sudo, give its password by --ask-become-pass, and see that the host has Python 3.9 or newer"
+            faults.append(Fault("sudo", host, f"the host could not be looked at as root: {message}", cure))
+        elif result["report"]["user_id"] != 0:
+            faults.append(Fault("sudo", host, "the tasks do not run as root", "Set become: true, or connect as root"))
+        else:
+            reports[host] = result["report"]
+    return reports, faults
+
+
+def layout(groups, inventory):
+    """Groups and names; inventory holds each host's wanted host name and its ansible_host."""
+    control_plane, workers = groups["control_plane"], groups["workers"]
+    if not control_plane:
+        yield Fault("inventory", "group control_plane", "has no host", "Put the host that shall carry the control plane into it")
+    if not workers:
+        yield Fault("inventory", "group workers", "has no host", "Put at least one host into it, for the mesh to run on")
+    for host in sorted(set(control_plane) & set(workers)):
+        yield Fault("inventory", host, "is in both control_plane and workers", "Leave it in one of the two groups")
+    names = {host: entry["name"] for host, entry in inventory.items()}
+    for name, hosts in shared(names):
+        cure = "Give each host a name of its own in the inventory, or by host_prep_hostname"
+        yield Fault("hostname", ", ".join(hosts), f"would all be named {name}", cure)
+    for address, hosts in shared({host: entry["address"] for host, entry in inventory.items()}):
+        yield Fault("inventory", ", ".join(hosts), f"have the same ansible_host {address}", "Name each machine once")
+    for host, name in names.items():
+        if not NODE_NAME.match(name):
+            cure = "Use lower-case letters, digits, '-' and '.', or set host_prep_hostname"
+            yield Fault("hostname", host, f"{name!r} cannot be the name of a Kubernetes node", cure)
+
+
+def shared(values):
+    """(value, hosts) of the values that several hosts have; an empty value counts for nothing."""
+    owners = defaultdict(list)
+    for host, value in values.items():
+        for item in value if isinstance(value, list) else [value]:
+            if item:
+                owners[item.lower()].append(host)
+    return [(value, hosts) for value, hosts in owners.items() if len(hosts) > 1]
+
+
+def machine(host, report, limits, kubernetes_version, kubelet_config):
+    """What one host is."""
+    release = report["os"]
+    if not _systems.supported(release):
+        name = release.get("PRETTY_NAME") or f"{release.get('ID')} {release.get('VERSION_ID')}"
+        yield Fault("os", host, f"{name} is not supported", f"Use one of: {_systems.SUPPORTED_TEXT}")
+    if report["machine"] not in _systems.MACHINES:
+        yield Fault("architecture", host, f"{report['machine']} is not supported", "Use a machine with x86_64 or aarch64")
+    for check, key, what in AMOUNTS:
+        if report[key] < limits[key]:
+            cure = f"Give the machine more, or lower preflight_min_{key}"
+            yield Fault(check, host, f"{report[key]} {what}, {limits[key]} are needed", cure)
+    missing = [name for name, state in report["features"].items() if state == "missing"]
+    if missing:
+        cure = "Install the kernel's extra modules (EL: kernel-modules-extra, Ubuntu: linux-modules-extra), or another kernel"
+        yield Fault("kernel", host, f"the kernel lacks {', '.join(missing)}", cure)
+    minor = tuple(int(part) for part in kubernetes_version.split(".")[:2] if part.isdigit())
+    if report["cgroup"] == 1 and minor >= CGROUP_V1_REFUSED and kubelet_config.get("failCgroupV1", True):
+        cure = "Boot it with systemd.unified_cgroup_hierarchy=1, or set failCgroupV1: false in kubeadm_kubelet_config"
+        yield Fault("cgroup_v1", host, f"has cgroup version 1, which the kubelet {kubernetes_version} refuses", cure)
+    if report["ufw"]:
+        cure = "Switch it off by 'ufw disable' or open the cluster's ports in it, then add firewall to preflight_allow"
+        yield Fault("firewall", host, "ufw is switched on, and only firewalld's ports are opened for you", cure)
+
+
+def ports(host, report, control_plane):
+    """Ports that something else holds. A host that is a node already holds them itself."""
+    needed = NODE_PORTS + (CONTROL_PLANE_PORTS if control_plane else [])
+    for port in needed if not report["member"] else []:
+        if port in report["listening"]:
+            owner = report["listening"][port] or "another program"
+            yield Fault("ports", host, f"port {port} is taken by {owner}", "Stop that program, or move it to another port")
+
+
+def identity(reports):
+    """What must differ from host to host."""
+    cure = "Clones of one image need a new address, identity and name each; has the same machine two names in the inventory?"
+    for mac, hosts in shared({host: report["macs"] for host, report in reports.items()}):
+        yield Fault("mac", ", ".join(hosts), f"have the same MAC address {mac}", cure)
+    for product, hosts in shared({host: report["product_id"] for host, report in reports.items()}):
+        yield Fault("product_id", ", ".join(hosts), f"have the same product id {product}", cure)
+
+
+def clocks(reports, limit):
+    """The clocks' differences, of which the way to the host is a part: hence only their spread counts."""
+    if not reports:
+        return
+    order = sorted(reports, key=lambda host: reports[host]["clock"])
+    middle = reports[order[len(order) // 2]]["clock"]
+    spread = reports[order[-1]]["clock"] - reports[order[0]]["clock"]
+    if spread > limit:
+        worst = max(order, key=lambda host: abs(reports[host]["clock"] - middle))
+        cure = "Set its clock; host_prep keeps it right by chrony afterwards, see host_prep_ntp_servers"
+        yield Fault("clock", worst, f"its clock is {spread:.0f} s away from another host's ({limit} s are allowed)", cure)
+
+
+def ranges(settings, reports):
+    """Pod, service and host networks."""
+    networks = {}
+    for name in ("bare_mesh_pod_cidr", "bare_mesh_service_cidr"):
+        try:
+            networks[name] = ipaddress.ip_network(str(settings[name]))
+        except ValueError as error:
+            yield Fault("ranges", name, str(error), "Write a range in CIDR notation, such as 10.244.0.0/16")
+    if len(networks) == 2:
+        pods, services = networks.values()
+        if pods.version == services.version and pods.overlaps(services):
+            what = f"{pods} overlaps bare_mesh_service_cidr {services}"
+            yield Fault("ranges", "bare_mesh_pod_cidr", what, "Choose ranges that are apart")
+    for name, network in networks.items():
+        for host, report in reports.items():
+            for own in (ipaddress.ip_interface(entry).network for entry in report["networks"]):
+                if own.version == network.version and own.overlaps(network):
+                    cure = "Choose a range that no host's network uses"
+                    yield Fault("ranges", name, f"{network} overlaps the network {own} of {host}", cure)
+
+
+def versions(settings):
+    """Versions and names that this collection knows."""
+    kubernetes, istio = str(settings["kubernetes_version"]), str(settings["istio_version"])
+    known = settings["kubernetes_releases"]
+    if kubernetes not in known:
+        yield Fault("versions", "bare_mesh_kubernetes_version", f"{kubernetes} is not known", f"Choose from: {', '.join(known)}")
+    known = settings["istio_releases"]
+    if istio not in known:
+        yield Fault("versions", "bare_mesh_istio_version", f"{istio} is not known", f"Choose from: {', '.join(known)}")
+        return
+    minors, profiles = known[istio]["kubernetes"], known[istio]["profiles"]
+    minor = ".".join(kubernetes.split(".")[:2])
+    if kubernetes in settings["kubernetes_releases"] and minor not in minors:
+        cure = f"Choose a Kubernetes of {', '.join(minors)}, or another Istio"
+        yield Fault("versions", "bare_mesh_istio_version", f"Istio {istio} does not support Kubernetes {minor}", cure)
+    if settings["istio_profile"] not in profiles:
+        what = f"{settings['istio_profile']!r} is no profile of Istio {istio}"
+        yield Fault("istio_profile", "istio_profile", what, f"Choose from: {', '.join(profiles)}")
+
+
+def judge(inspections, groups, inventory, limits, settings):
+    """All faults of hosts, inventory and settings, and the reports of the hosts that answered."""
+    reports, faults = access(inspections)
+    faults += layout(groups, inventory)
+    for host, report in reports.items():
+        faults += machine(host, report, limits, str(settings["kubernetes_version"]), settings["kubelet_config"])
+        faults += ports(host, report, host in groups["control_plane"])
+    faults += identity(reports)
+    faults += clocks(reports, limits["clock_difference"])
+    faults += ranges(settings, reports)
+    faults += versions(settings)
+    return faults, reports

@@ -1,0 +1,152 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: preflight_check
+short_description: Judges hosts, inventory, settings and the source of artifacts before anything is changed
+version_added: 0.1.0
+description:
+  - Runs on the controller, takes what M(bare.mesh.host_inspect) found on each host, and fails once, with all faults and their cures.
+  - The signature of a package repository's index is verified where the controller has C(gpgv).
+options:
+  inspections:
+    description: Host to the result of M(bare.mesh.host_inspect), be it a failure.
+    type: dict
+    required: true
+  groups:
+    description: The hosts of the groups V(control_plane) and V(workers).
+    type: dict
+    required: true
+  inventory:
+    description: Host to its wanted host name, V(name), and its V(address) in the inventory.
+    type: dict
+    required: true
+  limits:
+    description: Smallest V(cpus), V(memory_mb) and V(disk_gb), and the largest V(clock_difference) in seconds.
+    type: dict
+    required: true
+  settings:
+    description: The settings to judge.
+    type: dict
+    required: true
+    suboptions:
+      bare_mesh_pod_cidr: {description: Range of the pods., type: str, required: true}
+      bare_mesh_service_cidr: {description: Range of the services., type: str, required: true}
+      kubernetes_version: {description: Kubernetes version., type: str, required: true}
+      kubernetes_releases: {description: Known Kubernetes versions., type: dict, required: true}
+      istio_version: {description: Istio version., type: str, required: true}
+      istio_releases: {description: Known Istio versions., type: dict, required: true}
+      istio_profile: {description: Profile of Istio., type: str, required: true}
+      istioctl_checksum: {description: Pinned checksum of Istio's archive., type: str, default: ''}
+      kubelet_config: {description: Settings of the kubelet., type: dict, default: {}}
+      source: {description: 'Base URLs V(kubernetes), V(docker), V(istio), and V(registries).', type: dict, required: true}
+      fingerprints: {description: Fingerprints of the signing keys., type: dict, required: true}
+      ca_file: {description: Certificate that signed the source's., type: path, default: ''}
+  allow:
+    description: Checks whose faults are only warnings.
+    type: list
+    elements: str
+    default: []
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing in any mode.
+  diff_mode:
+    support: none
+    description: Changes nothing.
+author:
+  - The bare.mesh authors (@bare-mesh)
+"""
+
+EXAMPLES = r"""
+# The role bare.mesh.preflight gathers the parameters.
+- name: Judge
+  bare.mesh.preflight_check:
+    inspections: "{{ inspections }}"
+    groups: {control_plane: [node1], workers: [node2]}
+    inventory: {node1: {name: node1, address: 10.0.0.1}, node2: {name: node2, address: 10.0.0.2}}
+    limits: {cpus: 2, memory_mb: 1700, disk_gb: 10, clock_difference: 5}
+    settings: "{{ settings }}"
+  delegate_to: localhost
+  run_once: true
+"""
+
+RETURN = r"""
+faults:
+  description: The faults, one sentence each.
+  returned: always
+  type: list
+  elements: str
+warnings:
+  description: The faults that O(allow) lets pass.
+  returned: when there are any
+  type: list
+  elements: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bare.mesh.plugins.module_utils import _preflight, _preflight_source
+from ansible_collections.bare.mesh.plugins.module_utils._fetch import Fetcher
+
+SETTINGS = {
+    "bare_mesh_pod_cidr": {"type": "str", "required": True},
+    "bare_mesh_service_cidr": {"type": "str", "required": True},
+    "kubernetes_version": {"type": "str", "required": True},
+    "kubernetes_releases": {"type": "dict", "required": True},
+    "istio_version": {"type": "str", "required": True},
+    "istio_releases": {"type": "dict", "required": True},
+    "istio_profile": {"type": "str", "required": True},
+    "istioctl_checksum": {"type": "str", "default": ""},
+    "kubelet_config": {"type": "dict", "default": {}},
+    "source": {"type": "dict", "required": True},
+    "fingerprints": {"type": "dict", "required": True, "no_log": False},
+    "ca_file": {"type": "path", "default": ""},
+}
+
+
+def fetcher(ca_file):
+    """(a fetcher that trusts the CA, faults of the CA's file)."""
+    try:
+        ca = ""
+        if ca_file:
+            with open(ca_file, encoding="utf-8") as file:
+                ca = file.read()
+        return Fetcher(ca), []
+    except (OSError, ValueError) as error:
+        cure = "Name the certificate, in PEM form, that signed the mirror's; it lies on the controller"
+        return None, [_preflight.Fault("source", "bare_mesh_mirror_ca_file", str(error), cure)]
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            **{name: {"type": "dict", "required": True} for name in ("inspections", "groups", "inventory", "limits")},
+            "settings": {"type": "dict", "required": True, "options": SETTINGS},
+            "allow": {"type": "list", "elements": "str", "default": []},
+        },
+        supports_check_mode=True,
+    )
+    hosts = {name: module.params[name] for name in ("inspections", "groups", "inventory", "limits")}
+    settings = module.params["settings"]
+    faults, reports = _preflight.judge(**hosts, settings=settings)
+    fetch, unreadable = fetcher(settings["ca_file"])
+    faults += unreadable
+    verifier = module.get_bin_path("gpgv") or ""
+    if fetch:
+        faults += _preflight_source.source(settings, reports, fetch, verifier)
+        if not verifier:
+            module.warn("the controller has no gpgv: the signatures of the package repositories were not verified beforehand")
+    wrong = [fault for fault in faults if fault.check not in module.params["allow"]]
+    for fault in faults:
+        if fault not in wrong:
+            module.warn(str(fault))
+    lines = [str(fault) for fault in wrong]
+    if lines:
+        count = "1 fault" if len(lines) == 1 else f"{len(lines)} faults"
+        module.fail_json(msg=f"{count}, and nothing was changed:\n" + "\n".join(f"- {line}" for line in lines), faults=lines)
+    module.exit_json(changed=False, faults=[])
+
+
+if __name__ == "__main__":
+    main()
