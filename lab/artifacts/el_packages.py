@@ -81,7 +81,7 @@ EL_PACKAGES = [
 def base_package() -> Package:
     """Names of what the stand-in's Debian root carries already, for packages that require them."""
     carried = (
-        "bash", "ca-certificates", "coreutils", "curl", "glibc", "gnupg2", "iproute", "kmod", "libseccomp", "openssl",
+        "/bin/sh", "bash", "ca-certificates", "coreutils", "curl", "glibc", "gnupg2", "iproute", "kmod", "libseccomp", "openssl",
         "openssl-libs", "procps-ng", "python3", "readline", "shadow-utils", "systemd", "tar", "tzdata", "util-linux",
     )  # fmt: skip
     note = "The system below is Debian: these names stand for what it has of them.\n" + "\n".join(carried) + "\n"
