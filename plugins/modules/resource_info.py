@@ -1,0 +1,189 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: resource_info
+short_description: Reads Kubernetes objects, selects from them, waits for a state of them
+version_added: 0.1.0
+description:
+  - Reads the objects of one kind, and selects from them by a JMESPath expression.
+  - Waits until another such expression is true, where one is given. In check mode it looks only once.
+  - Where there is no such object, or the cluster does not know its kind, the list is empty.
+    It is so, too, in check mode where there is no cluster yet.
+extends_documentation_fragment:
+  - bare.mesh.connection
+options:
+  api_version:
+    description: API version of the objects.
+    type: str
+    default: v1
+  kind:
+    description: Kind of the objects.
+    type: str
+    required: true
+  name:
+    description: Name of the one object that is wanted; all of the kind by default.
+    type: str
+  namespace:
+    description: Namespace of the objects; all namespaces by default. An object that is asked for by name is looked for in V(default) then.
+    type: str
+  label_selectors:
+    description: Label selectors that the objects must match, such as V(app=reviews) or V(version in (v1, v2)).
+    type: list
+    elements: str
+    default: []
+  field_selectors:
+    description: Field selectors that the objects must match, such as V(status.phase=Running).
+    type: list
+    elements: str
+    default: []
+  query:
+    description: JMESPath expression over the list of objects; its value is returned as RV(result).
+    type: str
+  until:
+    description: JMESPath expression over the list of objects. The module waits until it is true.
+    type: str
+  timeout:
+    description: Seconds to wait for O(until).
+    type: int
+    default: 120
+  delay:
+    description: Seconds between two looks.
+    type: float
+    default: 1
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing, and never waits in check mode.
+  diff_mode:
+    support: none
+    description: Changes nothing.
+requirements:
+  - jmespath >= 1.0
+  - openshift >= 0.13.2 (for kinds that are neither Kubernetes' own nor Istio's)
+author:
+  - The bare.mesh authors (@bare-mesh)
+"""
+
+EXAMPLES = r"""
+- name: Wait until three nodes are ready
+  bare.mesh.resource_info:
+    kind: Node
+    until: "length([?status.conditions[?type=='Ready' && status=='True']]) >= `3`"
+    timeout: 300
+
+- name: The node port of the ingress gateway
+  bare.mesh.resource_info:
+    kind: Service
+    namespace: istio-system
+    name: istio-ingressgateway
+    query: "[0].spec.ports[?name=='http2'].nodePort | [0]"
+  register: gateway
+"""
+
+RETURN = r"""
+resources:
+  description: The objects, in Kubernetes' own form, without their managed fields.
+  returned: success
+  type: list
+  elements: dict
+result:
+  description: The value of O(query).
+  returned: when O(query) is given
+  type: raw
+met:
+  description: Whether O(until) is true. It can be false in check mode only.
+  returned: when O(until) is given
+  type: bool
+"""
+
+import time
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bare.mesh.plugins.module_utils._client import Client
+from ansible_collections.bare.mesh.plugins.module_utils._failure import Failure, library
+from ansible_collections.bare.mesh.plugins.module_utils._kinds import Kinds, UnknownKind
+from ansible_collections.bare.mesh.plugins.module_utils._module import connect, run
+
+ARGUMENTS: dict[str, Any] = {
+    "api_version": {"type": "str", "default": "v1"},
+    "kind": {"type": "str", "required": True},
+    "name": {"type": "str"},
+    "namespace": {"type": "str"},
+    "label_selectors": {"type": "list", "elements": "str", "default": []},
+    "field_selectors": {"type": "list", "elements": "str", "default": []},
+    "query": {"type": "str"},
+    "until": {"type": "str"},
+    "timeout": {"type": "int", "default": 120},
+    "delay": {"type": "float", "default": 1},
+}
+
+
+def expression(params: dict[str, Any], option: str) -> Any:
+    """The compiled expression, or None where the option is not given."""
+    text = params[option]
+    if not text:
+        return None
+    jmespath = library("jmespath", "jmespath")
+    try:
+        return jmespath.compile(text)
+    except jmespath.exceptions.JMESPathError as error:
+        raise Failure(f"{option} is no valid JMESPath expression: {error}; see https://jmespath.org/specification.html") from error
+
+
+def evaluate(compiled: Any, option: str, found: list[dict[str, Any]]) -> Any:
+    try:
+        return compiled.search(found)
+    except library("jmespath", "jmespath").exceptions.JMESPathError as error:
+        raise Failure(f"{option} cannot be evaluated on what was read: {error}") from error
+
+
+def read(client: Client, kinds: Kinds, params: dict[str, Any]) -> list[dict[str, Any]]:
+    try:
+        namespaced = kinds.find(params["api_version"], params["kind"]).namespaced
+    except UnknownKind:
+        return []
+    namespace = (params["namespace"] or ("default" if params["name"] else "")) if namespaced else ""
+    path = kinds.collection(params["api_version"], params["kind"], namespace)
+    fields = params["field_selectors"] + ([f"metadata.name={params['name']}"] if params["name"] else [])
+    query = {"labelSelector": ",".join(params["label_selectors"]), "fieldSelector": ",".join(fields)}
+    found = list(client.pages(path, {option: value for option, value in query.items() if value}))
+    for one in found:
+        one["metadata"].pop("managedFields", None)
+    return found
+
+
+def work(module: AnsibleModule) -> dict[str, Any]:
+    params = module.params
+    query, until = expression(params, "query"), expression(params, "until")
+    client = connect(module, "nothing is found")
+    kinds = Kinds(client)
+    deadline = time.monotonic() + params["timeout"]
+    while True:
+        found = read(client, kinds, params) if client else []
+        met = until is None or bool(evaluate(until, "until", found))
+        if met or module.check_mode:
+            break
+        if time.monotonic() + params["delay"] > deadline:
+            raise Failure(
+                f"after {params['timeout']} s the {len(found)} objects of kind {params['kind']} that were found"
+                f" do not meet: {params['until']}",
+                resources=found,
+            )
+        time.sleep(params["delay"])
+    result: dict[str, Any] = {"changed": False, "resources": found}
+    if query is not None:
+        result["result"] = evaluate(query, "query", found)
+    if until is not None:
+        result["met"] = met
+    return result
+
+
+def main() -> None:
+    run(work, ARGUMENTS)
+
+
+if __name__ == "__main__":
+    main()
