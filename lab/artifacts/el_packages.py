@@ -22,6 +22,8 @@ class ElPackage:
     provides: tuple[str, ...] = ()
     # Paths of the Debian packages that EL does not have, by their beginning.
     without: tuple[str, ...] = ()
+    # Where EL splits a package: the one path that this part has.
+    only: str = "/"
     files: dict[str, tuple[Content, int]] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
     directories: tuple[str, ...] = ()
@@ -59,6 +61,7 @@ EL_PACKAGES = [
     ElPackage("conntrack-tools", "Connection tracking programs", ("conntrack",), ("libnetfilter_conntrack",)),
     ElPackage("ipset", "IP sets", ("ipset",), ("ipset-libs",)),
     ElPackage("ethtool", "Settings of network interfaces", ("ethtool",), ("libmnl",)),
+    ElPackage("iproute-tc", "Traffic control", ("iproute2",), only="/sbin/tc"),
     ElPackage("socat", "Relay between byte streams", ("socat",), ("tcp_wrappers-libs",)),
     ElPackage(
         "chrony",

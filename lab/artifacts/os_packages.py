@@ -26,14 +26,13 @@ def downloads() -> Item:
 
     def build(out: Path) -> None:
         (out / "partial").mkdir()
-        (source,) = roots.apt_sources() or [Path("/dev/null")]
         with workspace() as work:
             (work / "lists" / "partial").mkdir(parents=True)
             options = {
                 # As on a machine that has nothing: then the whole closure is fetched.
                 "Dir::State::status": "/dev/null",
                 "Dir::State::lists": work / "lists",
-                "Dir::Etc::sourcelist": source,
+                "Dir::Etc::sourcelist": roots.apt_sources()[0],
                 "Dir::Etc::sourceparts": "-",
                 "Dir::Cache::archives": out,
                 "Dir::Cache::pkgcache": "",
@@ -94,7 +93,8 @@ def _el_package(each: ElPackage, debs: Path, work: Path) -> Package:
     made = Package(each.name, version, release, each.summary, {}, requires=each.requires, provides=each.provides)
     for path in sorted(work.rglob("*")):
         place = "/" + str(path.relative_to(work))
-        if _IGNORED.search(place + "/") or any(place.startswith(left) for left in each.without):
+        left_out = any(place.startswith(prefix) for prefix in each.without)
+        if _IGNORED.search(place + "/") or left_out or not place.startswith(each.only):
             continue
         place = re.sub(r"^/(s?bin|lib)/", r"/usr/\1/", place)
         if path.is_symlink():

@@ -8,6 +8,7 @@ from pathlib import Path
 from lab.artifacts import oci
 from lab.artifacts.progress import run
 from lab.artifacts.store import Item
+from lab.host_packages import HostError
 from lab.images.bookinfo import images as stand_ins
 
 SUITE = "bookworm"
@@ -21,7 +22,10 @@ ROOTS = {
 def apt_sources(etc: Path = Path("/etc/apt")) -> list[Path]:
     """This machine's own package sources of its distribution, so that roots come from where the machine's packages do."""
     found = [etc / "sources.list.d" / "debian.sources", etc / "sources.list"]
-    return [path for path in found if path.exists() and path.stat().st_size][:1]
+    for path in found:
+        if path.exists() and path.stat().st_size:
+            return [path]
+    raise HostError(f"neither {found[0]} nor {found[1]} names a Debian package source")
 
 
 def root_layer(name: str) -> Item:
