@@ -43,7 +43,7 @@ test-lifecycle: lab-host venv ## scenarios too long for every run
 	tools/test.sh lifecycle
 
 bench: lab-host venv ## measure site.yml against a shell script, and the second run against the first
-	python -m benchmarks.run
+	python benchmarks/run.py
 
 docs: venv ## write the generated pages anew: role READMEs, docs/variables.md
 	python tools/role_docs.py

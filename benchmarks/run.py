@@ -1,0 +1,99 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Measure site.yml against a shell script that takes the same steps, and a second run against the first.
+
+Each way starts on the lab's freshly reset nodes and ends when the page answers. Prints a table and writes
+benchmarks/results/latest.json.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests/lab"))
+
+from truth import play
+
+RESULTS = ROOT / "benchmarks/results/latest.json"
+# What each ratio may be at most, and what is aimed at.
+GOALS = {"site / by hand": (1.5, 1.2), "second / first": (0.2, 0.12)}
+
+
+def bare() -> None:
+    """Every way starts on nodes that have nothing."""
+    subprocess.run([sys.executable, "-m", "lab", "reset", "node1", "node2", "node3"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+
+def by_hand() -> dict[str, Any]:
+    """The shell script's time, and when it reached each step."""
+    bare()
+    began = time.monotonic()
+    done = subprocess.run([ROOT / "benchmarks/by_hand.sh"], stdout=subprocess.PIPE, text=True, check=True)
+    steps = {line.split(" s  ", 1)[1].split(":")[0]: float(line.split(" s  ", 1)[0]) for line in done.stdout.splitlines()}
+    return {"seconds": round(time.monotonic() - began, 1), "reached": steps}
+
+
+def site(log: Path, cache: Path) -> dict[str, Any]:
+    """One run of site.yml; downloads are made anew unless an earlier run made them."""
+    began = time.monotonic()
+    run = play(log, "site.yml", "-e", f"bare_mesh_cache_dir={cache}")
+    if run["code"]:
+        sys.exit(run["output"])
+    roles = dict(sorted(run["seconds_by_role"].items(), key=lambda item: -item[1]))
+    changed = sum(len(tasks) for tasks in run["changed"].values())
+    return {"seconds": round(time.monotonic() - began, 1), "changed": changed, "tasks": run["tasks_by_role"], "by_role": roles}
+
+
+def table(rows: list[tuple[str, ...]]) -> str:
+    """Rows as aligned columns."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
+
+
+def report(results: dict[str, Any]) -> str:
+    """What the screen shows."""
+    first, second, hand = results["site_first"], results["site_second"], results["by_hand"]
+    totals = [("way", "seconds"), ("shell script", str(hand["seconds"])), ("site.yml, bare hosts", str(first["seconds"]))]
+    totals += [("site.yml, again", str(second["seconds"]))]
+    ratios = [("ratio", "measured", "at most", "aim")]
+    ratios += [(name, f"{results['ratios'][name]:.2f}", str(most), str(aim)) for name, (most, aim) in GOALS.items()]
+    roles = [("role or play", "first: s at work", "tasks", "again: s", "tasks")]
+    for role, seconds in first["by_role"].items():
+        again = str(second["by_role"].get(role, 0)), str(second["tasks"].get(role, 0))
+        roles.append((role, str(seconds), str(first["tasks"][role]), *again))
+    steps = [("shell script", "reached after s"), *((name, str(seconds)) for name, seconds in hand["reached"].items())]
+    return "\n\n".join(table(rows) for rows in (totals, ratios, roles, steps))
+
+
+def main() -> int:
+    """Measure once, show, keep; a missed ratio is an error."""
+    subprocess.run([sys.executable, "-m", "lab", "up"], cwd=ROOT, check=True)
+    results: dict[str, Any] = {"date": datetime.date.today().isoformat(), "cores": os.cpu_count()}
+    results["by_hand"] = by_hand()
+    with tempfile.TemporaryDirectory() as work:
+        bare()
+        results["site_first"] = site(Path(work, "runs"), Path(work, "cache"))
+        results["site_second"] = site(Path(work, "runs"), Path(work, "cache"))
+    results["ratios"] = {
+        "site / by hand": round(results["site_first"]["seconds"] / results["by_hand"]["seconds"], 2),
+        "second / first": round(results["site_second"]["seconds"] / results["site_first"]["seconds"], 2),
+    }
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+    print(report(results))
+    missed = [name for name, (most, _aim) in GOALS.items() if results["ratios"][name] > most]
+    for name in missed:
+        print(f"MISSED: {name} is {results['ratios'][name]}, more than {GOALS[name][0]}")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
