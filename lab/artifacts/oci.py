@@ -15,7 +15,7 @@ from lab.artifacts.store import workspace
 
 # No clock goes into an image: the same inputs give the same digest.
 _CREATED = "2026-01-01T00:00:00Z"
-_MTIME = 1767225600
+MTIME = 1767225600
 _LAYER = "application/vnd.oci.image.layer.v1.tar+zstd"
 _CONFIG = "application/vnd.oci.image.config.v1+json"
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -60,11 +60,11 @@ def write_tar(files: dict[str, Path], mode: int, target: Path) -> None:
     with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as tar:
         for directory in directories:
             entry = tarfile.TarInfo(str(directory))
-            entry.type, entry.mode, entry.mtime = tarfile.DIRTYPE, 0o755, _MTIME
+            entry.type, entry.mode, entry.mtime = tarfile.DIRTYPE, 0o755, MTIME
             tar.addfile(entry)
         for name, source in sorted(files.items()):
             entry = tarfile.TarInfo(name.lstrip("/"))
-            entry.size, entry.mode, entry.mtime = source.stat().st_size, mode, _MTIME
+            entry.size, entry.mode, entry.mtime = source.stat().st_size, mode, MTIME
             with source.open("rb") as content:
                 tar.addfile(entry, content)
 

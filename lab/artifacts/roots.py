@@ -35,6 +35,8 @@ def root_layer(name: str) -> Item:
         tar = out / "root.tar"
         run(
             [
+                # No clock goes into a root, so that it is the same layer whenever it is built from the same packages.
+                "env", f"SOURCE_DATE_EPOCH={oci.MTIME}",
                 "mmdebstrap", "--quiet", "--variant=essential", "--mode=root",
                 "--include=" + ",".join(ROOTS[name]),
                 "--dpkgopt=path-exclude=/usr/share/doc/*",
