@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def site(log: Path, cache: Path) -> dict[str, Any]:
     return {"seconds": round(time.monotonic() - began, 1), "changed": changed, "tasks": run["tasks_by_role"], "by_role": roles}
 
 
-def table(rows: list[tuple[str, ...]]) -> str:
+def table(rows: Sequence[tuple[str, ...]]) -> str:
     """Rows as aligned columns."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
@@ -61,16 +62,20 @@ def table(rows: list[tuple[str, ...]]) -> str:
 def report(results: dict[str, Any]) -> str:
     """What the screen shows."""
     first, second, hand = results["site_first"], results["site_second"], results["by_hand"]
-    totals = [("way", "seconds"), ("shell script", str(hand["seconds"])), ("site.yml, bare hosts", str(first["seconds"]))]
-    totals += [("site.yml, again", str(second["seconds"]))]
+    totals = [
+        ("way", "seconds"),
+        ("shell script", str(hand["seconds"])),
+        ("site.yml, bare hosts", str(first["seconds"])),
+        ("site.yml, again", str(second["seconds"])),
+    ]
     ratios = [("ratio", "measured", "at most", "aim")]
     ratios += [(name, f"{results['ratios'][name]:.2f}", str(most), str(aim)) for name, (most, aim) in GOALS.items()]
     roles = [("role or play", "first: s at work", "tasks", "again: s", "tasks")]
     for role, seconds in first["by_role"].items():
-        again = str(second["by_role"].get(role, 0)), str(second["tasks"].get(role, 0))
+        again = (str(second[key].get(role, 0)) for key in ("by_role", "tasks"))
         roles.append((role, str(seconds), str(first["tasks"][role]), *again))
     steps = [("shell script", "reached after s"), *((name, str(seconds)) for name, seconds in hand["reached"].items())]
-    return "\n\n".join(table(rows) for rows in (totals, ratios, roles, steps))
+    return "\n\n".join([table(totals), table(ratios), table(roles), table(steps)])
 
 
 def main() -> int:
