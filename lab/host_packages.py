@@ -23,7 +23,7 @@ ARTIFACTS = [
     "zstd",
 ]
 # Machines: systemd-nspawn, their network and their roots.
-NODES = ["iproute2", "iptables", "mmdebstrap", "openssh-client", "openssl", "systemd-container"]
+NODES = ["iproute2", "mmdebstrap", "openssh-client", "openssl", "rpm", "systemd-container"]
 
 
 class HostError(RuntimeError):
@@ -51,7 +51,7 @@ def require_host() -> None:
     if os.geteuid() != 0 or not _is_debian_12():
         raise HostError(
             "the lab needs root on Debian 12 (amd64, 2 CPUs, 16 GB of memory, 40 GB of disk); "
-            "for machines of your own see docs/real-machines.md"
+            "for machines of your own see docs/real_machines.md"
         )
 
 
