@@ -53,6 +53,8 @@ def _packets(data):
             if width == 8:
                 raise NotAKey("a key packet of unknown length")
             size, at = int.from_bytes(data[at : at + width], "big"), at + width
+        if at + size > len(data):
+            raise NotAKey("the key ends too early")
         yield tag, data[at : at + size]
         at += size
 

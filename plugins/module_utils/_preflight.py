@@ -35,7 +35,7 @@ def access(inspections):
     """(reports of the hosts that answered, faults of those that did not)."""
     reports, faults = {}, []
     for host, result in inspections.items():
-        message = " ".join(str((result or {}).get("msg", "no answer")).split()).rstrip(".")
+        message = " ".join(str((result or {}).get("msg", "no answer")).split()).removeprefix("Task failed: ").rstrip(".")
         if (result or {}).get("unreachable"):
             cure = "Check the host's ansible_host, ansible_user and SSH key, and that its SSH server runs"
             faults.append(Fault("ssh", host, f"cannot be reached by SSH: {message}", cure))
@@ -54,6 +54,9 @@ def layout(groups, inventory):
     control_plane, workers = groups["control_plane"], groups["workers"]
     if not control_plane:
         yield Fault("inventory", "group control_plane", "has no host", "Put the host that shall carry the control plane into it")
+    if len(control_plane) > 1:
+        what = f"has {len(control_plane)} hosts, and this release makes one control plane"
+        yield Fault("inventory", "group control_plane", what, "Leave one there, the others among the workers")
     if not workers:
         yield Fault("inventory", "group workers", "has no host", "Put at least one host into it, for the mesh to run on")
     for host in sorted(set(control_plane) & set(workers)):
@@ -128,7 +131,8 @@ def clocks(reports, limit):
     if not reports:
         return
     order = sorted(reports, key=lambda host: reports[host]["clock"])
-    middle = reports[order[len(order) // 2]]["clock"]
+    # Of two hosts, the controller's clock says which one is wrong.
+    middle = reports[order[len(order) // 2]]["clock"] if len(order) > 2 else 0
     spread = reports[order[-1]]["clock"] - reports[order[0]]["clock"]
     if spread > limit:
         worst = max(order, key=lambda host: abs(reports[host]["clock"] - middle))

@@ -92,6 +92,7 @@ def source(settings, reports, fetcher, verifier):
         jobs = [pool.submit(repository, entry, settings["fingerprints"], fetcher, verifier) for entry in entries.values()]
         jobs += [pool.submit(registry, url, fetcher) for url in endpoints.values()]
         jobs.append(pool.submit(istio_archive, settings, fetcher))
-        # One server that is down is one fault, however many of its files were asked for.
-        faults = {(fault.check, fault.what.split(": ", 1)[-1]): fault for job in jobs for fault in job.result()}
-    return list(faults.values())
+        faults = [fault for job in jobs for fault in job.result()]
+    # One server that is down is one fault, however many of its files were asked for.
+    first = {(fault.check, fault.where, urlsplit(fault.what.split()[0]).netloc or fault.what): fault for fault in reversed(faults)}
+    return list(reversed(first.values()))

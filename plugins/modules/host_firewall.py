@@ -74,8 +74,8 @@ NOT_RUNNING = 252
 
 def parse_zones(text):
     """Zone -> key -> values, as `firewall-cmd --list-all-zones` prints them."""
-    zones = {}
-    current = {}
+    zones: dict[str, dict[str, list[str]]] = {}
+    current: dict[str, list[str]] = {}
     for line in text.splitlines():
         if line and not line.startswith(" "):
             current = zones.setdefault(line.split()[0], {})

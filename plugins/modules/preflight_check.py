@@ -73,11 +73,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-faults:
-  description: The faults, one sentence each.
-  returned: always
-  type: list
-  elements: str
+msg:
+  description: All faults with their cures, a line each.
+  returned: on failure
+  type: str
 warnings:
   description: The faults that O(allow) lets pass.
   returned: when there are any
@@ -144,8 +143,8 @@ def main():
     lines = [str(fault) for fault in wrong]
     if lines:
         count = "1 fault" if len(lines) == 1 else f"{len(lines)} faults"
-        module.fail_json(msg=f"{count}, and nothing was changed:\n" + "\n".join(f"- {line}" for line in lines), faults=lines)
-    module.exit_json(changed=False, faults=[])
+        module.fail_json(msg=f"{count}, and nothing was changed:\n" + "\n".join(f"- {line}" for line in lines))
+    module.exit_json(changed=False)
 
 
 if __name__ == "__main__":
