@@ -1,0 +1,78 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A machine's processes are those in the cgroups made for it: no number is kept that another process could get."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from lab.host_packages import HostError
+
+_PREFIX = "bmlab-"
+_PATIENCE_SECONDS = 20.0
+
+
+def hierarchies(mountinfo: Path = Path("/proc/self/mountinfo")) -> list[Path]:
+    """Where the machine has its cgroup hierarchies mounted, of either version."""
+    found = []
+    for line in mountinfo.read_text(encoding="utf-8").splitlines():
+        before, _, after = line.partition(" - ")
+        if after.split()[0] in ("cgroup", "cgroup2"):
+            found.append(Path(before.split()[4]))
+    return sorted(set(found))
+
+
+def _of(name: str) -> list[Path]:
+    return [path for each in hierarchies() if (path := each / f"{_PREFIX}{name}").is_dir()]
+
+
+def leftover_names() -> set[str]:
+    """The names of all machines that have a cgroup, running or not."""
+    return {path.name.removeprefix(_PREFIX) for each in hierarchies() for path in each.glob(f"{_PREFIX}*")}
+
+
+def processes(name: str) -> set[int]:
+    """Every process of a machine, its pods' included."""
+    found: set[int] = set()
+    for top in _of(name):
+        for directory, _below, _files in os.walk(top):
+            try:
+                text = Path(directory, "cgroup.procs").read_text(encoding="utf-8")
+            except FileNotFoundError:
+                continue
+            found.update(int(word) for word in text.split())
+    # 0 is a process that this pid namespace cannot see.
+    return found - {0, os.getpid()}
+
+
+def kill(name: str) -> None:
+    """End a machine at once, as pulling its plug would, and remove its cgroups."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while alive := processes(name):
+        for process in alive:
+            try:
+                os.kill(process, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        if time.monotonic() > deadline:
+            raise HostError(f"processes of {name} do not end: {sorted(alive)}")
+        time.sleep(0.05)
+    for top in _of(name):
+        _remove(top, deadline)
+
+
+def _remove(top: Path, deadline: float) -> None:
+    """Remove a tree of cgroups. One stays busy for a moment after its last process."""
+    while True:
+        try:
+            for directory, _below, _files in os.walk(top, topdown=False):
+                os.rmdir(directory)
+            return
+        except FileNotFoundError:
+            return
+        except OSError as fault:
+            if time.monotonic() > deadline:
+                raise HostError(f"the cgroup {top} cannot be removed: {fault}") from fault
+            time.sleep(0.1)

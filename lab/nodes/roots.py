@@ -1,0 +1,90 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The machines' root file systems, one a distribution, kept in the cache under a hash of what they are made from."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import shutil
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from lab import paths
+from lab.artifacts.roots import SUITE, apt_sources
+from lab.host_packages import HostError
+
+FILES = Path(__file__).parent / "files"
+
+# What an installed server has: the roles install the rest.
+BASE = [
+    "bash-completion", "ca-certificates", "curl", "dbus", "hostname", "iproute2", "iptables", "iputils-ping", "kmod",
+    "less", "libpam-systemd", "nftables", "openssh-server", "procps", "python3", "python3-apt", "sudo", "systemd",
+    "systemd-sysv", "util-linux",
+]  # fmt: skip
+PACKAGES = {
+    "debian12": BASE,
+    "mirror": [*BASE, "docker-registry", "nginx"],
+    # Real dnf and rpm, and what CentOS has switched on from the start.
+    "el9": [
+        *(name for name in BASE if name != "python3-apt"),
+        "dnf", "firewalld", "libnss-myhostname", "python3-dnf", "rpm",
+    ],
+}  # fmt: skip
+
+
+def _inputs(name: str) -> list[Path]:
+    common = [FILES / "machine", FILES / "lab-machine.service", FILES / "root-common"]
+    return [*common, *sorted((FILES / "el9").iterdir())] if name == "el9" else common
+
+
+def _key(name: str) -> str:
+    digest = hashlib.sha256("\n".join([name, SUITE, *PACKAGES[name]]).encode())
+    for path in [Path(__file__), *_inputs(name)]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def directory(name: str) -> Path:
+    """Where a root is, or will be."""
+    return paths.cache() / "roots" / f"{name}-{_key(name)}"
+
+
+def _build(name: str) -> None:
+    """One root; each of its hooks runs with the root as its argument, and FILES beside."""
+    target = directory(name)
+    fresh = target.with_name(f"{target.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    print(f"root {name} ...", flush=True)
+    start = time.monotonic()
+    hooks = [FILES / "root-common"]
+    if name == "el9":
+        hooks.append(FILES / "el9" / "customize")
+    command = [
+        "mmdebstrap", "--quiet", "--variant=minbase", "--mode=root",
+        "--include=" + ",".join(PACKAGES[name]),
+        "--dpkgopt=path-exclude=/usr/share/doc/*",
+        "--dpkgopt=path-exclude=/usr/share/man/*",
+        "--dpkgopt=path-exclude=/usr/share/locale/*",
+        "--dpkgopt=path-exclude=/usr/share/info/*",
+        *(f'--customize-hook={hook} "$1"' for hook in hooks),
+        SUITE, str(fresh), *(str(source) for source in apt_sources()),
+    ]  # fmt: skip
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise HostError(f"the root of {name} could not be built:\n{done.stdout}")
+    fresh.rename(target)
+    print(f"root {name} done in {time.monotonic() - start:.1f} s", flush=True)
+
+
+def ensure() -> None:
+    """Build the roots that the cache lacks, at once."""
+    parent = paths.cache() / "roots"
+    parent.mkdir(parents=True, exist_ok=True)
+    with open(parent / "lock", "w", encoding="utf-8") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        missing = [name for name in PACKAGES if not directory(name).is_dir()]
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(_build, missing))
