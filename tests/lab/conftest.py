@@ -5,16 +5,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 import testinfra
+import truth
 import yaml
 from kubernetes import client, config
 
 ROOT = Path(__file__).resolve().parents[2]
 LAB = ROOT / ".lab"
-sys.path.insert(0, str(Path(__file__).parent))  # for truth.py, however pytest imports the tests
 
 _INVENTORY = yaml.safe_load((ROOT / "inventories/lab/hosts.yml").read_text())
 _CLUSTER = _INVENTORY["all"]["children"]["cluster"]["children"]
@@ -51,18 +52,29 @@ def node1():
     return node("node1")
 
 
-@pytest.fixture(scope="session")
+def lab(*arguments):
+    """The lab's own command line."""
+    subprocess.run([sys.executable, "-m", "lab", *arguments], cwd=ROOT, check=True)
+
+
+@pytest.fixture(scope="module")
 def api():
     config.load_kube_config(str(LAB / "kubeconfig"))
     return client.CoreV1Api()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def custom_api(api):
     return client.CustomObjectsApi(api.api_client)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
+def play(tmp_path):
+    """Run a playbook on the lab: what it changed, its exit code and what it printed."""
+    return partial(truth.play, tmp_path / "runs.jsonl")
+
+
+@pytest.fixture(scope="module")
 def page_url():
     done = subprocess.run([sys.executable, ROOT / "tools/bookinfo_url.py"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -7,7 +7,6 @@ import subprocess
 import urllib.request
 
 from conftest import ISTIO, ROOT
-from truth import play
 
 
 def test_page_answers_with_title_details_and_reviews(page_url):
@@ -42,7 +41,7 @@ def test_istio_resources_are_found_by_their_kind(custom_api):
     assert [item["metadata"]["name"] for item in found]
 
 
-def test_verify_playbook_passes_and_changes_nothing(tmp_path):
-    run = play(tmp_path / "runs.jsonl", "playbooks/verify.yml")
+def test_verify_playbook_passes_and_changes_nothing(play):
+    run = play("playbooks/verify.yml")
     assert run["code"] == 0, run["output"]
     assert run["changed"] == {}

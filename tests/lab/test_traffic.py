@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from http.cookiejar import CookieJar
 
 import pytest
-from truth import play
 
 
 def opener(url, user=None):
@@ -38,10 +37,10 @@ def versions(url, times, user=None):
 
 
 @pytest.fixture
-def route(tmp_path):
+def route(play):
     def switch(scenario):
         """Run the playbook once; say which tasks changed something."""
-        run = play(tmp_path / "runs.jsonl", "playbooks/deploy_bookinfo.yml", "-e", f"bookinfo_routing={scenario}")
+        run = play("playbooks/deploy_bookinfo.yml", "-e", f"bookinfo_routing={scenario}")
         assert run["code"] == 0, run["output"]
         return run["changed"]
 

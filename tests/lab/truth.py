@@ -20,7 +20,7 @@ def runs(log: Path, playbook: str) -> list[dict[str, Any]]:
     return [run for run in recorded if run["playbook"] == playbook]
 
 
-def play(log: Path, *arguments: str) -> dict[str, Any]:
+def play(log: Path, *arguments: str, inventory: bool = True) -> dict[str, Any]:
     """Run ansible-playbook on the lab with the run log; its record, with exit code and output."""
     environment = {
         **os.environ,
@@ -31,7 +31,7 @@ def play(log: Path, *arguments: str) -> dict[str, Any]:
     }
     before = len(log.read_text(encoding="utf-8").splitlines()) if log.exists() else 0
     done = subprocess.run(
-        ["ansible-playbook", "-i", "inventories/lab", *arguments],
+        ["ansible-playbook", *(["-i", "inventories/lab"] if inventory else []), *arguments],
         cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
     )  # fmt: skip
     lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []

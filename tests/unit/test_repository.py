@@ -36,7 +36,6 @@ def hits(paths, pattern):
         r"\bignore_errors:",
         r"\bchanged_when:\s*(true|yes)\b",
         r"\bfailed_when:\s*(false|no)\b",
-        r"\bignore_unreachable:",
         r"\bvalidate_certs:\s*(false|no)\b",
         r"\bgpgcheck:\s*(false|no|0)\b",
     ],

@@ -1,0 +1,82 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Bad input ends a run before any host is changed, with a message that names the culprit and the cure."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+import yaml
+from conftest import _INVENTORY, KUBERNETES, ROOT, node
+
+WRONG_KEYS = dict.fromkeys(("kubernetes", "docker_deb", "docker_rpm"), "0123456789ABCDEF0123456789ABCDEF01234567")
+
+
+def flat(output):
+    """The output without Ansible's line wraps."""
+    return " ".join(output.split())
+
+
+def refused(run, culprit, cure):
+    assert run["code"] != 0
+    assert run["changed"] == {}
+    assert re.search(culprit, flat(run["output"])), run["output"]
+    assert re.search(cure, flat(run["output"])), run["output"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "culprit", "cure"),
+    [
+        ({"bare_mesh_kubernetes_version": "1.99.0"}, "bare_mesh_kubernetes_version.*1.99.0", f"Choose from:.*{re.escape(KUBERNETES)}"),
+        ({"bare_mesh_istio_version": "9.9.9"}, "bare_mesh_istio_version.*9.9.9", "Choose from:"),
+        ({"istio_profile": "nonsense"}, "istio_profile.*nonsense", "Choose from:.*default"),
+        ({"bare_mesh_pod_cidr": "10.96.0.0/16"}, "bare_mesh_pod_cidr.*overlap", "Choose ranges that are apart"),
+        ({"bare_mesh_pod_cidr": "10.87.0.0/16"}, "bare_mesh_pod_cidr|10.87.0.0/16 overlaps", "[Cc]hoose"),
+        ({"bare_mesh_mirror_url": "https://10.87.0.99"}, r"https://10\.87\.0\.99", "bare_mesh_mirror_url"),
+        ({"istioctl_checksum": "0" * 64}, "istioctl_checksum.*0{64}", "istioctl_checksum"),
+        ({"bare_mesh_key_fingerprints": WRONG_KEYS}, "bare_mesh_key_fingerprints", "fingerprint"),
+        ({"istio_operator_spec": {"nonsense": True}}, "nonsense", "istio_operator_spec|IstioOperator"),
+        ({"host_prep_hostname": "same"}, "node1, node2, node3.*would all be named same", "."),
+    ],
+    ids=["kubernetes", "istio", "profile", "ranges", "host-range", "mirror", "checksum", "key", "spec", "names"],
+)
+def test_bad_setting(play, variables, culprit, cure):
+    refused(play("site.yml", "-e", json.dumps(variables)), culprit, cure)
+
+
+def test_inventory_without_a_control_plane(play, tmp_path):
+    inventory = json.loads(json.dumps(_INVENTORY))
+    cluster = inventory["all"]["children"]["cluster"]["children"]
+    cluster["workers"]["hosts"].update(cluster["control_plane"].pop("hosts"))
+    (tmp_path / "hosts.yml").write_text(yaml.safe_dump(inventory))
+    (tmp_path / "group_vars").symlink_to(ROOT / "inventories/lab/group_vars")
+    run = play("site.yml", "-i", str(tmp_path / "hosts.yml"), "-e", f"__lab_dir={ROOT}/.lab", inventory=False)
+    refused(run, "control_plane.*has no host", "Put the host")
+
+
+def test_unsupported_system(play):
+    host = node("node3")
+    host.check_output("cp -P /etc/os-release /etc/os-release.kept")
+    try:
+        host.check_output("sed 's/^ID=.*/ID=arch/' /usr/lib/os-release >/tmp/os-release && mv -f /tmp/os-release /etc/os-release")
+        refused(play("site.yml"), "node3.*is not supported", "Use one of:.*Debian 12")
+    finally:
+        host.check_output("mv -f /etc/os-release.kept /etc/os-release")
+
+
+def test_weights_that_are_all_zero(play, tmp_path):
+    destinations = [{"destination": {"host": "reviews", "subset": subset}, "weight": 0} for subset in ("v1", "v3")]
+    task = {
+        "name": "Route to nowhere",
+        "bare.mesh.virtual_service": {
+            "kubeconfig": "{{ bare_mesh_kubeconfig }}",
+            "name": "reviews",
+            "namespace": "bookinfo",
+            "hosts": ["reviews"],
+            "http": [{"route": destinations}],
+        },
+    }
+    playbook = tmp_path / "weights.yml"
+    playbook.write_text(yaml.safe_dump([{"name": "Route", "hosts": "localhost", "gather_facts": False, "tasks": [task]}]))
+    refused(play(str(playbook)), "reviews.*weight", "weight")

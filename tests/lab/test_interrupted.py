@@ -1,0 +1,106 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A run killed at its worst moment: the next plain run completes. And a reset leaves nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+import urllib.request
+
+import pytest
+from conftest import ADDRESSES, LAB, ROOT, lab, node
+from kubernetes import client, config
+from kubernetes.client import ApiException
+
+
+def title():
+    """The page's title, by the address that `make url` prints now."""
+    url = subprocess.run(["make", "-s", "url"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    with urllib.request.urlopen(url, timeout=30) as answer:
+        return "<title>Simple Bookstore App</title>" in answer.read().decode()
+
+
+def kill_when(moment, program_on=None):
+    """Start site.yml, and kill it (and kubeadm on the node, which outlives it) when the moment has come."""
+    command = ["ansible-playbook", "-i", "inventories/lab", "site.yml"]
+    with subprocess.Popen(command, cwd=ROOT, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as run:
+        deadline = time.monotonic() + 600
+        while not moment():
+            assert run.poll() is None, run.stdout.read()
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        os.killpg(run.pid, signal.SIGKILL)
+        if program_on:
+            node(program_on).run("kill -9 $(pgrep -x kubeadm)")
+
+
+def completes(play):
+    run = play("site.yml")
+    assert run["code"] == 0, run["output"]
+    assert title()
+    again = play("site.yml", "--check")
+    assert again["changed"] == {}
+
+
+def test_reset_leaves_nothing(play):
+    run = play("playbooks/reset.yml")
+    assert run["code"] == 0, run["output"]
+    assert not (LAB / "kubeconfig").exists()
+    for name in ADDRESSES:
+        host = node(name)
+        links = host.check_output("ls /sys/class/net").split()
+        assert not {"cni0", "flannel.1"} & set(links)
+        assert not [link for link in links if link.startswith("veth")]
+        assert not host.run("ls -A /etc/kubernetes/manifests /etc/cni/net.d /var/lib/etcd").stdout.replace("\n", "").strip(":")
+        assert "KUBE-" not in host.check_output("iptables-save")
+        assert "/var/lib/kubelet/" not in host.check_output("cat /proc/mounts")
+        assert not host.service("kubelet").is_running
+    assert play("playbooks/reset.yml")["changed"] == {}
+
+
+def test_site_after_reset(play):
+    completes(play)
+
+
+def test_killed_during_init(play):
+    assert play("playbooks/reset.yml")["code"] == 0
+    manifest = node("node1")
+    kill_when(lambda: manifest.file("/etc/kubernetes/manifests/kube-apiserver.yaml").exists, "node1")
+    assert manifest.run("pgrep -x kubeadm").rc != 0
+    completes(play)
+
+
+@pytest.fixture
+def cluster():
+    config.load_kube_config(str(LAB / "kubeconfig"))
+    return client.CoreV1Api()
+
+
+def test_killed_during_join(play, cluster):
+    lab("reset", "node3")
+    cluster.delete_node("node3")
+    joining = node("node3")
+    kill_when(lambda: joining.run("pgrep -x kubeadm").rc == 0, "node3")
+    completes(play)
+
+
+def test_killed_during_the_istio_install(play, cluster):
+    cluster.delete_namespace("istio-system")
+
+    def gone():
+        try:
+            cluster.read_namespace("istio-system")
+        except ApiException as error:
+            return error.status == 404
+        return False
+
+    for _attempt in range(120):
+        if gone():
+            break
+        time.sleep(1)
+    assert gone()
+    apps = client.AppsV1Api(cluster.api_client)
+    kill_when(lambda: apps.list_namespaced_deployment("istio-system").items)
+    completes(play)
