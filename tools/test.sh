@@ -6,16 +6,25 @@ cd "$(dirname "$0")/.."
 
 title() { printf '\n=== %s (%d min)\n' "$1" "$((SECONDS / 60))"; }
 
+lab_up() {
+  title "artifacts and lab"
+  python -m lab artifacts
+  python -m lab up
+}
+
+if [ "${1:-}" = lifecycle ]; then
+  lab_up
+  exec pytest -v tests/lab -m lifecycle
+fi
+
 title "lint, types, sanity, unit tests"
 tools/check.sh
 
-title "artifacts and lab"
+lab_up
 command -v chromium >/dev/null || {
   apt-get update -q
   DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends chromium
 }
-python -m lab artifacts
-python -m lab up
 
 # Each starts on bare nodes: --check, the run, --check, the run again, then what the hosts say. The last is the
 # whole site, and leaves it standing for the tests after it.

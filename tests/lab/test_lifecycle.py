@@ -1,0 +1,20 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Scenarios too long for every run: `make test-lifecycle`. Their last results: docs/lifecycle.md."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from conftest import ADDRESSES, lab
+from test_interrupted import completes, kill_when
+
+pytestmark = pytest.mark.lifecycle
+
+
+@pytest.mark.parametrize("seconds", range(10, 101, 10))
+def test_killed_at_any_time(play, seconds):
+    lab("reset", *ADDRESSES)
+    until = time.monotonic() + seconds
+    kill_when(lambda: time.monotonic() > until)
+    completes(play)
