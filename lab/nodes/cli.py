@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,7 +31,7 @@ def _alone() -> Iterator[None]:
         yield
 
 
-def _each(work, machines: list[Machine]) -> None:  # type: ignore[no-untyped-def]
+def _each(work: Callable[[Machine], None], machines: list[Machine]) -> None:
     with ThreadPoolExecutor() as pool:
         list(pool.map(work, machines))
 
@@ -51,11 +51,9 @@ def _start(machines: list[Machine]) -> None:
 
 def _serve_bundle() -> None:
     """The mirror is set up by the role that users set up theirs by."""
-    playbook = [Path(sys.executable).with_name("ansible-playbook"), "playbooks/mirror.yml", "-i", "inventories/lab"]
+    playbook = [str(Path(sys.executable).with_name("ansible-playbook")), "playbooks/mirror.yml", "-i", "inventories/lab"]
     environment = {**os.environ, "ANSIBLE_CONFIG": str(paths.REPOSITORY / "ansible.cfg")}
-    done = subprocess.run(
-        playbook, cwd=paths.REPOSITORY, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    done = subprocess.run(playbook, cwd=paths.REPOSITORY, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode:
         raise HostError(f"playbooks/mirror.yml failed:\n{done.stdout}")
 
@@ -100,10 +98,11 @@ def reset(names: list[str]) -> int:
     host_packages.require_host()
     machines = named(names)
     started = time.monotonic()
+    roots.ensure()
     with _alone():
         if not _OWNER.exists() or _OWNER.read_text(encoding="utf-8") != credentials.identity():
             raise HostError("this checkout has no lab running: run python -m lab up first")
-        _each(lambda each: cgroups.kill(each.name), machines)
+        _each(machine.stop, machines)
         for each in machines:
             machine.wipe(each)
         if CONTROL_PLANE in machines:

@@ -78,10 +78,7 @@ def ensure() -> None:
     _ssh_key(SSH_KEY, "bare.mesh lab")
     for machine in MACHINES:
         _ssh_key(host_key(machine.name), machine.name)
-    lines = [
-        f"{machine.address} {host_key(machine.name).with_suffix('.pub').read_text(encoding='utf-8')}"
-        for machine in MACHINES
-    ]
+    lines = [f"{machine.address} {host_key(machine.name).with_suffix('.pub').read_text(encoding='utf-8')}" for machine in MACHINES]
     KNOWN_HOSTS.write_text("".join(lines), encoding="utf-8")
     _ca()
     _mirror_certificate()

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from lab import paths
@@ -47,7 +48,7 @@ def _seed(machine: Machine, upper: Path) -> None:
     _seed_repository(machine, write)
 
 
-def _seed_repository(machine: Machine, write) -> None:  # type: ignore[no-untyped-def]
+def _seed_repository(machine: Machine, write: Callable[[str, str], None]) -> None:
     """The operating system's own repository, as an installed system has it: plain HTTP, signed."""
     base = f"http://{MIRROR.address}/os"
     bundle = paths.bundle() / "os"
@@ -63,6 +64,11 @@ def _seed_repository(machine: Machine, write) -> None:  # type: ignore[no-untype
         key = "usr/share/keyrings/lab.asc"
         write(key, (bundle / "debian12" / "Release.key").read_text(encoding="utf-8"))
         write("etc/apt/sources.list", f"deb [signed-by=/{key}] {base}/debian12 /\n")
+
+
+def stop(machine: Machine) -> None:
+    """End it at once: whoever stops a lab machine does not mean to keep what it was doing."""
+    cgroups.kill(machine.name)
 
 
 def wipe(machine: Machine) -> Path | None:

@@ -34,14 +34,28 @@ PACKAGES = {
 }  # fmt: skip
 
 
-def _inputs(name: str) -> list[Path]:
-    common = [FILES / "machine", FILES / "lab-machine.service", FILES / "root-common"]
-    return [*common, *sorted((FILES / "el9").iterdir())] if name == "el9" else common
+def _hooks(name: str) -> list[Path]:
+    """What is called with the root's path after the packages are there; each finds its files beside it."""
+    return [FILES / "root-common", *([FILES / "el9" / "customize"] if name == "el9" else [])]
+
+
+def _options(name: str) -> list[str]:
+    return [
+        "--variant=minbase", "--mode=root",
+        "--include=" + ",".join(PACKAGES[name]),
+        "--dpkgopt=path-exclude=/usr/share/doc/*",
+        "--dpkgopt=path-exclude=/usr/share/man/*",
+        "--dpkgopt=path-exclude=/usr/share/locale/*",
+        "--dpkgopt=path-exclude=/usr/share/info/*",
+    ]  # fmt: skip
 
 
 def _key(name: str) -> str:
-    digest = hashlib.sha256("\n".join([name, SUITE, *PACKAGES[name]]).encode())
-    for path in [Path(__file__), *_inputs(name)]:
+    digest = hashlib.sha256("\n".join([name, SUITE, *_options(name)]).encode())
+    files = [FILES / "machine", FILES / "lab-machine.service", *_hooks(name)]
+    if name == "el9":
+        files += sorted((FILES / "el9").iterdir())
+    for path in files:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -52,25 +66,20 @@ def directory(name: str) -> Path:
 
 
 def _build(name: str) -> None:
-    """One root; each of its hooks runs with the root as its argument, and FILES beside."""
     target = directory(name)
     fresh = target.with_name(f"{target.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
     print(f"root {name} ...", flush=True)
     start = time.monotonic()
-    hooks = [FILES / "root-common"]
-    if name == "el9":
-        hooks.append(FILES / "el9" / "customize")
-    command = [
-        "mmdebstrap", "--quiet", "--variant=minbase", "--mode=root",
-        "--include=" + ",".join(PACKAGES[name]),
-        "--dpkgopt=path-exclude=/usr/share/doc/*",
-        "--dpkgopt=path-exclude=/usr/share/man/*",
-        "--dpkgopt=path-exclude=/usr/share/locale/*",
-        "--dpkgopt=path-exclude=/usr/share/info/*",
-        *(f'--customize-hook={hook} "$1"' for hook in hooks),
-        SUITE, str(fresh), *(str(source) for source in apt_sources()),
-    ]  # fmt: skip
+    command: list[str | Path] = [
+        "mmdebstrap",
+        "--quiet",
+        *_options(name),
+        *(f'--customize-hook={hook} "$1"' for hook in _hooks(name)),
+        SUITE,
+        fresh,
+        *apt_sources(),
+    ]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode:
         shutil.rmtree(fresh, ignore_errors=True)
