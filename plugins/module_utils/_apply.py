@@ -51,14 +51,19 @@ class Engine:
     timeout: float = 120
     # Takes what another controller fills in out of a definition, given the live object.
     adapt: Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]] | None = None
+    # Whether a field of the right value that another manager owns is to become ours.
+    adopt: bool = True
 
     def __post_init__(self) -> None:
         self.kinds = Kinds(self.client)
         self.warnings: list[str] = []
 
     def present(self, definitions: list[dict[str, Any]]) -> list[Change]:
-        objects = self._prepare(definitions)
-        live = self.read(objects)
+        objects = self.prepare(definitions)
+        return self.write(objects, self.read(objects))
+
+    def write(self, objects: list[dict[str, Any]], live: dict[tuple[str, str, str, str], dict[str, Any]]) -> list[Change]:
+        """Apply prepared objects, given what was read of them."""
         done: list[Change] = []
         for wave in waves(objects):
             changes = self._each(wave, lambda one: self._write(one, live.get(key(one))), done, objects)
@@ -71,17 +76,17 @@ class Engine:
         return done
 
     def absent(self, definitions: list[dict[str, Any]], propagation: str = "Background") -> list[Change]:
-        objects = self._prepare(definitions, strict=False)
+        objects = self.prepare(definitions, strict=False)
         live = self.read(objects)
         done: list[Change] = []
         for wave in reversed(waves(objects)):
             done += self._each(wave, lambda one: self._remove(one, live.get(key(one)), propagation), done, objects)
-        gone = [change.desired for change in done if change.changed]
+        gone = [change.desired for change in done if change.before]
         if self.wait and gone and self.client and not self.check:
             wait_gone(self.client, self.kinds, gone, self.timeout)
         return done
 
-    def _prepare(self, definitions: list[dict[str, Any]], strict: bool = True) -> list[dict[str, Any]]:
+    def prepare(self, definitions: list[dict[str, Any]], strict: bool = True) -> list[dict[str, Any]]:
         self.kinds.learn(definitions)
         objects, unknown = [], []
         for definition in definitions:
@@ -159,9 +164,14 @@ class Engine:
         return changes
 
     def _write(self, one: dict[str, Any], live: dict[str, Any] | None) -> Change:
+        if live and self.client and live["metadata"].get("deletionTimestamp"):
+            # Applied now it would vanish with the old one.
+            if not self.check:
+                wait_gone(self.client, self.kinds, [one], self.timeout)
+            return Change(one, None, one if self.check else self.client.apply(self.kinds.path(one), one, self.manager), "created")
         if live and self.adapt:
             one = self.adapt(one, live)
-        if live and in_order(one, live, self.manager):
+        if live and in_order(one, live, self.manager, self.adopt):
             return Change(one, live, live, "unchanged")
         action = "updated" if live else "created"
         if self.client is None:
@@ -175,11 +185,11 @@ class Engine:
                 # Its namespace or its definition is yet to come, so the server cannot judge it.
                 return Change(one, None, one, action)
             raise _explained(error, one) from error
-        return Change(one, live, after, "unchanged" if same(live, after) else action)
+        return Change(one, live, after, "unchanged" if same(live, after, self.adopt) else action)
 
     def _remove(self, one: dict[str, Any], live: dict[str, Any] | None, propagation: str) -> Change:
-        if live is None or self.client is None:
-            return Change(one, None, None, "absent")
+        if live is None or self.client is None or live["metadata"].get("deletionTimestamp"):
+            return Change(one, live, None, "absent")
         there = self.client.delete(self.kinds.path(one), self.check, propagation)
         return Change(one, live, None, "deleted" if there else "absent")
 

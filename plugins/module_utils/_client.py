@@ -189,11 +189,11 @@ class Client:
 
 
 def _plain(error: Exception) -> str:
-    """The innermost reason, without urllib3's object addresses."""
+    """The innermost reason, without the names of urllib3's objects."""
     reason = getattr(error, "reason", None)
     if isinstance(reason, Exception):
         return _plain(reason)
-    return str(error.args[-1] if error.args else error).split("object at 0x")[-1].split(">: ")[-1]
+    return str(error.args[-1] if error.args else error).rpartition("): ")[2].rpartition(">: ")[2]
 
 
 def _api_error(status: int, data: bytes, source: str) -> ApiError:

@@ -32,9 +32,11 @@ def ownership(definition: dict[str, Any]) -> list[dict[str, Any]]:
     return [{key: value for key, value in entry.items() if key != "time"} for entry in entries]
 
 
-def same(before: dict[str, Any] | None, after: dict[str, Any]) -> bool:
-    """Whether a write has changed nothing, or a dry-run would."""
-    return before is not None and visible(before) == visible(after) and ownership(before) == ownership(after)
+def same(before: dict[str, Any] | None, after: dict[str, Any], adopt: bool = True) -> bool:
+    """Whether a write has changed nothing, or a dry-run would; with adopt a change of owner counts."""
+    if before is None or visible(before) != visible(after):
+        return False
+    return not adopt or ownership(before) == ownership(after)
 
 
 def _name(item: Any) -> Any:
@@ -109,4 +111,12 @@ def _yaml(value: Any) -> str:
     if not value:
         return ""
     yaml = library("yaml", "PyYAML")
-    return yaml.dump(value, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), sort_keys=True, default_flow_style=False, width=1000)
+
+
+    def text(dumper: Any, data: str) -> Any:
+        # Several lines as a block, so that a diff shows the lines that differ.
+        return dumper.represent_scalar("tag:yaml.org,2002:str", data, style="|" if "\n" in data else None)
+
+    dumper = type("Dumper", (getattr(yaml, "CSafeDumper", yaml.SafeDumper),), {"ignore_aliases": lambda self, data: True})
+    dumper.add_representer(str, text)
+    return yaml.dump(value, Dumper=dumper, sort_keys=True, default_flow_style=False, width=1000)

@@ -24,24 +24,28 @@ def owned_fields(live: dict[str, Any], manager: str) -> dict[str, Any] | None:
     return None
 
 
-def in_order(desired: dict[str, Any], live: dict[str, Any], manager: str) -> bool:
+def in_order(desired: dict[str, Any], live: dict[str, Any], manager: str, adopt: bool = True) -> bool:
+    """Without adopt a right value is enough, whoever owns it."""
     owned = owned_fields(live, manager)
-    if owned is None or live["metadata"].get("deletionTimestamp"):
-        return False
+    if owned is None:
+        if adopt:
+            return False
+        owned = {}
     meta = {key: value for key, value in desired["metadata"].items() if key not in ("name", "namespace")}
     # These four identify an object, so nobody owns them.
     wanted = {key: value for key, value in desired.items() if key not in ("apiVersion", "kind", "metadata")}
     if meta:
         wanted["metadata"] = meta
-    return _same(wanted, live, owned)
+    # A status is its controller's, even where somebody has once applied one.
+    return _same(wanted, live, {name: fields for name, fields in owned.items() if name != "f:status"}, adopt)
 
 
-def _same(desired: Any, live: Any, owned: dict[str, Any]) -> bool:
+def _same(desired: Any, live: Any, owned: dict[str, Any], adopt: bool) -> bool:
     """The value equals, and the manager owns it as it stands in the definition."""
     if isinstance(desired, dict) and any(name.startswith("f:") for name in owned):
-        return _same_map(desired, live, owned)
+        return _same_map(desired, live, owned, adopt)
     if isinstance(desired, list) and any(name.startswith("k:") for name in owned):
-        return _same_keyed(desired, live, owned)
+        return _same_keyed(desired, live, owned, adopt)
     if isinstance(desired, list) and any(name.startswith("v:") for name in owned):
         values = [json.loads(name[2:]) for name in owned if name.startswith("v:")]
         return isinstance(live, list) and _as_set(values) == _as_set(desired) and all(value in live for value in desired)
@@ -51,7 +55,7 @@ def _same(desired: Any, live: Any, owned: dict[str, Any]) -> bool:
     return covers(desired, live)
 
 
-def _same_map(desired: dict[str, Any], live: Any, owned: dict[str, Any]) -> bool:
+def _same_map(desired: dict[str, Any], live: Any, owned: dict[str, Any], adopt: bool) -> bool:
     if not isinstance(live, dict):
         return False
     names = {name[2:] for name in owned if name.startswith("f:")}
@@ -60,13 +64,14 @@ def _same_map(desired: dict[str, Any], live: Any, owned: dict[str, Any]) -> bool
             # A null, or an empty map that the server has dropped, is owned by nobody.
             if value is None or (value in ({}, []) and not live.get(name)):
                 continue
-            return False
-        if not _same(value, live.get(name), owned[f"f:{name}"]):
+            if adopt or not covers(value, live.get(name)):
+                return False
+        elif not _same(value, live.get(name), owned[f"f:{name}"], adopt):
             return False
     return names <= desired.keys()
 
 
-def _same_keyed(desired: list[Any], live: Any, owned: dict[str, Any]) -> bool:
+def _same_keyed(desired: list[Any], live: Any, owned: dict[str, Any], adopt: bool) -> bool:
     """A list whose items are told apart by key fields, such as containers by name."""
     if not isinstance(live, list):
         return False
@@ -83,7 +88,7 @@ def _same_keyed(desired: list[Any], live: Any, owned: dict[str, Any]) -> bool:
         index = next((number for number, other in enumerate(live) if _has(other, keys)), -1)
         # The order is part of the value, and of environment variables even the meaning.
         defaulted = {field: value for field, value in keys.items() if f"f:{field}" in owned[name]}
-        if index <= position or not _same({**defaulted, **item}, live[index], owned[name]):
+        if index <= position or not _same({**defaulted, **item}, live[index], owned[name], adopt):
             return False
         position = index
     return not left

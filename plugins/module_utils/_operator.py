@@ -1,0 +1,265 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What `istioctl install` does with rendered objects, as pure functions.
+
+Read from Istio 1.29's operator/pkg/install, operator/pkg/uninstall and istioctl/pkg/tag. The same field manager,
+labels and revision tag make istioctl and this module interchangeable.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+MANAGER = "istio-operator"
+COMPONENT = "operator.istio.io/component"
+OWNER = "install.operator.istio.io/owning-resource"
+OWNER_NAMESPACE = "install.operator.istio.io/owning-resource-namespace"
+MANAGED = "operator.istio.io/managed"
+VERSION = "operator.istio.io/version"
+NOT_PRUNED = "install.operator.istio.io/owning-resource-not-pruned"
+REVISION = "istio.io/rev"
+TAG = "istio.io/tag"
+
+# An object without a component label is its chart's component's.
+_CHARTS = {
+    "base": "Base",
+    "istiod": "Pilot",
+    "cni": "Cni",
+    "ztunnel": "Ztunnel",
+    "istio-ingress": "IngressGateways",
+    "istio-egress": "EgressGateways",
+}
+# Components are applied, and waited for, one group after the other: gateways need istiod's injection.
+_GROUPS = (("Base",), ("Cni", "Pilot"), ("Ztunnel", "IngressGateways", "EgressGateways"))
+
+# The kinds that istioctl prunes. Definitions are not among them: their removal would take the users' objects along.
+PRUNED = (
+    ("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration"),
+    ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration"),
+    ("apps/v1", "Deployment"),
+    ("apps/v1", "DaemonSet"),
+    ("autoscaling/v2", "HorizontalPodAutoscaler"),
+    ("policy/v1", "PodDisruptionBudget"),
+    ("v1", "Service"),
+    ("v1", "ConfigMap"),
+    ("v1", "Secret"),
+    ("v1", "ServiceAccount"),
+    ("rbac.authorization.k8s.io/v1", "RoleBinding"),
+    ("rbac.authorization.k8s.io/v1", "Role"),
+    ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding"),
+    ("rbac.authorization.k8s.io/v1", "ClusterRole"),
+    ("networking.istio.io/v1alpha3", "EnvoyFilter"),
+)
+
+
+def merge(base: Any, over: Any) -> Any:
+    """Maps are merged, everything else is replaced."""
+    if isinstance(base, dict) and isinstance(over, dict):
+        return {**base, **{key: merge(base.get(key), value) for key, value in over.items()}}
+    return copy.deepcopy(over)
+
+
+def operator(source: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
+    """The IstioOperator that istioctl is given: the file's, the inline spec over it, single options over both."""
+    spec = merge(source.get("spec") or {}, params.get("spec") or {})
+    for option in ("profile", "revision", "hub", "tag"):
+        if params.get(option):
+            spec[option] = params[option]
+    if params.get("namespace"):
+        spec = merge(spec, {"values": {"global": {"istioNamespace": params["namespace"]}}})
+    name = (source.get("metadata") or {}).get("name")
+    return {
+        "apiVersion": "install.istio.io/v1alpha1",
+        "kind": "IstioOperator",
+        "metadata": {"name": name} if name else {},
+        "spec": spec,
+    }
+
+
+def _value(spec: dict[str, Any], *path: str) -> Any:
+    current: Any = spec
+    for name in path:
+        current = current.get(name) if isinstance(current, dict) else None
+    return current
+
+
+def namespace_of(spec: dict[str, Any]) -> str:
+    return _value(spec, "values", "global", "istioNamespace") or "istio-system"
+
+
+def revision_of(spec: dict[str, Any]) -> str:
+    """The revision; empty for the default one."""
+    return _value(spec, "values", "revision") or spec.get("revision") or ""
+
+
+def owner_labels(iop: dict[str, Any], version: str) -> dict[str, str]:
+    labels = {
+        MANAGED: "Reconcile",
+        VERSION: version,
+        OWNER_NAMESPACE: namespace_of(iop["spec"]),
+        REVISION: revision_of(iop["spec"]) or "default",
+    }
+    if iop["metadata"].get("name"):
+        labels[OWNER] = iop["metadata"]["name"]
+    return labels
+
+
+def component_of(definition: dict[str, Any]) -> str:
+    labels = definition["metadata"].get("labels") or {}
+    chart = str(labels.get("helm.sh/chart", "")).rpartition("-")[0]
+    return labels.get(COMPONENT) or _CHARTS.get(chart, "Base")
+
+
+def labelled(definition: dict[str, Any], labels: dict[str, str]) -> dict[str, Any]:
+    meta = definition["metadata"]
+    return {**definition, "metadata": {**meta, "labels": {**(meta.get("labels") or {}), **labels}}}
+
+
+def owned(objects: list[dict[str, Any]], labels: dict[str, str]) -> list[dict[str, Any]]:
+    """The rendered objects with the labels by which istioctl and this module find them again."""
+    return [labelled(one, {**labels, COMPONENT: component_of(one)}) for one in objects]
+
+
+def groups(objects: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    return [part for names in _GROUPS if (part := [one for one in objects if component_of(one) in names])]
+
+
+def canonical_webhook(objects: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The revision's own injection webhooks."""
+    for one in objects:
+        labels = one["metadata"].get("labels") or {}
+        if one["kind"] == "MutatingWebhookConfiguration" and TAG not in labels and any(map(_injects, one.get("webhooks") or [])):
+            return one
+    return None
+
+
+def _injects(webhook: dict[str, Any]) -> bool:
+    return str(webhook.get("name", "")).endswith("sidecar-injector.istio.io")
+
+
+def tag_needed(spec: dict[str, Any], tag_exists: bool) -> bool:
+    """Whether the tag `default` is to point to this revision: always for the default one, for others where none does."""
+    managed_elsewhere = bool(_value(spec, "values", "global", "operatorManageWebhooks"))
+    return not managed_elsewhere and (not tag_exists or not revision_of(spec))
+
+
+def tag_settings(spec: dict[str, Any], webhook: dict[str, Any]) -> dict[str, str]:
+    """What the tag's objects are rendered from."""
+    first = next(filter(_injects, webhook["webhooks"]))
+    by_default = _value(spec, "values", "sidecarInjectorWebhook", "enableNamespacesByDefault")
+    settings = {
+        "profile": "empty",
+        "components.pilot.enabled": "true",
+        "revision": revision_of(spec) or "default",
+        "values.revisionTags[0]": "default",
+        "values.sidecarInjectorWebhook.enableNamespacesByDefault": "true" if by_default else "false",
+        "values.istiodRemote.injectionURL": first["clientConfig"].get("url") or "",
+        "values.global.istioNamespace": namespace_of(spec),
+    }
+    if first.get("reinvocationPolicy"):
+        settings["values.sidecarInjectorWebhook.reinvocationPolicy"] = first["reinvocationPolicy"]
+    return settings
+
+
+def tag_objects(rendered: list[dict[str, Any]], webhook: dict[str, Any], labels: dict[str, str], namespace: str) -> list[dict[str, Any]]:
+    """The tag's objects as istioctl deploys them: addressed as the revision's own webhook is, and never pruned."""
+    first = next(filter(_injects, webhook["webhooks"]))
+    meta = webhook["metadata"]
+    general = {name: value for name, value in (meta.get("labels") or {}).items() if name != "app"}
+    mine = {**labels, NOT_PRUNED: "true"}
+    result = []
+    for one in rendered:
+        if one["kind"] == "MutatingWebhookConfiguration":
+            one = labelled(copy.deepcopy(one), {**general, **mine})
+            for entry in one["webhooks"]:
+                if "service" in entry["clientConfig"]:
+                    entry["clientConfig"]["service"].update(
+                        {key: first["clientConfig"]["service"][key] for key in ("name", "path") if key in first["clientConfig"]["service"]}
+                    )
+            result.append(_annotated(one, meta))
+        elif one["kind"] == "Service":
+            one = labelled(copy.deepcopy(one), mine)
+            for port in one["spec"]["ports"]:
+                # istioctl writes the field in any case, and so owns it.
+                port.setdefault("targetPort", port["port"])
+            result.append(one)
+    if result:
+        validator = default_validator(first["clientConfig"], namespace, revision_of_label(labels))
+        result.append(_annotated(labelled(validator, {**general, **mine, "app": "istiod", "istio": "istiod"}), meta))
+    return result
+
+
+def revision_of_label(labels: dict[str, str]) -> str:
+    return "" if labels[REVISION] == "default" else labels[REVISION]
+
+
+def _annotated(one: dict[str, Any], meta: dict[str, Any]) -> dict[str, Any]:
+    annotations = {**(one["metadata"].get("annotations") or {}), **(meta.get("annotations") or {})}
+    return {**one, "metadata": {**one["metadata"], "annotations": annotations}} if annotations else one
+
+
+def default_validator(client_config: dict[str, Any], namespace: str, revision: str) -> dict[str, Any]:
+    """The webhook that validates objects without a revision label, as Istio's chart `default` has it."""
+    if client_config.get("url"):
+        base = client_config["url"].split("://", 1)
+        target: dict[str, Any] = {"url": f"{base[0]}://{base[-1].split('/')[0]}/validate"}
+    else:
+        service = "istiod" + (f"-{revision}" if revision else "")
+        target = {"service": {"name": service, "namespace": namespace, "path": "/validate"}}
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingWebhookConfiguration",
+        "metadata": {
+            "name": "istiod-default-validator",
+            "labels": {"app": "istiod", "istio": "istiod", TAG: "default", "app.kubernetes.io/name": "istiod"},
+        },
+        "webhooks": [
+            {
+                "name": "validation.istio.io",
+                "clientConfig": target,
+                "rules": [
+                    {
+                        "operations": ["CREATE", "UPDATE"],
+                        "apiGroups": ["security.istio.io", "networking.istio.io", "telemetry.istio.io", "extensions.istio.io"],
+                        "apiVersions": ["*"],
+                        "resources": ["*"],
+                    }
+                ],
+                "failurePolicy": "Ignore",
+                "sideEffects": "None",
+                "admissionReviewVersions": ["v1"],
+                "objectSelector": {"matchExpressions": [{"key": REVISION, "operator": "DoesNotExist"}]},
+            }
+        ],
+    }
+
+
+def deactivated(webhook: dict[str, Any]) -> dict[str, Any]:
+    """The default revision's own webhooks once the tag has taken over: they match nothing."""
+    never = {"matchLabels": {"istio.io/deactivated": "never-match"}}
+    entries = [{**entry, "namespaceSelector": never, "objectSelector": never} for entry in webhook["webhooks"]]
+    return {**webhook, "webhooks": entries}
+
+
+def adapt(desired: dict[str, Any], live: dict[str, Any]) -> dict[str, Any]:
+    """Take over what istiod fills in: it sets failurePolicy to Fail once it is ready to validate."""
+    if desired["kind"] != "ValidatingWebhookConfiguration":
+        return desired
+    policies = {entry["name"]: entry.get("failurePolicy") for entry in live.get("webhooks") or []}
+    entries = [
+        {**entry, "failurePolicy": "Fail"} if policies.get(entry["name"]) == "Fail" and entry.get("failurePolicy") == "Ignore" else entry
+        for entry in desired["webhooks"]
+    ]
+    return {**desired, "webhooks": entries}
+
+
+def prune_selector(labels: dict[str, str]) -> str:
+    """What this IstioOperator once brought. Of any version: an upgrade's leftovers are to go, too."""
+    chosen = {name: value for name, value in labels.items() if name != VERSION}
+    return ",".join([COMPONENT, *(f"{name}={value}" for name, value in sorted(chosen.items()))])
+
+
+def prunable(live: dict[str, Any], named: bool) -> bool:
+    """An unnamed IstioOperator leaves alone what a named one owns."""
+    labels = live["metadata"].get("labels") or {}
+    return labels.get(NOT_PRUNED) != "true" and (named or labels.get(OWNER, "unknown") == "unknown")

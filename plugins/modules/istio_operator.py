@@ -1,0 +1,288 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: istio_operator
+short_description: Brings a mesh to the state that an IstioOperator spec describes
+version_added: 0.1.0
+description:
+  - Renders the spec with istioctl on the controller, compares every object with the cluster, applies what differs, removes what
+    has left the spec, and waits until all is ready. First the definitions, then istiod, then the gateways.
+  - Uses istioctl's own field manager, labels and revision tag. So C(istioctl install) with the same spec finds nothing to do
+    afterwards, and the other way round.
+  - What istiod itself fills in, such as its webhooks' C(caBundle) and C(failurePolicy), is no difference.
+  - An unknown field of the spec or an unknown profile is refused before anything is written.
+  - In check mode the server judges the changes by a dry-run. Without a cluster all objects count as new, and without istioctl
+    the mesh as a whole does.
+extends_documentation_fragment:
+  - bare.mesh.connection
+  - bare.mesh.waiting
+options:
+  spec:
+    description:
+      - The spec of the IstioOperator, in its own form.
+      - Reference U(https://istio.io/latest/docs/reference/config/istio.operator.v1alpha1/).
+    type: dict
+    default: {}
+  src:
+    description: File on the controller with an IstioOperator; O(spec) is merged over its spec.
+    type: path
+  profile:
+    description: Profile that the spec starts from; instead of O(spec.profile).
+    type: str
+  revision:
+    description: Revision of the control plane; instead of O(spec.revision). Empty for the default one.
+    type: str
+  hub:
+    description: Registry and path of Istio's images; instead of O(spec.hub).
+    type: str
+  tag:
+    description: Tag of Istio's images; instead of O(spec.tag).
+    type: str
+  namespace:
+    description: Namespace of the control plane; instead of C(spec.values.global.istioNamespace). It is created when missing.
+    type: str
+  istioctl:
+    description: Path of istioctl, or its name when it is in C($PATH).
+    type: str
+    default: istioctl
+  state:
+    description:
+      - V(present) installs or changes the mesh.
+      - V(absent) removes what this IstioOperator has brought, apart from the definitions and the namespace. Those would
+        take the users' own objects along.
+      - V(rendered) only returns the objects.
+    type: str
+    choices: [present, absent, rendered]
+    default: present
+  wait:
+    default: true
+  wait_timeout:
+    default: 600
+attributes:
+  check_mode:
+    support: full
+    description: Changes are judged by the server's dry-run.
+  diff_mode:
+    support: full
+    description: Shows only what differs.
+requirements:
+  - istioctl of the version to be installed
+author:
+  - The bare.mesh authors (@bare-mesh)
+"""
+
+EXAMPLES = r"""
+- name: Istio with its default profile and access logs
+  bare.mesh.istio_operator:
+    profile: default
+    spec:
+      meshConfig:
+        accessLogFile: /dev/stdout
+
+- name: See what a profile consists of
+  bare.mesh.istio_operator:
+    profile: ambient
+    state: rendered
+  register: ambient
+
+- name: Remove the canary revision
+  bare.mesh.istio_operator:
+    revision: canary
+    state: absent
+"""
+
+RETURN = r"""
+istioctl_version:
+  description: The version of istioctl, which is the version of the mesh. Empty in check mode while there is no istioctl.
+  returned: success
+  type: str
+revision:
+  description: The revision; V(default) for the default one.
+  returned: success
+  type: str
+namespace:
+  description: The namespace of the control plane.
+  returned: success
+  type: str
+objects:
+  description: The objects of the mesh, and what happened to each; also those that were removed.
+  returned: when O(state) is not V(rendered)
+  type: list
+  elements: dict
+  contains:
+    api_version:
+      description: Its API version.
+      type: str
+    kind:
+      description: Its kind.
+      type: str
+    namespace:
+      description: Its namespace; empty for one of the whole cluster.
+      type: str
+    name:
+      description: Its name.
+      type: str
+    action:
+      description: V(created), V(updated), V(unchanged), V(deleted) or V(absent). In check mode, what would happen.
+      type: str
+rendered:
+  description: The objects in Kubernetes' own form.
+  returned: when O(state=rendered)
+  type: list
+  elements: dict
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bare.mesh.plugins.module_utils import _operator
+from ansible_collections.bare.mesh.plugins.module_utils._apply import Change, Engine, outcome
+from ansible_collections.bare.mesh.plugins.module_utils._argspec import WAITING
+from ansible_collections.bare.mesh.plugins.module_utils._client import Client
+from ansible_collections.bare.mesh.plugins.module_utils._failure import Failure
+from ansible_collections.bare.mesh.plugins.module_utils._istioctl import Istioctl
+from ansible_collections.bare.mesh.plugins.module_utils._module import connect, run
+from ansible_collections.bare.mesh.plugins.module_utils._resource import key, read_file
+
+ARGUMENTS: dict[str, Any] = {
+    "spec": {"type": "dict", "default": {}},
+    "src": {"type": "path"},
+    "profile": {"type": "str"},
+    "revision": {"type": "str"},
+    "hub": {"type": "str"},
+    "tag": {"type": "str"},
+    "namespace": {"type": "str"},
+    "istioctl": {"type": "str", "default": "istioctl"},
+    "state": {"type": "str", "choices": ["present", "absent", "rendered"], "default": "present"},
+    "wait": {**WAITING["wait"], "default": True},
+    "wait_timeout": {**WAITING["wait_timeout"], "default": 600},
+}
+
+
+def source(path: str | None) -> dict[str, Any]:
+    if not path:
+        return {}
+    documents = read_file(path)
+    if len(documents) != 1 or not isinstance(documents[0], dict) or documents[0].get("kind") != "IstioOperator":
+        raise Failure(f"{path} must hold exactly one IstioOperator")
+    return documents[0]
+
+
+def wanted(istioctl: Istioctl, iop: dict[str, Any], client: Client | None) -> tuple[str, list[dict[str, Any]]]:
+    """The version, and the mesh's objects with their labels."""
+    with ThreadPoolExecutor(2) as pool:
+        version = pool.submit(istioctl.version)
+        rendered = pool.submit(istioctl.generate, iop, client)
+        objects = _operator.owned(rendered.result(), _operator.owner_labels(iop, version.result()))
+    return version.result(), objects
+
+
+def with_tag(
+    istioctl: Istioctl, iop: dict[str, Any], version: str, objects: list[dict[str, Any]], client: Client | None
+) -> list[dict[str, Any]]:
+    """Add the revision tag `default`, by which namespaces labelled istio-injection=enabled reach this revision."""
+    webhook = _operator.canonical_webhook(objects)
+    selector = {"labelSelector": "app=sidecar-injector,istio.io/tag=default"}
+    path = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
+    exists = bool(client and next(client.pages(path, selector), None))
+    if webhook is None or not _operator.tag_needed(iop["spec"], exists):
+        return objects
+    rendered = istioctl.revision_tag(_operator.tag_settings(iop["spec"], webhook))
+    labels = _operator.owner_labels(iop, version)
+    tag = _operator.tag_objects(rendered, webhook, labels, _operator.namespace_of(iop["spec"]))
+    if not _operator.revision_of(iop["spec"]):
+        objects = [_operator.deactivated(one) if one is webhook else one for one in objects]
+    return objects + tag
+
+
+def leftovers(engine: Engine, iop: dict[str, Any], keep: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What this IstioOperator once brought and no longer names."""
+    client = engine.client
+    if client is None:
+        return []
+    kept = {key(one) for one in keep}
+    selector = {"labelSelector": _operator.prune_selector(_operator.owner_labels(iop, ""))}
+    paths = [engine.kinds.collection(api_version, kind) for api_version, kind in _operator.PRUNED]
+    with ThreadPoolExecutor(8) as pool:
+        found = pool.map(lambda path: list(client.pages(path, selector)), paths)
+    named = bool(iop["metadata"].get("name"))
+    return [one for part in found for one in part if key(one) not in kept and _operator.prunable(one, named)]
+
+
+def apply(engine: Engine, iop: dict[str, Any], objects: list[dict[str, Any]]) -> list[Change]:
+    namespace = _operator.namespace_of(iop["spec"])
+    prepared = engine.prepare(objects)
+    home = engine.prepare([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, **network_label(iop["spec"])}}])
+    live = engine.read(prepared + home)
+    # An existing namespace is the user's: its labels are not ours to set.
+    done = [] if key(home[0]) in live else engine.write(home, live)
+    for group in _operator.groups(prepared):
+        done += engine.write(group, live)
+    return done
+
+
+def network_label(spec: dict[str, Any]) -> dict[str, Any]:
+    network = ((spec.get("values") or {}).get("global") or {}).get("network")
+    return {"labels": {"topology.istio.io/network": network}} if network else {}
+
+
+def without_istioctl(module: AnsibleModule, result: dict[str, Any], iop: dict[str, Any]) -> dict[str, Any]:
+    plan = f"Istio with the profile {iop['spec'].get('profile') or 'default'} in the namespace {result['namespace']}"
+    module.warn(f"istioctl is not at {module.params['istioctl']} yet, so the mesh counts as new as a whole")
+    return {**result, "changed": True, "objects": [], "istioctl_version": "", "diff": {"before": "", "after": f"{plan}\n"}}
+
+
+def work(module: AnsibleModule) -> dict[str, Any]:
+    params = module.params
+    iop = _operator.operator(source(params["src"]), params)
+    result: dict[str, Any] = {
+        "changed": False,
+        "revision": _operator.revision_of(iop["spec"]) or "default",
+        "namespace": _operator.namespace_of(iop["spec"]),
+    }
+    istioctl = Istioctl(params["istioctl"])
+    if params["state"] == "rendered":
+        result["istioctl_version"], result["rendered"] = wanted(istioctl, iop, None)
+        return result
+    client = connect(module, "all of the mesh counts as new" if params["state"] == "present" else "there is nothing to remove")
+    engine = Engine(
+        client,
+        _operator.MANAGER,
+        check=module.check_mode,
+        validation="Warn",
+        wait=params["wait"],
+        timeout=params["wait_timeout"],
+        adapt=_operator.adapt,
+        adopt=False,
+    )
+    if params["state"] == "absent":
+        changes = engine.absent(leftovers(engine, iop, []) + tags(client, result["revision"]), "Foreground")
+        return {**result, "istioctl_version": "", **outcome(changes, module._diff)}
+    if not istioctl.program and module.check_mode:
+        return without_istioctl(module, result, iop)
+    version, objects = wanted(istioctl, iop, client)
+    objects = with_tag(istioctl, iop, version, objects, client)
+    changes = apply(engine, iop, objects)
+    changes += engine.absent(leftovers(engine, iop, objects), "Foreground")
+    return {**result, "istioctl_version": version, **outcome(changes, module._diff)}
+
+
+def tags(client: Client | None, revision: str) -> list[dict[str, Any]]:
+    """The revision tags that the installer itself made for this revision."""
+    if client is None:
+        return []
+    selector = {"labelSelector": f"{_operator.REVISION}={revision},{_operator.TAG},{_operator.NOT_PRUNED}=true"}
+    base = "/apis/admissionregistration.k8s.io/v1"
+    paths = [f"{base}/mutatingwebhookconfigurations", f"{base}/validatingwebhookconfigurations", "/api/v1/services"]
+    return [one for path in paths for one in client.pages(path, selector)]
+
+
+def main() -> None:
+    run(work, ARGUMENTS)
+
+
+if __name__ == "__main__":
+    main()
