@@ -24,15 +24,16 @@ class Files:
         self.todo = {}
         self.diff = []
 
-    def want(self, path, content, mode=0o644):
-        """Remembers the file if its content or mode differs."""
+    def want(self, path, content, mode=0o644, shown=None):
+        """Remembers the file if its content or mode differs; shown says what it is where its text tells nobody anything."""
         data = content if isinstance(content, bytes) else content.encode()
         before = read(path)
         same_mode = os.path.exists(path) and os.stat(path).st_mode & 0o777 == mode
         if data == before and same_mode:
             return
         self.todo[path] = (data, mode)
-        self.diff.append({"before_header": path, "after_header": path, "before": _text(before), "after": _text(data)})
+        texts = ("", shown) if shown else (_text(before), _text(data))
+        self.diff.append({"before_header": path, "after_header": path, "before": texts[0], "after": texts[1]})
 
     def write(self):
         for path, (data, mode) in self.todo.items():
@@ -42,7 +43,8 @@ class Files:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
             os.chmod(temporary, mode)
-            self.module.atomic_move(temporary, path)
+            # In a container a file such as /etc/hosts can be a mount of its own, which cannot be replaced.
+            self.module.atomic_move(temporary, path, unsafe_writes=True)
             os.chmod(path, mode)
 
 

@@ -8,6 +8,7 @@ short_description: Reads in one go what decides whether a host can become a node
 version_added: 0.1.0
 description:
   - Changes nothing and needs no facts. M(bare.mesh.preflight_check) judges what it finds.
+  - It sets those few facts that the collection's roles use on a host, so that the run need not gather them again.
 options:
   features:
     description: Kernel features to look for, such as V(overlay).
@@ -37,6 +38,14 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+ansible_facts:
+  description: Facts under the names, and with the meaning, that M(ansible.builtin.setup) gives them.
+  returned: always
+  type: dict
+  contains:
+    architecture: {description: Machine name., type: str}
+    default_ipv4: {description: The C(address) and C(interface) of the way out., type: dict}
+    os_family: {description: V(Debian) or V(RedHat)., type: str}
 report:
   description: What was found.
   returned: always
@@ -119,6 +128,12 @@ def interfaces(text):
     return sorted(mac for mac in macs if mac), networks
 
 
+def way_out(text):
+    """The default IPv4 address, from `ip -j -4 route get`."""
+    routes = json.loads(text or "[]")
+    return {"address": routes[0]["prefsrc"], "interface": routes[0]["dev"]} if routes and "prefsrc" in routes[0] else {}
+
+
 def free_gb(path):
     stats = os.statvfs(path)
     return round(stats.f_bavail * stats.f_frsize / 2**30, 1)
@@ -158,7 +173,14 @@ def main():
         "member": any(glob.glob(pattern) for pattern in MEMBER),
         "ufw": b"\nENABLED=yes" in read("/etc/ufw/ufw.conf"),
     }
-    module.exit_json(changed=False, report=report)
+    # Nothing is sent to that address: the kernel only says how it would.
+    route = module.run_command([ip, "-j", "-4", "route", "get", "8.8.8.8"]) if ip else (1, "", "")
+    facts = {
+        "architecture": report["machine"],
+        "default_ipv4": way_out(route[1] if route[0] == 0 else ""),
+        "os_family": "Debian" if _systems.family(report["os"]) == "deb" else "RedHat",
+    }
+    module.exit_json(changed=False, report=report, ansible_facts=facts)
 
 
 if __name__ == "__main__":

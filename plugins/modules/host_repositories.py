@@ -118,6 +118,10 @@ def verified_key(module, fetcher, repository, path):
     return data
 
 
+def described(key):
+    return f"the key {_openpgp.fingerprints(key)[0]}\n"
+
+
 def main():
     module = AnsibleModule(
         argument_spec={
@@ -137,12 +141,14 @@ def main():
         name = repository["name"]
         if _systems.family(release) == "deb":
             key_path = f"/etc/apt/keyrings/{name}.gpg"
-            files.want(key_path, _openpgp.dearmor(verified_key(module, fetcher, repository, key_path)))
+            key = verified_key(module, fetcher, repository, key_path)
+            files.want(key_path, _openpgp.dearmor(key), shown=described(key))
             architecture = _systems.MACHINES.get(machine, machine)
             files.want(f"/etc/apt/sources.list.d/{name}.sources", apt_file(repository, key_path, architecture))
         else:
             key_path = f"/etc/pki/rpm-gpg/RPM-GPG-KEY-{name}"
-            files.want(key_path, verified_key(module, fetcher, repository, key_path))
+            key = verified_key(module, fetcher, repository, key_path)
+            files.want(key_path, key, shown=described(key))
             files.want(f"/etc/yum.repos.d/{name}.repo", yum_file(repository, key_path))
     if not module.check_mode:
         files.write()

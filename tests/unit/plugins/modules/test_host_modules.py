@@ -12,6 +12,7 @@ from ansible_collections.bare.mesh.plugins.modules import (
     host_firewall,
     host_inspect,
     host_kernel,
+    host_names,
     host_repositories,
     host_service,
     host_trust,
@@ -196,3 +197,21 @@ def test_only_files_of_this_collection_are_removed(tmp_path):
     (tmp_path / "theirs").write_text("# mine\n# bare.mesh\n")
     paths = [str(tmp_path / name) for name in ("ours", "theirs", "none")]
     assert host_files.removable(paths) == paths[:1]
+
+
+def test_hosts_file_keeps_what_is_not_ours():
+    text = "127.0.0.1 localhost\n10.0.0.9 other"
+    once = host_names.with_block(text, {"a": "10.0.0.1"})
+    assert once.startswith(text + "\n# BEGIN")
+    assert host_names.with_block(once, {"a": "10.0.0.1"}) == once
+    moved = host_names.with_block(once + "10.0.0.7 later\n", {"a": "10.0.0.2", "b": "10.0.0.3"})
+    assert "10.0.0.1" not in moved
+    assert moved.endswith("10.0.0.3 b\n# END bare.mesh: the cluster's hosts\n10.0.0.7 later\n")
+
+
+def test_way_out():
+    assert host_inspect.way_out('[{"dst": "8.8.8.8", "dev": "eth0", "prefsrc": "10.0.0.5"}]') == {
+        "address": "10.0.0.5",
+        "interface": "eth0",
+    }
+    assert host_inspect.way_out("") == {}

@@ -1,0 +1,85 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: host_names
+short_description: Sets the host name and names the cluster's hosts in the hosts file
+version_added: 0.1.0
+description:
+  - Sets the host name, and keeps one marked block in C(/etc/hosts). The rest of that file stays as it is.
+options:
+  name:
+    description: The host name.
+    type: str
+    required: true
+  hosts:
+    description: Name to address of the hosts to list.
+    type: dict
+    required: true
+attributes:
+  check_mode:
+    support: full
+    description: Compares without changing.
+  diff_mode:
+    support: full
+    description: Shows the host name and the hosts file before and after.
+author:
+  - The bare.mesh authors (@bare-mesh)
+"""
+
+EXAMPLES = r"""
+- name: Name the host and its peers
+  bare.mesh.host_names:
+    name: node1
+    hosts: {node1: 10.0.0.1, node2: 10.0.0.2}
+"""
+
+RETURN = r"""
+name:
+  description: The host name.
+  returned: always
+  type: str
+"""
+
+import re
+import socket
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bare.mesh.plugins.module_utils._files import Files, read
+
+BEGIN, END = "# BEGIN bare.mesh: the cluster's hosts\n", "# END bare.mesh: the cluster's hosts\n"
+
+
+def with_block(text, hosts):
+    """The hosts file with the block of these hosts, in its place or at the end."""
+    block = BEGIN + "".join(f"{address} {name}\n" for name, address in hosts.items()) + END
+    if BEGIN in text and END in text:
+        return re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _match: block, text, count=1, flags=re.DOTALL)
+    return text + ("" if text.endswith("\n") or not text else "\n") + block
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={"name": {"type": "str", "required": True}, "hosts": {"type": "dict", "required": True}},
+        supports_check_mode=True,
+    )
+    name = module.params["name"]
+    files = Files(module)
+    files.want("/etc/hosts", with_block(read("/etc/hosts").decode(), module.params["hosts"]))
+    before = {socket.gethostname(), read("/etc/hostname").decode().strip()}
+    diff = files.diff
+    if before != {name}:
+        diff = [
+            {"before_header": "host name", "after_header": "host name", "before": f"{socket.gethostname()}\n", "after": f"{name}\n"},
+            *diff,
+        ]
+    if not module.check_mode:
+        files.write()
+        if before != {name}:
+            module.run_command(["hostnamectl", "set-hostname", name], check_rc=True)
+    module.exit_json(changed=bool(diff), name=name, diff=diff)
+
+
+if __name__ == "__main__":
+    main()
