@@ -59,6 +59,14 @@ def test_named_variables_exist(page):
 
 
 @pytest.mark.parametrize("page", GUIDES, ids=GUIDE_IDS)
+def test_named_playbooks_and_scenarios_exist(page):
+    for name in re.findall(r"ansible-playbook bare\.mesh\.(\w+)", page.read_text()):
+        assert (ROOT / f"playbooks/{name}.yml").exists(), name
+    for name in re.findall(r"molecule \w+ -s (\w+)", page.read_text()):
+        assert (ROOT / f"molecule/{name}/molecule.yml").exists(), name
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=GUIDE_IDS)
 def test_examples_in_yaml_parse(page):
     for block in blocks(page, "yaml"):
         list(yaml.safe_load_all(block))
@@ -108,7 +116,7 @@ def test_readme_shows_the_sample_inventory(page):
 
 def test_sample_settings_are_real_and_default():
     text = (ROOT / "inventories/sample/group_vars/all.yml").read_text()
-    shown = yaml.safe_load("\n".join(re.findall(r"^# (\w+: .*)$", text, re.MULTILINE)))
+    shown = yaml.safe_load("\n".join(re.findall(r"^# ([a-z_]+: .*)$", text, re.MULTILINE)))
     assert set(shown) <= known_variables()
     defaults = yaml.safe_load((ROOT / "meta/defaults.yml").read_text())
     plain = {name: value for name, value in shown.items() if name in defaults and defaults[name] and "{{" not in str(defaults[name])}
