@@ -17,7 +17,7 @@ options:
     required: true
   checksum:
     description:
-      - SHA-256 of the archive in hexadecimal, or the URL of the file in which its publisher states it.
+      - SHA-256 of the archive in hexadecimal (C(sha256:) may stand before it), or the URL of the file in which its publisher states it.
       - Such a file is only read when something has to be installed.
     type: str
     required: true
@@ -149,7 +149,7 @@ def download(fetch, url, wanted, directory):
 
 def run(params, check_mode):
     """Install what is missing; returns what the task reports."""
-    url, checksum, dest = params["url"], params["checksum"].strip(), params["dest"]
+    url, checksum, dest = params["url"], params["checksum"].strip().removeprefix("sha256:"), params["dest"]
     known = checksum.lower() if _archive.SHA256.fullmatch(checksum) else ""
     record = _archive.installed(dest)
     install = not _archive.satisfies(record, url, known, params["members"])

@@ -1,0 +1,60 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""istioctl on the controller, and the roles of the mesh against a cluster that has one already."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import ISTIO
+
+PREFIX = Path.home() / ".local"
+
+
+def test_istioctl_is_the_wanted_version():
+    done = subprocess.run([PREFIX / "bin/istioctl", "version", "--remote=false"], capture_output=True, text=True, check=True)
+    assert ISTIO in done.stdout
+
+
+def test_current_leads_to_one_of_the_versions():
+    current = Path(os.path.realpath(PREFIX / "bin/istioctl")).parents[1]
+    assert current.name == ISTIO
+    assert (current.parent / "current").is_symlink()
+
+
+def test_bash_completes_the_commands():
+    # Debian's bash-completion loads the file by its name; what the file then does is istioctl's own work.
+    script = PREFIX / "share/bash-completion/completions/istioctl"
+    ask = f"source {script} && complete -p istioctl"
+    assert "istioctl" in subprocess.run(["bash", "-c", ask], capture_output=True, text=True, check=True).stdout
+
+
+def test_zsh_completion_names_its_command():
+    assert (PREFIX / "share/zsh/site-functions/_istioctl").read_text().startswith("#compdef istioctl")
+
+
+def test_a_second_run_changes_nothing_and_reports_the_mesh(play):
+    run = play("playbooks/install_mesh.yml")
+    assert run["code"] == 0, run["output"]
+    assert run["changed"] == {}
+    assert f"Istio {ISTIO}, profile default, in istio-system" in run["output"]
+    assert "service istio-ingressgateway: NodePort" in run["output"]
+
+
+@pytest.mark.parametrize(
+    ("extra", "culprit"),
+    [
+        ("istio_profile=nonesuch", "nonesuch"),
+        ('{"istio_operator_spec": {"values": {}, "compnents": {}}}', "compnents"),
+        ("bare_mesh_istio_version=9.9.9", "9.9.9"),
+        ("bookinfo_routing=nonesuch", "nonesuch"),
+        (f"istioctl_version=1.29.0-none istioctl_checksum={'0' * 64}", "1.29.0-none"),
+    ],
+)
+def test_wrong_settings_are_refused_by_name(play, extra, culprit):
+    run = play("playbooks/validate_mesh.yml", "-e", extra)
+    assert run["code"] != 0
+    assert culprit in run["output"]
+    assert run["changed"] == {}
