@@ -40,7 +40,9 @@ def _down() -> None:
     for name in cgroups.leftover_names() | {each.name for each in MACHINES}:
         cgroups.kill(name)
     network.down()
-    shutil.rmtree(STATE, ignore_errors=True)
+    machine.unmount()
+    if STATE.exists():
+        shutil.rmtree(STATE)
     credentials.KUBECONFIG.unlink(missing_ok=True)
 
 

@@ -81,6 +81,14 @@ def wipe(machine: Machine) -> Path | None:
     return machine.directory.rename(place / machine.name).parent
 
 
+def unmount() -> None:
+    """A running machine's mounts live in its own namespace and end with it; what is mounted below STATE here is a leftover."""
+    for line in reversed(Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()):
+        place = line.split()[4]
+        if place.startswith(f"{STATE}/"):
+            subprocess.run(["umount", "--lazy", place], check=True)
+
+
 def empty_trash() -> None:
     """Delete what was wiped."""
     shutil.rmtree(STATE / "trash", ignore_errors=True)
@@ -131,7 +139,7 @@ def ssh(machine: Machine, command: str) -> subprocess.CompletedProcess[str]:
     """Run a command on a machine as Ansible would reach it."""
     return subprocess.run(
         [
-            "ssh", "-i", credentials.SSH_KEY, "-o", f"UserKnownHostsFile={credentials.KNOWN_HOSTS}", "-F", "none",
+            "timeout", f"{_BOOT_SECONDS:.0f}", "ssh", "-i", credentials.SSH_KEY, "-o", f"UserKnownHostsFile={credentials.KNOWN_HOSTS}", "-F", "none",
             "-o", "StrictHostKeyChecking=yes", "-o", "BatchMode=yes", "-o", "ConnectTimeout=2",
             f"root@{machine.address}", command,
         ],
@@ -145,8 +153,9 @@ def wait(machine: Machine) -> None:
     while True:
         done = ssh(machine, "systemctl is-system-running --wait || systemctl --failed --no-legend --plain")
         if done.returncode == 0:
-            if failed := done.stdout.split("\n", 1)[1].strip() if "running" not in done.stdout.split() else "":
-                print(f"{machine.name}: failed units:\n{failed}")
+            state, _, failed = done.stdout.partition("\n")
+            if state != "running":
+                print(f"{machine.name} is {state}:\n{failed.rstrip()}")
             return
         if time.monotonic() > deadline or not running(machine):
             log = (machine.directory / "console.log").read_text(encoding="utf-8", errors="replace")
