@@ -137,14 +137,23 @@ def start(machine: Machine) -> None:
 
 def ssh(machine: Machine, command: str) -> subprocess.CompletedProcess[str]:
     """Run a command on a machine as Ansible would reach it."""
+    options = {
+        "UserKnownHostsFile": str(credentials.KNOWN_HOSTS),
+        "StrictHostKeyChecking": "yes",
+        "BatchMode": "yes",
+        "ConnectTimeout": "2",
+    }
     return subprocess.run(
         [
-            "timeout", f"{_BOOT_SECONDS:.0f}", "ssh", "-i", credentials.SSH_KEY, "-o", f"UserKnownHostsFile={credentials.KNOWN_HOSTS}", "-F", "none",
-            "-o", "StrictHostKeyChecking=yes", "-o", "BatchMode=yes", "-o", "ConnectTimeout=2",
-            f"root@{machine.address}", command,
+            *("timeout", str(_BOOT_SECONDS), "ssh", "-F", "none", "-i", credentials.SSH_KEY),
+            *(word for name, value in options.items() for word in ("-o", f"{name}={value}")),
+            f"root@{machine.address}",
+            command,
         ],
-        capture_output=True, text=True, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
 
 
 def wait(machine: Machine) -> None:
