@@ -21,6 +21,11 @@ options:
     type: list
     elements: dict
     required: true
+  images:
+    description: Images to pull before C(kubeadm init), see M(bare.mesh.node_images). Where the cluster is there, none is looked for.
+    type: list
+    elements: str
+    default: []
   token_ttl:
     description: Lifetime of the bootstrap token, in case deleting it fails.
     type: str
@@ -82,6 +87,7 @@ import time
 from glob import glob
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bare.mesh.plugins.module_utils._images import ImageError, Images
 from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import (
     ADMIN_CONF,
     API_SERVER_MANIFEST,
@@ -209,6 +215,8 @@ def converge(module, kubeadm, kubelet, found):
     if found == "broken":
         NodeReset(module, kubeadm).clean()
     if found in ("absent", "broken", "unfinished"):
+        images = Images(module)
+        images.pull(images.missing(module.params["images"]))
         initialise(kubeadm, kubelet, config, ttl, resume=found == "unfinished")
     elif kubelet.idle():
         kubelet.do("enable", "--now")
@@ -218,6 +226,7 @@ def main():
     module = AnsibleModule(
         argument_spec={
             "config": {"type": "list", "elements": "dict", "required": True},
+            "images": {"type": "list", "elements": "str", "default": []},
             "token_ttl": {"type": "str", "default": "15m", "no_log": False},
             "kubeconfig_user": {"type": "str", "default": ""},
             "timeout": {"type": "int", "default": 120},
@@ -240,7 +249,7 @@ def main():
             changed = True
             if not module.check_mode:
                 result["backup"] = give_kubeconfig(account, path)
-    except KubeadmError as error:
+    except (KubeadmError, ImageError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(
         changed=changed,

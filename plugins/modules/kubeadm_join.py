@@ -26,6 +26,12 @@ options:
     description: kubeadm's C(nodeRegistration).
     type: dict
     default: {}
+  patience:
+    description:
+      - Seconds to wait for the API server of a host that looks like a node.
+      - With V(0), for check mode, an API server that does not answer is no failure; the state is V(unknown) then.
+    type: int
+    default: 30
   cluster_pending:
     description: In check mode, that the run would make a new cluster, so that an old membership ends.
     type: bool
@@ -52,7 +58,8 @@ RETURN = r"""
 state:
   description: >-
     What was found: V(absent), V(joined), V(unfinished) (joined, but kubeadm never came to its end), V(broken) (a join that was
-    cut short), V(foreign) (the cluster was made anew since), V(deleted) (the cluster has no such node any more).
+    cut short), V(foreign) (the cluster was made anew since), V(deleted) (the cluster has no such node any more),
+    V(unknown) (see O(patience)).
   returned: always
   type: str
 needed:
@@ -89,7 +96,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._node_reset import NodeR
 TO_JOIN = ("absent", "broken", "foreign")
 
 
-def find_state(api_server, name, attempts):
+def find_state(api_server, name, patience):
     """See RETURN. Looks, and changes nothing."""
     if os.path.exists(API_SERVER_MANIFEST):
         raise KubeadmError("this host is a control plane already; to make a worker of it, run the playbook bare.mesh.reset on it first")
@@ -105,27 +112,31 @@ def find_state(api_server, name, attempts):
             f"this host is a node of the cluster at {server.url}, not of the one at https://{api_server}; "
             "if it is to move, run the playbook bare.mesh.reset on it first"
         )
-    status = answer(server, f"/api/v1/nodes/{name}", attempts)
+    status = answer(server, f"/api/v1/nodes/{name}", patience)
+    if status is None:
+        return "unknown"
     if status == 200:
         return "unfinished" if begun else "joined"
     return "deleted" if status == 404 else "foreign"
 
 
-def answer(server, path, attempts):
-    """The status of an answer; 401 for a server with another certificate authority."""
+def answer(server, path, patience):
+    """The status of an answer, 401 for a server with another certificate authority, None for no answer."""
+    deadline = time.monotonic() + patience
     while True:
-        attempts -= 1
         try:
             return server.request(path)[0]
         except ssl.SSLCertVerificationError:
             return 401
         except OSError as error:
-            if not attempts:
+            if not patience:
+                return None
+            if time.monotonic() > deadline:
                 raise KubeadmError(
                     f"the API server at {server.url} does not answer this host ({error}). "
                     "Is the control plane up, and does a firewall between them let the port through?"
                 ) from error
-            time.sleep(2)
+            time.sleep(1)
 
 
 def join(kubeadm, kubelet, params):
@@ -171,6 +182,7 @@ def main():
             "token": {"type": "str", "no_log": True},
             "ca_cert_hash": {"type": "str"},
             "node_registration": {"type": "dict", "default": {}},
+            "patience": {"type": "int", "default": 30},
             "cluster_pending": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
@@ -184,7 +196,7 @@ def main():
             # Only in check mode is there no API server to ask.
             found = "foreign"
         else:
-            found = find_state(module.params["api_server"], name, attempts=15)
+            found = find_state(module.params["api_server"], name, module.params["patience"])
         changed = found != "joined" or kubelet.idle()
         if changed and not module.check_mode:
             converge(module, kubeadm, kubelet, found)

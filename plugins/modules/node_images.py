@@ -15,14 +15,6 @@ options:
     type: list
     elements: str
     required: true
-  parallel:
-    description: Pulls at a time.
-    type: int
-    default: 3
-  hosts_directory:
-    description: containerd's directory of registry hosts.
-    type: path
-    default: /etc/containerd/certs.d
 attributes:
   check_mode:
     support: full
@@ -48,23 +40,8 @@ pulled:
   elements: str
 """
 
-import subprocess
-from concurrent.futures import ThreadPoolExecutor
-
 from ansible.module_utils.basic import AnsibleModule
-
-ATTEMPTS = 3
-
-
-def pull(command):
-    """The reason why an image could not be pulled; empty if it could."""
-    reason = ""
-    for _attempt in range(ATTEMPTS):
-        done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
-        if not done.returncode:
-            return ""
-        reason = "\n".join(done.stderr.strip().splitlines()[-3:])
-    return reason
+from ansible_collections.bare.mesh.plugins.module_utils._images import ImageError, Images
 
 
 def lines(images):
@@ -73,36 +50,21 @@ def lines(images):
 
 def main():
     module = AnsibleModule(
-        argument_spec={
-            "images": {"type": "list", "elements": "str", "required": True},
-            "parallel": {"type": "int", "default": 3},
-            "hosts_directory": {"type": "path", "default": "/etc/containerd/certs.d"},
-        },
+        argument_spec={"images": {"type": "list", "elements": "str", "required": True}},
         supports_check_mode=True,
     )
     wanted = sorted(set(module.params["images"]))
-    ctr = module.get_bin_path("ctr")
-    present = set()
-    if ctr:
-        code, out, err = module.run_command([ctr, "-n", "k8s.io", "images", "ls", "-q"])
-        # A containerd that does not run yet is started by the real run before it comes here.
-        if code and not module.check_mode:
-            module.fail_json(msg=f"containerd does not answer: {err.strip()}; see: systemctl status containerd")
-        present = set(out.split()) if not code else set()
-    elif not module.check_mode:
-        module.fail_json(msg="ctr is not installed on this host; run the containerd role first")
-    missing = [image for image in wanted if image not in present]
-    if missing and not module.check_mode:
-        command = [ctr, "-n", "k8s.io", "images", "pull", "--hosts-dir", module.params["hosts_directory"]]
-        with ThreadPoolExecutor(max_workers=module.params["parallel"]) as pool:
-            reasons = list(pool.map(pull, ([*command, image] for image in missing)))
-        failed = [f"{image}: {reason}" for image, reason in zip(missing, reasons) if reason]
-        if failed:
-            module.fail_json(msg="could not pull " + "\n".join(failed) + "\nIs the registry of bare_mesh_source reachable?")
+    images = Images(module)
+    try:
+        missing = images.missing(wanted)
+        if missing and not module.check_mode:
+            images.pull(missing)
+    except ImageError as error:
+        module.fail_json(msg=str(error))
     module.exit_json(
         changed=bool(missing),
         pulled=missing,
-        diff={"before": lines(image for image in wanted if image in present), "after": lines(wanted)},
+        diff={"before": lines(image for image in wanted if image not in missing), "after": lines(wanted)},
     )
 
 

@@ -9,6 +9,8 @@ import pytest
 from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import SIGN_OF_LIFE, KubeadmError
 from ansible_collections.bare.mesh.plugins.modules import kubeadm_init, kubeadm_join, kubeadm_token
 
+# Next to none.
+PATIENCE = 0.001
 HASH = "sha256:" + "0123456789abcdef" * 4
 
 
@@ -124,27 +126,34 @@ def test_worker_states(host, monkeypatch, files, answer, state):
         return Server(answer)
 
     monkeypatch.setattr(kubeadm_join, "ApiServer", server)
-    assert kubeadm_join.find_state("192.0.2.10:6443", "w1", attempts=1) == state
+    assert kubeadm_join.find_state("192.0.2.10:6443", "w1", patience=PATIENCE) == state
 
 
 def test_a_node_of_another_cluster_is_left_alone(host, monkeypatch):
     touch(host, ["KUBELET_CONF"])
     monkeypatch.setattr(kubeadm_join, "ApiServer", lambda *arguments: Server((200, "")))
     with pytest.raises(KubeadmError, match=r"node of the cluster at https://192\.0\.2\.10:6443.*reset"):
-        kubeadm_join.find_state("192.0.2.99:6443", "w1", attempts=1)
+        kubeadm_join.find_state("192.0.2.99:6443", "w1", patience=PATIENCE)
 
 
 def test_a_control_plane_is_not_made_a_worker(host):
     touch(host, ["API_SERVER_MANIFEST"])
     with pytest.raises(KubeadmError, match="control plane already"):
-        kubeadm_join.find_state("192.0.2.10:6443", "w1", attempts=1)
+        kubeadm_join.find_state("192.0.2.10:6443", "w1", patience=PATIENCE)
 
 
 def test_a_silent_api_server_is_no_reason_to_reset(host, monkeypatch):
     touch(host, ["KUBELET_CONF"])
     monkeypatch.setattr(kubeadm_join, "ApiServer", lambda *arguments: Server(ConnectionRefusedError("refused")))
+    monkeypatch.setattr(kubeadm_join.time, "sleep", lambda seconds: None)
     with pytest.raises(KubeadmError, match="does not answer this host"):
-        kubeadm_join.find_state("192.0.2.10:6443", "w1", attempts=1)
+        kubeadm_join.find_state("192.0.2.10:6443", "w1", patience=PATIENCE)
+
+
+def test_a_first_look_does_not_wait(host, monkeypatch):
+    touch(host, ["KUBELET_CONF"])
+    monkeypatch.setattr(kubeadm_join, "ApiServer", lambda *arguments: Server(ConnectionRefusedError("refused")))
+    assert kubeadm_join.find_state("192.0.2.10:6443", "w1", patience=0) == "unknown"
 
 
 @pytest.mark.parametrize(("address", "deleted"), [("192.0.2.11", True), ("192.0.2.77", False)])

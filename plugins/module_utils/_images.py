@@ -1,0 +1,53 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Pulling images into containerd for the kubelet."""
+
+from __future__ import annotations
+
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+
+ATTEMPTS = 3
+PARALLEL = 3
+# containerd's directory of registry hosts, the same that the kubelet's pulls use.
+HOSTS = "/etc/containerd/certs.d"
+
+
+class ImageError(Exception):
+    """An image could not be pulled; the message says which and why."""
+
+
+def pull(command):
+    """The reason why an image could not be pulled; empty if it could."""
+    reason = ""
+    for _attempt in range(ATTEMPTS):
+        done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+        if not done.returncode:
+            return ""
+        reason = "\n".join(done.stderr.strip().splitlines()[-3:])
+    return reason
+
+
+class Images:
+    """The kubelet's images on this host."""
+
+    def __init__(self, module):
+        self.module = module
+        self.ctr = module.get_bin_path("ctr")
+
+    def missing(self, wanted):
+        """The images that are not there. In check mode, containerd itself may be what the run brings."""
+        if not self.ctr and not self.module.check_mode:
+            raise ImageError("ctr is not installed on this host; run the containerd role first")
+        code, out, err = self.module.run_command([self.ctr, "-n", "k8s.io", "images", "ls", "-q"]) if self.ctr else (1, "", "")
+        if code and not self.module.check_mode:
+            raise ImageError(f"containerd does not answer: {err.strip()}; see: systemctl status containerd")
+        present = set() if code else set(out.split())
+        return sorted(set(wanted) - present)
+
+    def pull(self, images):
+        command = [self.ctr, "-n", "k8s.io", "images", "pull", "--hosts-dir", HOSTS]
+        with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
+            reasons = list(pool.map(pull, ([*command, image] for image in images)))
+        failed = [f"{image}: {reason}" for image, reason in zip(images, reasons) if reason]
+        if failed:
+            raise ImageError("could not pull " + "\n".join(failed) + "\nDoes the registry that bare_mesh_source names serve them?")
