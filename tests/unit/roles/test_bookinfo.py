@@ -14,7 +14,8 @@ from lab.images.bookinfo.images import IMAGES
 ROLE = Path(__file__).resolve().parents[3] / "roles/bookinfo"
 APPLICATION = yaml.safe_load((ROLE / "vars/main/application.yml").read_text())
 ROUTING = yaml.safe_load((ROLE / "vars/main/routing.yml").read_text())
-SCENARIOS = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]["bookinfo_routing"]["choices"]
+OPTIONS = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
+SCENARIOS = OPTIONS["bookinfo_routing"]["choices"]
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,8 @@ def objects():
 
 
 def test_every_service_has_its_account_and_every_version_its_deployment(objects):
-    names = {kind: {one["metadata"]["name"] for one in objects if one["kind"] == kind} for kind in ("Service", "ServiceAccount", "Deployment")}
+    kinds = ("Service", "ServiceAccount", "Deployment")
+    names = {kind: {one["metadata"]["name"] for one in objects if one["kind"] == kind} for kind in kinds}
     assert names["Service"] == {"productpage", "details", "ratings", "reviews"}
     assert names["ServiceAccount"] == {f"bookinfo-{name}" for name in names["Service"]}
     assert names["Deployment"] == {"productpage-v1", "details-v1", "ratings-v1", "reviews-v1", "reviews-v2", "reviews-v3"}
