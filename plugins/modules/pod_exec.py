@@ -40,6 +40,7 @@ attributes:
     description: The task is skipped, for the command may change something.
   diff_mode:
     support: none
+    description: The module cannot know what the command changes.
 author:
   - The bare.mesh authors (@bare-mesh)
 """

@@ -47,7 +47,7 @@ options:
         type: str
         default: "0644"
   links:
-    description: Symbolic links to make, in this order, as a mapping of path to target.
+    description: Symbolic links to make, in this order, as a mapping of absolute path to target.
     type: dict
     default: {}
   timeout:
@@ -62,6 +62,7 @@ attributes:
     description: Asks the server whether the archive is there, downloads nothing.
   diff_mode:
     support: full
+    description: Shows the archive's address and the links.
 author:
   - The bare.mesh authors (@bare-mesh)
 """
@@ -153,7 +154,7 @@ def run(params, check_mode):
     known = checksum.lower() if _archive.SHA256.fullmatch(checksum) else ""
     record = _archive.installed(dest)
     install = not _archive.satisfies(record, url, known, params["members"])
-    links = {os.path.expanduser(path): target for path, target in params["links"].items()}
+    links = params["links"]
     stale = [path for path, target in links.items() if not _archive.link_state(path, target)]
     actual = (record or {}).get("sha256")
     if install:
