@@ -16,8 +16,16 @@ def read(path):
         return b""
 
 
+MARK = b"bare.mesh"
+
+
+def ours(path):
+    """Whether this collection wrote the file, which its first line says."""
+    return MARK in read(path).split(b"\n", 1)[0]
+
+
 class Files:
-    """Collects what files shall hold; `write` puts down those that differ."""
+    """Collects what files shall hold or be gone; `write` puts down those that differ."""
 
     def __init__(self, module):
         self.module = module
@@ -35,8 +43,17 @@ class Files:
         texts = ("", shown) if shown else (_text(before), _text(data))
         self.diff.append({"before_header": path, "after_header": path, "before": texts[0], "after": texts[1]})
 
+    def unwant(self, path):
+        """Remembers to remove the file if it is this collection's."""
+        if ours(path):
+            self.todo[path] = (None, 0)
+            self.diff.append({"before_header": path, "after_header": path, "before": _text(read(path)), "after": ""})
+
     def write(self):
         for path, (data, mode) in self.todo.items():
+            if data is None:
+                os.remove(path)
+                continue
             folder = os.path.dirname(path)
             os.makedirs(folder, mode=0o755, exist_ok=True)
             handle, temporary = tempfile.mkstemp(dir=folder, prefix=".bare-mesh-")

@@ -52,17 +52,8 @@ files:
   elements: str
 """
 
-import os
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bare.mesh.plugins.module_utils._files import Files, read
-
-MARK = b"bare.mesh"
-
-
-def removable(paths):
-    """Those of the paths that hold a file of this collection's."""
-    return [path for path in paths if MARK in read(path).split(b"\n", 1)[0]]
+from ansible_collections.bare.mesh.plugins.module_utils._files import Files
 
 
 def main():
@@ -79,17 +70,11 @@ def main():
         if not path.startswith("/"):
             module.fail_json(msg=f"{path} is no absolute path")
         files.want(path, content, int(module.params["mode"], 8))
-    remove = removable(module.params["absent"])
-    diff = [
-        *files.diff,
-        *({"before_header": path, "after_header": path, "before": read(path).decode(errors="replace"), "after": ""} for path in remove),
-    ]
+    for path in module.params["absent"]:
+        files.unwant(path)
     if not module.check_mode:
         files.write()
-        for path in remove:
-            os.remove(path)
-    changed = sorted([*files.todo, *remove])
-    module.exit_json(changed=bool(changed), files=changed, diff=diff)
+    module.exit_json(changed=bool(files.todo), files=sorted(files.todo), diff=files.diff)
 
 
 if __name__ == "__main__":

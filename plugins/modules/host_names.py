@@ -7,7 +7,9 @@ module: host_names
 short_description: Sets the host name and names the cluster's hosts in the hosts file
 version_added: 0.1.0
 description:
-  - Sets the host name, and keeps one marked block in C(/etc/hosts). The rest of that file stays as it is.
+  - Sets the host name, and keeps one marked block in C(/etc/hosts).
+  - Of the rest of that file, only lines that give one of these hosts the address 127.0.1.1 are taken out,
+    as Debian's installer writes one. A node's name must lead to an address that its peers can reach.
 options:
   name:
     description: The host name.
@@ -51,8 +53,15 @@ from ansible_collections.bare.mesh.plugins.module_utils._files import Files, rea
 BEGIN, END = "# BEGIN bare.mesh: the cluster's hosts\n", "# END bare.mesh: the cluster's hosts\n"
 
 
+def loops_back(line, hosts):
+    """Whether the line leads one of the hosts to itself."""
+    address, *names = line.split("#")[0].split() or [""]
+    return address == "127.0.1.1" and any(name in hosts for name in names)
+
+
 def with_block(text, hosts):
     """The hosts file with the block of these hosts, in its place or at the end."""
+    text = "".join(line for line in text.splitlines(keepends=True) if not loops_back(line, hosts))
     block = BEGIN + "".join(f"{address} {name}\n" for name, address in hosts.items()) + END
     if BEGIN in text and END in text:
         return re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _match: block, text, count=1, flags=re.DOTALL)

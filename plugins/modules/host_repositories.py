@@ -28,7 +28,9 @@ options:
     type: str
     default: ""
   proxy:
-    description: URL of an HTTP proxy to fetch the keys by.
+    description:
+      - URL of the proxy by which the package manager, and the fetching of the keys, go out.
+      - Empty takes away a setting of an earlier run. A setting that is not this collection's stays.
     type: str
     default: ""
 attributes:
@@ -62,12 +64,16 @@ files:
 """
 
 import platform
+import re
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils import _fetch, _openpgp, _systems
 from ansible_collections.bare.mesh.plugins.module_utils._files import Files, read
 
 HEADER = "# Written by bare.mesh.\n"
+APT_PROXY = "/etc/apt/apt.conf.d/95bare-mesh-proxy"
+DNF_CONF = "/etc/dnf/dnf.conf"
+PROXY_MARK = "# Written by bare.mesh:"
 
 
 def yum_file(repository, key_path):
@@ -93,6 +99,33 @@ def apt_file(repository, key_path, architecture):
     lines = ["Types: deb", f"URIs: {repository['url']}", f"Suites: {suite}"]
     lines += [f"Components: {component}"] if component else []
     return HEADER + "\n".join([*lines, f"Architectures: {architecture}", f"Signed-By: {key_path}", ""])
+
+
+def dnf_conf(text, proxy):
+    """C(dnf.conf) with this proxy, or without the one that an earlier run set."""
+    text = re.sub(rf"^{PROXY_MARK}\nproxy=.*\n", "", text, flags=re.MULTILINE)
+    if not proxy:
+        return text
+    text = re.sub(r"^proxy\s*=.*\n", "", text, flags=re.MULTILINE)
+    line = f"{PROXY_MARK}\nproxy={proxy}\n"
+    if "[main]\n" not in text:
+        return f"[main]\n{line}{text}"
+    return text.replace("[main]\n", f"[main]\n{line}", 1)
+
+
+def go_out_by(proxy, files, family):
+    """The package manager's own proxy setting; a password in it is shown to nobody."""
+    secret = "@" in proxy
+    shown, mode = ("(a proxy with a password)\n", 0o600) if secret else (None, 0o644)
+    if family == "rpm":
+        before = read(DNF_CONF).decode()
+        after = dnf_conf(before, proxy)
+        if after != before:
+            files.want(DNF_CONF, after, mode, shown)
+    elif proxy:
+        files.want(APT_PROXY, f'// Written by bare.mesh.\nAcquire::http::Proxy "{proxy}";\nAcquire::https::Proxy "{proxy}";\n', mode, shown)
+    else:
+        files.unwant(APT_PROXY)
 
 
 def verified_key(module, fetcher, repository, path):
@@ -137,6 +170,7 @@ def main():
     machine = platform.machine()
     fetcher = _fetch.Fetcher(module.params["ca"], module.params["proxy"])
     files = Files(module)
+    go_out_by(module.params["proxy"], files, _systems.family(release))
     for repository in _systems.repositories(release, machine, module.params["source"], module.params["kubernetes_version"]):
         name = repository["name"]
         if _systems.family(release) == "deb":

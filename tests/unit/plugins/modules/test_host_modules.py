@@ -6,9 +6,8 @@ from __future__ import annotations
 import xml.etree.ElementTree as ElementTree
 
 import pytest
-from ansible_collections.bare.mesh.plugins.module_utils import _packages, _systems
+from ansible_collections.bare.mesh.plugins.module_utils import _files, _packages, _systems
 from ansible_collections.bare.mesh.plugins.modules import (
-    host_files,
     host_firewall,
     host_inspect,
     host_kernel,
@@ -196,7 +195,22 @@ def test_only_files_of_this_collection_are_removed(tmp_path):
     (tmp_path / "ours").write_text("# Written by bare.mesh.\n")
     (tmp_path / "theirs").write_text("# mine\n# bare.mesh\n")
     paths = [str(tmp_path / name) for name in ("ours", "theirs", "none")]
-    assert host_files.removable(paths) == paths[:1]
+    files = _files.Files(None)
+    for path in paths:
+        files.unwant(path)
+    files.write()
+    assert [path.name for path in tmp_path.iterdir()] == ["theirs"]
+
+
+def test_proxy_of_dnf_comes_and_goes():
+    text = "[main]\ngpgcheck=1\n"
+    once = host_repositories.dnf_conf(text, "http://p:1")
+    assert once == "[main]\n# Written by bare.mesh:\nproxy=http://p:1\ngpgcheck=1\n"
+    assert host_repositories.dnf_conf(once, "http://p:1") == once
+    assert host_repositories.dnf_conf(once, "") == text
+    assert host_repositories.dnf_conf(text + "proxy = http://own\n", "http://p:1") == once
+    assert host_repositories.dnf_conf(text + "proxy = http://own\n", "") == text + "proxy = http://own\n"
+    assert host_repositories.dnf_conf("", "http://p:1").startswith("[main]\n")
 
 
 def test_hosts_file_keeps_what_is_not_ours():
@@ -207,6 +221,11 @@ def test_hosts_file_keeps_what_is_not_ours():
     moved = host_names.with_block(once + "10.0.0.7 later\n", {"a": "10.0.0.2", "b": "10.0.0.3"})
     assert "10.0.0.1" not in moved
     assert moved.endswith("10.0.0.3 b\n# END bare.mesh: the cluster's hosts\n10.0.0.7 later\n")
+
+
+def test_hosts_do_not_lead_to_themselves():
+    text = "127.0.0.1 localhost\n127.0.1.1 a.example a\n127.0.1.1 other\n"
+    assert host_names.with_block(text, {"a": "10.0.0.1"}).startswith("127.0.0.1 localhost\n127.0.1.1 other\n# BEGIN")
 
 
 def test_way_out():
