@@ -75,7 +75,7 @@ def _build(name: str) -> None:
         "mmdebstrap",
         "--quiet",
         *_options(name),
-        *(f'--customize-hook={hook} "$1"' for hook in _hooks(name)),
+        *(f"--customize-hook={hook}" for hook in _hooks(name)),
         SUITE,
         fresh,
         *apt_sources(),
