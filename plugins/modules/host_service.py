@@ -63,7 +63,7 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-PROPERTIES = "Id,LoadState,ActiveState,UnitFileState,NeedDaemonReload,ActiveEnterTimestamp"
+PROPERTIES = "Id,LoadState,ActiveState,UnitFileState,ActiveEnterTimestamp"
 
 
 def parse(text):
@@ -118,8 +118,8 @@ def main():
     newest = max((os.stat(path).st_ctime for path in module.params["files"] if os.path.exists(path)), default=0)
     actions = plan(unit, state, module.params["restart"], newest)
     if not module.check_mode and actions:
-        if unit.get("NeedDaemonReload") == "yes":
-            module.run_command([systemctl, "daemon-reload"], check_rc=True)
+        # systemd's own NeedDaemonReload misses a drop-in folder that has just been made.
+        module.run_command([systemctl, "daemon-reload"], check_rc=True)
         for action in actions:
             code, out, err = module.run_command([systemctl, action, unit["Id"]], environ_update=environment)
             if code:
