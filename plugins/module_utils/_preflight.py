@@ -148,11 +148,10 @@ def ranges(settings, reports):
             networks[name] = ipaddress.ip_network(str(settings[name]))
         except ValueError as error:
             yield Fault("ranges", name, str(error), "Write a range in CIDR notation, such as 10.244.0.0/16")
-    if len(networks) == 2:
-        pods, services = networks.values()
-        if pods.version == services.version and pods.overlaps(services):
-            what = f"{pods} overlaps bare_mesh_service_cidr {services}"
-            yield Fault("ranges", "bare_mesh_pod_cidr", what, "Choose ranges that are apart")
+    pods, services = networks.get("bare_mesh_pod_cidr"), networks.get("bare_mesh_service_cidr")
+    if pods and services and pods.version == services.version and pods.overlaps(services):
+        what = f"{pods} overlaps bare_mesh_service_cidr {services}"
+        yield Fault("ranges", "bare_mesh_pod_cidr", what, "Choose ranges that are apart")
     for name, network in networks.items():
         for host, report in reports.items():
             for own in (ipaddress.ip_interface(entry).network for entry in report["networks"]):

@@ -50,7 +50,8 @@ import socket
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._files import Files, read
 
-BEGIN, END = "# BEGIN bare.mesh: the cluster's hosts\n", "# END bare.mesh: the cluster's hosts\n"
+BEGIN = "# BEGIN bare.mesh: the cluster's hosts\n"
+END = "# END bare.mesh: the cluster's hosts\n"
 
 
 def loops_back(line, hosts):
