@@ -78,6 +78,7 @@ upgraded:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bare.mesh.plugins.module_utils import _systems
 from ansible_collections.bare.mesh.plugins.module_utils._packages import Apt, Dnf, PackageError, missing
 
 
@@ -85,7 +86,7 @@ def package_manager(module):
     for kind in (Dnf, Apt):
         if module.get_bin_path(kind.program):
             return kind(module)
-    return module.fail_json(msg="this host has neither dnf nor apt-get; the supported systems are listed in docs/requirements.md")
+    return module.fail_json(msg=f"this host has neither dnf nor apt-get; use one of the supported systems: {_systems.SUPPORTED_TEXT}")
 
 
 def lines(packages, versions):
