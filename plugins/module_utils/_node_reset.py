@@ -40,11 +40,11 @@ def without_cluster(saved):
     kept, dropped = [], False
     for line in saved.splitlines():
         if line.startswith(":"):
-            ours = CHAINS.match(line[1:])
+            ours = bool(CHAINS.match(line[1:]))
         else:
             # A rule of a chain (-A X) or into one (-j X, -g X).
             ours = any(CHAINS.match(name) for name in re.findall(r"(?:^|\s)-(?:A|j|g) (\S+)", line))
-        dropped = dropped or bool(ours)
+        dropped = dropped or ours
         if not ours:
             kept.append(line)
     return "\n".join(kept) + "\n" if dropped else None

@@ -43,6 +43,7 @@ options:
 attributes:
   check_mode:
     support: full
+    description: Looks at the state of the host as the real run does.
   diff_mode:
     support: full
     description: Shows the state of the control plane before and after.
@@ -161,7 +162,7 @@ def with_token(config, token, ttl, ignored):
 
 def initialise(kubeadm, kubelet, config, ttl, resume):
     letters = string.ascii_lowercase + string.digits
-    identity, secret = ("".join(secrets.choice(letters) for _ in range(length)) for length in (6, 16))
+    identity, secret = ("".join(secrets.choice(letters) for _place in range(length)) for length in (6, 16))
     begin()
     kubelet.do("enable")
     # Without its last phase, which prints the token.

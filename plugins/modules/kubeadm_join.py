@@ -39,6 +39,7 @@ options:
 attributes:
   check_mode:
     support: full
+    description: Looks at the state of the host, and asks the API server, as the real run does.
   diff_mode:
     support: full
     description: Shows the state of the node before and after.

@@ -20,6 +20,7 @@ options:
 attributes:
   check_mode:
     support: full
+    description: Lists what the real run would remove.
   diff_mode:
     support: full
     description: Lists what is there, and what is left of it afterwards.

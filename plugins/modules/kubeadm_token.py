@@ -36,8 +36,10 @@ options:
 attributes:
   check_mode:
     support: full
+    description: Always reports a change, since the token is new.
   diff_mode:
     support: none
+    description: A token is secret.
 author:
   - The bare.mesh authors (@bare-mesh)
 """
@@ -82,7 +84,10 @@ def forget(node, address):
 
 def create(kubeadm, params):
     if not os.path.exists(ADMIN_CONF):
-        raise KubeadmError(f"this host is no control plane ({ADMIN_CONF} is missing); run the playbook without --limit")
+        raise KubeadmError(
+            f"the control plane that the worker is to join is not there ({ADMIN_CONF} is missing on this host). "
+            "If a task of that host failed, cure that first; if it was left out by --limit, run without."
+        )
     if params["node"]:
         forget(params["node"], params["node_ip"])
     usages = {"groups": [BOOTSTRAPPERS], "usages": ["signing", "authentication"]}

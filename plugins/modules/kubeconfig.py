@@ -29,6 +29,7 @@ attributes:
     description: A kubeconfig that the host does not have yet is predicted as a change of the copy.
   diff_mode:
     support: none
+    description: The content is secret.
 author:
   - The bare.mesh authors (@bare-mesh)
 """

@@ -121,7 +121,8 @@ def test_worker_states(host, monkeypatch, files, answer, state):
     touch(host, files)
 
     def server(*arguments):
-        if type(answer) is ValueError:
+        # An authority that does not match shows in an answer, a spoilt certificate before any.
+        if isinstance(answer, ValueError) and not isinstance(answer, ssl.SSLError):
             raise answer
         return Server(answer)
 
@@ -181,5 +182,5 @@ def test_a_token_is_on_no_command_line(host):
 
 
 def test_a_token_needs_a_control_plane(host):
-    with pytest.raises(KubeadmError, match="no control plane"):
+    with pytest.raises(KubeadmError, match="is not there"):
         kubeadm_token.create(Kubeadm(), {"node": ""})
