@@ -87,5 +87,5 @@ def ensure() -> None:
 
 def identity() -> str:
     """Whose lab it is: machines made for other keys or for another bundle's signatures cannot be used by this checkout."""
-    public = SSH_KEY.with_suffix(".pub").read_text(encoding="utf-8")
-    return f"{paths.REPOSITORY}\n{public}{FINGERPRINTS.read_text(encoding='utf-8')}"
+    made = [path.read_text(encoding="utf-8") if path.exists() else "" for path in (SSH_KEY.with_suffix(".pub"), FINGERPRINTS)]
+    return "\n".join([str(paths.REPOSITORY), *made])
