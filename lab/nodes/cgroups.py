@@ -15,12 +15,13 @@ _PATIENCE_SECONDS = 20.0
 
 
 def hierarchies(mountinfo: Path = Path("/proc/self/mountinfo")) -> list[Path]:
-    """Where the machine has its cgroup hierarchies mounted, of either version."""
+    """Where the machine has its cgroup hierarchies mounted, of either version; a second mount of one elsewhere does not count."""
     found = []
     for line in mountinfo.read_text(encoding="utf-8").splitlines():
         before, _, after = line.partition(" - ")
-        if after.split()[0] in ("cgroup", "cgroup2"):
-            found.append(Path(before.split()[4]))
+        place = Path(before.split()[4])
+        if after.split()[0] in ("cgroup", "cgroup2") and place.is_relative_to("/sys/fs/cgroup"):
+            found.append(place)
     return sorted(set(found))
 
 

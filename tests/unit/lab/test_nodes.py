@@ -138,6 +138,7 @@ def test_hierarchies_of_both_cgroup_versions(tmp_path):
         "24 1 0:21 / / rw - ext4 /dev/vda rw\n"
         "30 24 0:26 / /sys/fs/cgroup/pids rw,relatime - cgroup cgroup rw,pids\n"
         "31 24 0:27 / /sys/fs/cgroup/unified rw,relatime shared:9 - cgroup2 cgroup2 rw\n"
+        "32 24 0:26 / /mnt/pids rw,relatime - cgroup cgroup rw,pids\n"
     )
     assert [str(path) for path in cgroups.hierarchies(mountinfo)] == ["/sys/fs/cgroup/pids", "/sys/fs/cgroup/unified"]
 
