@@ -117,6 +117,6 @@ def _yaml(value: Any) -> str:
         # Several lines as a block, so that a diff shows the lines that differ.
         return dumper.represent_scalar("tag:yaml.org,2002:str", data, style="|" if "\n" in data else None)
 
-    dumper = type("Dumper", (getattr(yaml, "CSafeDumper", yaml.SafeDumper),), {"ignore_aliases": lambda self, data: True})
+    dumper: Any = type("Dumper", (getattr(yaml, "CSafeDumper", yaml.SafeDumper),), {"ignore_aliases": lambda self, data: True})
     dumper.add_representer(str, text)
     return yaml.dump(value, Dumper=dumper, sort_keys=True, default_flow_style=False, width=1000)

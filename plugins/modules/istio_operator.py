@@ -52,7 +52,7 @@ options:
       - V(present) installs or changes the mesh.
       - V(absent) removes what this IstioOperator has brought, apart from the definitions and the namespace. Those would
         take the users' own objects along.
-      - V(rendered) only returns the objects.
+      - V(rendered) only returns the objects. In check mode without istioctl it only checks the spec's fields.
     type: str
     choices: [present, absent, rendered]
     default: present
@@ -143,9 +143,11 @@ from ansible_collections.bare.mesh.plugins.module_utils._apply import Change, En
 from ansible_collections.bare.mesh.plugins.module_utils._argspec import WAITING
 from ansible_collections.bare.mesh.plugins.module_utils._client import Client
 from ansible_collections.bare.mesh.plugins.module_utils._failure import Failure
-from ansible_collections.bare.mesh.plugins.module_utils._istioctl import Istioctl
+from ansible_collections.bare.mesh.plugins.module_utils._istioctl import REFERENCE, Istioctl
 from ansible_collections.bare.mesh.plugins.module_utils._module import connect, run
 from ansible_collections.bare.mesh.plugins.module_utils._resource import key, read_file
+from ansible_collections.bare.mesh.plugins.module_utils._schema import check
+from ansible_collections.bare.mesh.plugins.module_utils._schema_operator import DEFINITIONS, ROOT
 
 ARGUMENTS: dict[str, Any] = {
     "spec": {"type": "dict", "default": {}},
@@ -169,6 +171,13 @@ def source(path: str | None) -> dict[str, Any]:
     if len(documents) != 1 or not isinstance(documents[0], dict) or documents[0].get("kind") != "IstioOperator":
         raise Failure(f"{path} must hold exactly one IstioOperator")
     return documents[0]
+
+
+def validate(spec: dict[str, Any]) -> None:
+    """Refuse unknown fields. istioctl does so, too, but for those of meshConfig, and only where it is installed."""
+    faults = [f"{path}: {message}" for path, message in check(spec, ROOT, DEFINITIONS, "spec", aliases=True)]
+    if faults:
+        raise Failure(f"the IstioOperator spec is not valid: {'; '.join(faults)}. Reference: {REFERENCE}")
 
 
 def wanted(istioctl: Istioctl, iop: dict[str, Any], client: Client | None) -> tuple[str, list[dict[str, Any]]]:
@@ -243,8 +252,12 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         "revision": _operator.revision_of(iop["spec"]) or "default",
         "namespace": _operator.namespace_of(iop["spec"]),
     }
+    validate(iop["spec"])
     istioctl = Istioctl(params["istioctl"])
     if params["state"] == "rendered":
+        if not istioctl.program and module.check_mode:
+            module.warn(f"istioctl is not at {params['istioctl']} yet, so nothing is rendered")
+            return {**result, "istioctl_version": "", "rendered": []}
         result["istioctl_version"], result["rendered"] = wanted(istioctl, iop, None)
         return result
     client = connect(module, "all of the mesh counts as new" if params["state"] == "present" else "there is nothing to remove")
