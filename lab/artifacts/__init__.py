@@ -34,7 +34,9 @@ def build() -> None:
     start = time.monotonic()
     host_packages.ensure(host_packages.ARTIFACTS)
     with store.lock():
-        signing.write_fingerprints()
-        tree = bundle.publish(parts())
-        signing.stop_agent()
+        try:
+            signing.write_fingerprints()
+            tree = bundle.publish(parts())
+        finally:
+            signing.stop_agent()
     print(f"artifacts: {tree} ({time.monotonic() - start:.1f} s)")
