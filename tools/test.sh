@@ -30,7 +30,7 @@ command -v chromium >/dev/null || {
 # whole site, and leaves it standing for the tests after it.
 for scenario in host_prep containerd kubeadm site; do
   title "Molecule: $scenario"
-  molecule test -s "$scenario"
+  molecule test --destroy=never -s "$scenario"
 done
 
 title "lab tests"
