@@ -39,6 +39,7 @@ def _each(work: Callable[[Machine], None], machines: list[Machine]) -> None:
 def _down() -> None:
     for name in cgroups.leftover_names() | {each.name for each in MACHINES}:
         cgroups.kill(name)
+        network.unplug(name)
     network.down()
     machine.unmount()
     if STATE.exists():

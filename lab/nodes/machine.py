@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lab import paths
 from lab.host_packages import HostError
-from lab.nodes import cgroups, credentials, roots
+from lab.nodes import cgroups, credentials, network, roots
 from lab.nodes.machines import BRIDGE, GATEWAY, MIRROR, PREFIX, STATE, Machine
 
 _LAUNCH = Path(__file__).parent / "files" / "launch"
@@ -69,6 +69,7 @@ def _seed_repository(machine: Machine, write: Callable[[str, str], None]) -> Non
 def stop(machine: Machine) -> None:
     """End it at once: whoever stops a lab machine does not mean to keep what it was doing."""
     cgroups.kill(machine.name)
+    network.unplug(machine.name)
 
 
 def wipe(machine: Machine) -> Path | None:
@@ -112,7 +113,7 @@ def _lay_out(machine: Machine) -> None:
 
 def start(machine: Machine) -> None:
     """Start a machine that is not running; one without files is laid out first."""
-    cgroups.kill(machine.name)
+    stop(machine)
     if not machine.directory.exists():
         _lay_out(machine)
     root = paths.cache() / "roots" / (machine.directory / "root-name").read_text(encoding="utf-8")

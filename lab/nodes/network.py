@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from pathlib import Path
 
 from lab.host_packages import HostError
 from lab.nodes.machines import BRIDGE, GATEWAY, PREFIX, STATE
 
+_PATIENCE_SECONDS = 20.0
 _RECORD = STATE / "sysctl.json"
 # Settings that machine and nodes share. Nodes see them read-only, so they must be what a node needs already.
 _SYSCTLS = {
@@ -61,6 +63,18 @@ def up() -> None:
         _ip("link", "set", BRIDGE, "up")
     # Nodes reach each other and this machine; nothing of theirs goes further, even where this machine is a router.
     _proc(f"net/ipv4/conf/{BRIDGE}/forwarding").write_text("0", encoding="utf-8")
+
+
+def unplug(name: str) -> None:
+    """Remove a stopped machine's link. The kernel does that too, but not before a machine of that name may start again."""
+    link = Path("/sys/class/net", f"vb-{name}")
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while link.exists():
+        # It may fail because the kernel was quicker.
+        subprocess.run(["ip", "link", "delete", link.name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if time.monotonic() > deadline:
+            raise HostError(f"the network link {link.name} cannot be removed")
+        time.sleep(0.05)
 
 
 def down() -> None:
