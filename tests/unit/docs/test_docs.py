@@ -121,3 +121,9 @@ def test_sample_settings_are_real_and_default():
     defaults = yaml.safe_load((ROOT / "meta/defaults.yml").read_text())
     plain = {name: value for name, value in shown.items() if name in defaults and defaults[name] and "{{" not in str(defaults[name])}
     assert plain == {name: defaults[name] for name in plain}
+
+
+def test_architecture_names_every_module_and_role():
+    page = (ROOT / "docs/architecture.md").read_text()
+    for path in [*ROOT.glob("plugins/modules/*.py"), *ROOT.glob("roles/*")]:
+        assert re.search(rf"\b{path.stem}\b", page), path.stem
