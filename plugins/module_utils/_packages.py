@@ -131,7 +131,9 @@ class Apt(Manager):
         return not glob.glob("/var/lib/apt/lists/*Packages*") or time.time() - indexed > 3600 or max(changed, default=0) >= indexed
 
     def install(self, packages, fresh):
-        specs = [f"{name}={version}*" if version else name for name, version in sorted(packages.items())]
+        # 1.36.3 asks for any revision of it, but not for 1.36.30.
+        patterns = {name: version if "-" in version else f"{version}-*" for name, version in packages.items() if version}
+        specs = [f"{name}={patterns[name]}" if name in patterns else name for name in sorted(packages)]
         updated = self.stale()
         if updated:
             self.update()
