@@ -1,0 +1,45 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """What the modules of Istio's kinds have in common (module_utils/_kind.py: ARGUMENTS)."""
+
+    DOCUMENTATION = r"""
+options:
+  state:
+    description: Whether the resources shall be there. With V(absent) only names and namespaces count.
+    type: str
+    choices: [present, absent]
+    default: present
+  name:
+    description: Name of the one resource that the other options describe.
+    type: str
+  namespace:
+    description: Namespace of the resource; with O(resources), of those that name none.
+    type: str
+    default: default
+  labels:
+    description: Labels of the resource; with O(resources), of all of them.
+    type: dict
+  annotations:
+    description: Annotations of the resource; with O(resources), of all of them.
+    type: dict
+  resources:
+    description:
+      - Several resources, instead of O(name). All are checked before the first one is written, and written several at once.
+      - Each is a mapping of this module's options (C(name), C(namespace), C(labels), C(annotations) and those of the spec),
+        or has Kubernetes' own form with C(metadata) and C(spec), as in Istio's documentation.
+    type: list
+    elements: dict
+  api_version:
+    description: API version of the resources, such as V(v1beta1). By default the newest that the cluster serves.
+    type: str
+attributes:
+  check_mode:
+    support: full
+    description: Changes are judged by the server's dry-run. Where there is no cluster yet, all resources count as new.
+  diff_mode:
+    support: full
+    description: Shows only what differs.
+"""

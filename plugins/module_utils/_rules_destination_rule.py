@@ -1,0 +1,164 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What Istio refuses in a DestinationRule. https://istio.io/latest/docs/reference/config/networking/destination-rule/
+
+As Istio 1.29's own ValidateDestinationRule judges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ansible_collections.bare.mesh.plugins.module_utils import _formats
+from ansible_collections.bare.mesh.plugins.module_utils._schema import Fault
+
+_POLICY = ("outlierDetection", "connectionPool", "loadBalancer", "tls", "portLevelSettings", "tunnel", "proxyProtocol", "retryBudget")
+_PORT_POLICY = ("outlierDetection", "connectionPool", "loadBalancer", "tls")
+_NOT_NEGATIVE = {
+    "http": ("http1MaxPendingRequests", "http2MaxRequests", "maxRequestsPerConnection", "maxRetries", "maxConcurrentStreams"),
+    "tcp": ("maxConnections",),
+}
+
+
+def faults(definition: dict[str, Any]) -> Iterator[Fault]:
+    spec, namespace = definition["spec"], definition["metadata"].get("namespace", "default")
+    host = spec.get("host")
+    if host is not None and _formats.fqdn(host, wildcard=True):
+        yield Fault("spec.host", _formats.fqdn(host, wildcard=True))
+    yield from _policy(spec.get("trafficPolicy"), "spec.trafficPolicy", namespace)
+    names: set[str] = set()
+    for index, subset in enumerate(spec.get("subsets") or []):
+        path = f"spec.subsets[{index}]"
+        name = subset.get("name") or ""
+        if not _formats.dns_label(name):
+            yield Fault(f"{path}.name", f"{name!r} is no valid name of a subset: letters, digits and -, at most 63 of them")
+        if name in names:
+            yield Fault(f"{path}.name", f"there is another subset {name!r}: each needs its own name")
+        names.add(name)
+        yield from _formats.labels(subset.get("labels"), f"{path}.labels")
+        yield from _policy(subset.get("trafficPolicy"), f"{path}.trafficPolicy", namespace)
+    exports = spec.get("exportTo") or []
+    yield from _formats.export_to(exports, namespace)
+    if spec.get("workloadSelector") is not None:
+        if any(value not in (".", namespace) for value in exports):
+            yield Fault("spec.exportTo", "a rule with a workloadSelector can only be exported to its own namespace (.)")
+        for name, value in (spec["workloadSelector"].get("matchLabels") or {}).items():
+            if not name or "*" in name or "*" in str(value):
+                yield Fault(f"spec.workloadSelector.matchLabels[{name!r}]", "names must not be empty, and wildcards are not possible")
+
+
+def _policy(policy: dict[str, Any] | None, path: str, namespace: str) -> Iterator[Fault]:
+    if policy is None:
+        return
+    if not any(policy.get(name) is not None for name in _POLICY):
+        yield Fault(path, f"is empty: at least one of {', '.join(_POLICY)} is required")
+    if policy.get("tunnel") is not None and policy.get("proxyProtocol") is not None:
+        yield Fault(path, "tunnel and proxyProtocol cannot be combined")
+    yield from _settings(policy, path, namespace)
+    for index, entry in enumerate(policy.get("portLevelSettings") or []):
+        where = f"{path}.portLevelSettings[{index}]"
+        if entry.get("port") is None:
+            yield Fault(f"{where}.port", "is required, such as {number: 80}")
+        if not any(entry.get(name) is not None for name in _PORT_POLICY):
+            yield Fault(where, f"is empty: at least one of {', '.join(_PORT_POLICY)} is required")
+        yield from _settings(entry, where, namespace)
+    tunnel = policy.get("tunnel")
+    if tunnel is not None:
+        target = tunnel.get("targetHost") or ""
+        if tunnel.get("protocol") not in (None, "", "CONNECT", "POST"):
+            yield Fault(f"{path}.tunnel.protocol", f"{tunnel['protocol']!r} is neither CONNECT nor POST")
+        if _formats.fqdn(target) and not _formats.is_ip(target):
+            yield Fault(f"{path}.tunnel.targetHost", f"{target!r} is neither a domain name nor an IP address")
+        if _formats.port(tunnel.get("targetPort")):
+            yield Fault(f"{path}.tunnel.targetPort", _formats.port(tunnel.get("targetPort")))
+
+
+def _settings(policy: dict[str, Any], path: str, namespace: str) -> Iterator[Fault]:
+    """What a policy has for all ports, or for one."""
+    yield from _outliers(policy.get("outlierDetection") or {}, f"{path}.outlierDetection")
+    pool = policy.get("connectionPool")
+    if pool is not None:
+        yield from _pool(pool, f"{path}.connectionPool")
+    yield from _balancer(policy.get("loadBalancer") or {}, f"{path}.loadBalancer")
+    yield from _tls(policy.get("tls") or {}, f"{path}.tls", namespace)
+
+
+def _outliers(outlier: dict[str, Any], path: str) -> Iterator[Fault]:
+    for name in ("maxEjectionPercent", "minHealthPercent"):
+        if not 0 <= (outlier.get(name) or 0) <= 100:
+            yield Fault(f"{path}.{name}", f"{outlier[name]} is no percentage: 0 to 100")
+    if outlier.get("consecutiveLocalOriginFailures") and not outlier.get("splitExternalLocalOriginErrors"):
+        yield Fault(f"{path}.consecutiveLocalOriginFailures", "needs splitExternalLocalOriginErrors: true")
+
+
+def _pool(pool: dict[str, Any], path: str) -> Iterator[Fault]:
+    if pool.get("http") is None and pool.get("tcp") is None:
+        yield Fault(path, "is empty: http or tcp is required")
+    for part, names in _NOT_NEGATIVE.items():
+        for name in names:
+            if ((pool.get(part) or {}).get(name) or 0) < 0:
+                yield Fault(f"{path}.{part}.{name}", f"{pool[part][name]} is negative")
+    http = pool.get("http") or {}
+    if http.get("h2UpgradePolicy") == "UPGRADE" and http.get("useClientProtocol"):
+        yield Fault(f"{path}.http.useClientProtocol", "cannot be true with h2UpgradePolicy: UPGRADE")
+
+
+def _balancer(balancer: dict[str, Any], path: str) -> Iterator[Fault]:
+    hashing = balancer.get("consistentHash") or {}
+    cookie = hashing.get("httpCookie")
+    if cookie is not None and not cookie.get("name"):
+        yield Fault(f"{path}.consistentHash.httpCookie.name", "is required")
+    size = (hashing.get("maglev") or {}).get("tableSize")
+    if hashing.get("maglev") is not None and (not size or size >= 5000011 or not _prime(size)):
+        yield Fault(f"{path}.consistentHash.maglev.tableSize", f"{size} must be a prime number below 5000011, such as 65537")
+    if hashing.get("minimumRingSize") and (hashing.get("ringHash") is not None or hashing.get("maglev") is not None):
+        yield Fault(f"{path}.consistentHash", "minimumRingSize cannot be combined with ringHash or maglev: use ringHash.minimumRingSize")
+    warmup = balancer.get("warmup")
+    if warmup is not None:
+        if warmup.get("duration") is None:
+            yield Fault(f"{path}.warmup.duration", "is required")
+        if (warmup.get("minimumPercent") or 0) > 100:
+            yield Fault(f"{path}.warmup.minimumPercent", f"{warmup['minimumPercent']} is no percentage: 0 to 100")
+        if warmup.get("aggression") is not None and warmup["aggression"] < 1:
+            yield Fault(f"{path}.warmup.aggression", f"{warmup['aggression']} must be at least 1")
+    yield from _locality(balancer.get("localityLbSetting") or {}, f"{path}.localityLbSetting")
+
+
+def _locality(setting: dict[str, Any], path: str) -> Iterator[Fault]:
+    distribute, failover = setting.get("distribute") or [], setting.get("failover") or []
+    if distribute and failover:
+        yield Fault(path, "distribute and failover cannot be combined")
+        return
+    for index, entry in enumerate(distribute):
+        weights = (entry.get("to") or {}).values()
+        if any(not 1 <= weight <= 100 for weight in weights) or sum(weights) != 100:
+            yield Fault(f"{path}.distribute[{index}].to", f"the weights must be 1 to 100 each and 100 together, they are {sum(weights)}")
+    for index, entry in enumerate(failover):
+        sides = entry.get("from") or "", entry.get("to") or ""
+        if sides[0] == sides[1]:
+            yield Fault(f"{path}.failover[{index}]", "from and to must be different regions")
+        if any("/" in side or "*" in side for side in sides):
+            yield Fault(f"{path}.failover[{index}]", "from and to are regions alone, without / and *")
+
+
+def _prime(number: int) -> bool:
+    return number > 1 and all(number % factor for factor in range(2, int(number**0.5) + 1))
+
+
+def _tls(tls: dict[str, Any], path: str, namespace: str) -> Iterator[Fault]:
+    mode, credential = tls.get("mode") or "DISABLE", tls.get("credentialName") or ""
+    if credential.startswith("configmap://") and credential.removeprefix("configmap://").rpartition("/")[0] not in ("", namespace):
+        yield Fault(f"{path}.credentialName", f"{credential!r} must be in the namespace of the rule, {namespace}")
+    if tls.get("insecureSkipVerify"):
+        never = {"SIMPLE": ("caCertificates", "credentialName", "subjectAltNames"), "MUTUAL": ("caCertificates", "subjectAltNames")}
+        for name in never.get(mode, ()):
+            if tls.get(name):
+                yield Fault(f"{path}.{name}", "cannot be combined with insecureSkipVerify: true")
+    if mode in ("SIMPLE", "MUTUAL") and credential:
+        for name in ("clientCertificate", "caCertificates", "privateKey", "caCrl"):
+            if tls.get(name):
+                yield Fault(f"{path}.{name}", "cannot be combined with credentialName, which holds it")
+    elif mode == "MUTUAL":
+        for name in ("clientCertificate", "privateKey"):
+            if not tls.get(name):
+                yield Fault(f"{path}.{name}", "is required with the mode MUTUAL, or credentialName instead")

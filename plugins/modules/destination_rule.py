@@ -1,0 +1,109 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: destination_rule
+short_description: Manages Istio's DestinationRules, which say how a service is spoken to
+version_added: 0.1.0
+description:
+  - Creates, changes and removes DestinationRules, one or many in a task.
+  - What Istio would refuse is refused before anything is written, for all resources at once, with the field and the cure.
+  - The fields inside the options are Istio's own, see
+    U(https://istio.io/latest/docs/reference/config/networking/destination-rule/).
+options:
+  host:
+    description:
+      - The service that the rule is for.
+      - Reference U(https://istio.io/latest/docs/reference/config/networking/destination-rule/#DestinationRule-host).
+    type: str
+  traffic_policy:
+    description:
+      - Load balancing, connection pools, outlier detection and TLS.
+      - Reference U(https://istio.io/latest/docs/reference/config/networking/destination-rule/#TrafficPolicy).
+    type: dict
+  subsets:
+    description:
+      - Named sets of the service's pods, by labels.
+      - Reference U(https://istio.io/latest/docs/reference/config/networking/destination-rule/#Subset).
+    type: list
+    elements: dict
+  export_to:
+    description:
+      - The namespaces that see it. V(.) is its own, V(*) all, the default.
+      - Reference U(https://istio.io/latest/docs/reference/config/networking/destination-rule/#DestinationRule-export_to).
+    type: list
+    elements: str
+  workload_selector:
+    description:
+      - The client pods that the rule is for, by C(matchLabels); all of them by default.
+      - Reference U(https://istio.io/latest/docs/reference/config/networking/destination-rule/#DestinationRule-workload_selector).
+    type: dict
+extends_documentation_fragment:
+  - bare.mesh.connection
+  - bare.mesh.istio_kind
+author:
+  - The bare.mesh authors (@bare-mesh)
+"""
+
+EXAMPLES = r"""
+- name: The versions of the reviews as subsets
+  bare.mesh.destination_rule:
+    name: reviews
+    namespace: bookinfo
+    host: reviews
+    traffic_policy:
+      loadBalancer: {simple: LEAST_REQUEST}
+    subsets:
+      - {name: v1, labels: {version: v1}}
+      - {name: v2, labels: {version: v2}}
+
+- name: Several rules at once
+  bare.mesh.destination_rule:
+    namespace: bookinfo
+    resources:
+      - {name: ratings, host: ratings, subsets: [{name: v1, labels: {version: v1}}]}
+      - {name: details, host: details, subsets: [{name: v1, labels: {version: v1}}]}
+
+- name: Remove the rule
+  bare.mesh.destination_rule:
+    name: reviews
+    namespace: bookinfo
+    state: absent
+"""
+
+RETURN = r"""
+objects:
+  description: The resources, and what happened to each.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    api_version:
+      description: Its API version.
+      type: str
+    kind:
+      description: Its kind.
+      type: str
+    namespace:
+      description: Its namespace.
+      type: str
+    name:
+      description: Its name.
+      type: str
+    action:
+      description: V(created), V(updated), V(unchanged), V(deleted) or V(absent). In check mode, what would happen.
+      type: str
+"""
+
+from ansible_collections.bare.mesh.plugins.module_utils import _kind, _schema_destination_rule
+from ansible_collections.bare.mesh.plugins.module_utils._istio_kinds import DESTINATION_RULE
+from ansible_collections.bare.mesh.plugins.module_utils._rules_destination_rule import faults
+
+
+def main() -> None:
+    _kind.main(DESTINATION_RULE, _schema_destination_rule, faults)
+
+
+if __name__ == "__main__":
+    main()

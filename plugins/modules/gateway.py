@@ -1,0 +1,94 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: gateway
+short_description: Manages Istio's Gateways, which open ports at the edge of the mesh
+version_added: 0.1.0
+description:
+  - Creates, changes and removes Istio's own Gateways (C(networking.istio.io)), one or many in a task.
+  - What Istio would refuse is refused before anything is written, for all resources at once, with the field and the cure.
+  - The fields inside the options are Istio's own, see
+    U(https://istio.io/latest/docs/reference/config/networking/gateway/).
+options:
+  servers:
+    description:
+      - The ports that are opened, with their hosts and TLS settings.
+      - Reference U(https://istio.io/latest/docs/reference/config/networking/gateway/#Server).
+    type: list
+    elements: dict
+  selector:
+    description:
+      - Labels of the gateway pods that it is for, such as V({istio: ingressgateway}).
+      - Reference U(https://istio.io/latest/docs/reference/config/networking/gateway/#Gateway-selector).
+    type: dict
+extends_documentation_fragment:
+  - bare.mesh.connection
+  - bare.mesh.istio_kind
+author:
+  - The bare.mesh authors (@bare-mesh)
+"""
+
+EXAMPLES = r"""
+- name: Plain HTTP for all hosts
+  bare.mesh.gateway:
+    name: bookinfo-gateway
+    namespace: bookinfo
+    selector: {istio: ingressgateway}
+    servers:
+      - port: {number: 80, name: http, protocol: HTTP}
+        hosts: ["*"]
+
+- name: HTTPS with a certificate from a Secret
+  bare.mesh.gateway:
+    name: shop
+    namespace: shop
+    selector: {istio: ingressgateway}
+    servers:
+      - port: {number: 443, name: https, protocol: HTTPS}
+        hosts: [shop.example.com]
+        tls: {mode: SIMPLE, credentialName: shop-certificate}
+
+- name: Remove it
+  bare.mesh.gateway:
+    name: shop
+    namespace: shop
+    state: absent
+"""
+
+RETURN = r"""
+objects:
+  description: The resources, and what happened to each.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    api_version:
+      description: Its API version.
+      type: str
+    kind:
+      description: Its kind.
+      type: str
+    namespace:
+      description: Its namespace.
+      type: str
+    name:
+      description: Its name.
+      type: str
+    action:
+      description: V(created), V(updated), V(unchanged), V(deleted) or V(absent). In check mode, what would happen.
+      type: str
+"""
+
+from ansible_collections.bare.mesh.plugins.module_utils import _kind, _schema_gateway
+from ansible_collections.bare.mesh.plugins.module_utils._istio_kinds import GATEWAY
+from ansible_collections.bare.mesh.plugins.module_utils._rules_gateway import faults
+
+
+def main() -> None:
+    _kind.main(GATEWAY, _schema_gateway, faults)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: virtual_service
+short_description: Manages Istio's VirtualServices, which route traffic
+version_added: 0.1.0
+description:
+  - Creates, changes and removes VirtualServices, one or many in a task.
+  - What Istio would refuse is refused before anything is written, for all resources at once, with the field and the cure.
+  - The fields inside the options are Istio's own, see
+    U(https://istio.io/latest/docs/reference/config/networking/virtual-service/).
+options:
+  hosts:
+    description:
+      - The hosts that are sent to; without them it is a delegate.
+      - Reference U(https://istio.io/latest/docs/reference/config/networking/virtual-service/#VirtualService-hosts).
+    type: list
+    elements: str
+  gateways:
+    description:
+      - The gateways, as NAME or NAMESPACE/NAME, and V(mesh) for all sidecars. By default V(mesh) alone.
+      - Reference U(https://istio.io/latest/docs/reference/config/networking/virtual-service/#VirtualService-gateways).
+    type: list
+    elements: str
+  http:
+    description:
+      - Routes of HTTP, HTTP/2 and gRPC requests; the first that matches counts.
+      - Reference U(https://istio.io/latest/docs/reference/config/networking/virtual-service/#HTTPRoute).
+    type: list
+    elements: dict
+  tls:
+    description:
+      - Routes of TLS connections that are not terminated, by SNI.
+      - Reference U(https://istio.io/latest/docs/reference/config/networking/virtual-service/#TLSRoute).
+    type: list
+    elements: dict
+  tcp:
+    description:
+      - Routes of other connections.
+      - Reference U(https://istio.io/latest/docs/reference/config/networking/virtual-service/#TCPRoute).
+    type: list
+    elements: dict
+  export_to:
+    description:
+      - The namespaces that see it. V(.) is its own, V(*) all, the default.
+      - Reference U(https://istio.io/latest/docs/reference/config/networking/virtual-service/#VirtualService-export_to).
+    type: list
+    elements: str
+extends_documentation_fragment:
+  - bare.mesh.connection
+  - bare.mesh.istio_kind
+author:
+  - The bare.mesh authors (@bare-mesh)
+"""
+
+EXAMPLES = r"""
+- name: Half of the requests to v1 of the reviews, half to v3
+  bare.mesh.virtual_service:
+    name: reviews
+    namespace: bookinfo
+    hosts: [reviews]
+    http:
+      - route:
+          - destination: {host: reviews, subset: v1}
+            weight: 50
+          - destination: {host: reviews, subset: v3}
+            weight: 50
+
+- name: Two resources at once, the second in Kubernetes' own form
+  bare.mesh.virtual_service:
+    namespace: bookinfo
+    resources:
+      - name: ratings
+        hosts: [ratings]
+        http:
+          - route: [{destination: {host: ratings, subset: v1}}]
+      - metadata:
+          name: details
+        spec:
+          hosts: [details]
+          http:
+            - route: [{destination: {host: details, subset: v1}}]
+
+- name: Remove the route
+  bare.mesh.virtual_service:
+    name: reviews
+    namespace: bookinfo
+    state: absent
+"""
+
+RETURN = r"""
+objects:
+  description: The resources, and what happened to each.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    api_version:
+      description: Its API version.
+      type: str
+    kind:
+      description: Its kind.
+      type: str
+    namespace:
+      description: Its namespace.
+      type: str
+    name:
+      description: Its name.
+      type: str
+    action:
+      description: V(created), V(updated), V(unchanged), V(deleted) or V(absent). In check mode, what would happen.
+      type: str
+"""
+
+from ansible_collections.bare.mesh.plugins.module_utils import _kind, _schema_virtual_service
+from ansible_collections.bare.mesh.plugins.module_utils._istio_kinds import VIRTUAL_SERVICE
+from ansible_collections.bare.mesh.plugins.module_utils._rules_virtual_service import faults
+
+
+def main() -> None:
+    _kind.main(VIRTUAL_SERVICE, _schema_virtual_service, faults)
+
+
+if __name__ == "__main__":
+    main()
