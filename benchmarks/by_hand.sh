@@ -10,15 +10,18 @@ declare -A address=([node1]=10.87.0.11 [node2]=10.87.0.12 [node3]=10.87.0.13)
 nodes=(node1 node2 node3)
 export KUBECONFIG=$work/kubeconfig
 
-began=$(date +%s.%N)
-step() { printf '%6.1f s  %s\n' "$(echo "$(date +%s.%N) - $began" | bc)" "$1"; }
+began=${EPOCHREALTIME/./}
+step() {
+  local tenths=$(((${EPOCHREALTIME/./} - began) / 100000))
+  printf '%4d.%d s  %s\n' $((tenths / 10)) $((tenths % 10)) "$1"
+}
 on() { # NODE COMMAND...
   local node=$1
   shift
   ssh -q -i "$lab/ssh/id_ed25519" -o UserKnownHostsFile="$lab/ssh/known_hosts" -o StrictHostKeyChecking=yes \
     -o ControlMaster=auto -o ControlPath="$work/%h" -o ControlPersist=60 "root@${address[$node]}" "$@"
 }
-kubectl() { on node1 kubectl --kubeconfig /etc/kubernetes/admin.conf "$@"; }
+kubectl() { on node1 "kubectl --kubeconfig /etc/kubernetes/admin.conf $(printf '%q ' "$@")"; }
 
 # The Istio release, while the nodes get ready.
 (
