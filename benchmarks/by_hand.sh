@@ -10,6 +10,8 @@ declare -A address=([node1]=10.87.0.11 [node2]=10.87.0.12 [node3]=10.87.0.13)
 nodes=(node1 node2 node3)
 export KUBECONFIG=$work/kubeconfig
 
+command -v curl >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -qq -y curl >/dev/null
+
 began=${EPOCHREALTIME/./}
 step() {
   local tenths=$(((${EPOCHREALTIME/./} - began) / 100000))
