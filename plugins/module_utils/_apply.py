@@ -159,8 +159,8 @@ class Engine:
                 lines.append(f"and {len(failed) - 20} more")
             message = "; ".join(lines)
             if not self.check:
-                message += f". Written before: {_some(written)}. Not tried: {_some(rest)}. Run again when the cause is gone."
-            raise Failure(message, written=written, failed=[name for name, _ in failed], not_tried=rest)
+                message += f". Written: {_some(written)}. Not tried: {_some(rest)}. Run again when the cause is gone."
+            raise Failure(message, written=written, refused=[name for name, _ in failed], not_tried=rest)
         return changes
 
     def _write(self, one: dict[str, Any], live: dict[str, Any] | None) -> Change:

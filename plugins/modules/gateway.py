@@ -20,7 +20,7 @@ options:
     elements: dict
   selector:
     description:
-      - Labels of the gateway pods that it is for, such as V({istio: ingressgateway}).
+      - Labels of the gateway pods that it is for, such as C(istio) with V(ingressgateway).
       - Reference U(https://istio.io/latest/docs/reference/config/networking/gateway/#Gateway-selector).
     type: dict
 extends_documentation_fragment:

@@ -1,0 +1,146 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""An API server in memory, and a way to run an API module's main() against it. For unit tests alone."""
+
+from __future__ import annotations
+
+import copy
+import json
+import threading
+
+import pytest
+from ansible.module_utils import basic
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.bare.mesh.plugins.module_utils import _client, _module
+from ansible_collections.bare.mesh.plugins.module_utils._client import ApiError
+
+
+def fields(value):
+    """A field set as the server keeps it; lists are atomic here."""
+    return {f"f:{name}": fields(inner) for name, inner in value.items()} if isinstance(value, dict) and value else {}
+
+
+def merge(live, old, new):
+    """Server-side apply of maps: what the manager once had and no longer names goes."""
+    result = {name: value for name, value in live.items() if name in new or f"f:{name}" not in old}
+    for name, value in new.items():
+        if isinstance(value, dict) and isinstance(live.get(name), dict):
+            result[name] = merge(live[name], old.get(f"f:{name}", {}), value)
+        else:
+            result[name] = copy.deepcopy(value)
+    return result
+
+
+class Cluster:
+    """The part of Client that the engine uses."""
+
+    def __init__(self):
+        self.objects = {}
+        self.requests = []
+        self.writes = 0
+        self.groups = {"networking.istio.io": ["v1", "v1beta1"]}
+        self.refuse = {}
+        self.version = {"gitVersion": "v1.36.3"}
+        self.lock = threading.Lock()
+        self.unreachable = None
+
+    def reach(self):
+        if self.unreachable:
+            raise self.unreachable
+
+    def get(self, path):
+        self.requests.append(("GET", path))
+        if path.startswith("/apis/") and path.count("/") == 2:
+            name = path.split("/")[2]
+            return {"versions": [{"version": one} for one in self.groups[name]]} if name in self.groups else None
+        return copy.deepcopy(self.objects.get(path))
+
+    def pages(self, path, query=None):
+        self.requests.append(("LIST", path))
+        selector = (query or {}).get("labelSelector", "")
+        wanted = dict(part.split("=") for part in selector.split(",") if "=" in part)
+        for where, one in sorted(self.objects.items()):
+            labels = one["metadata"].get("labels") or {}
+            plural = path.rpartition("/")[2]
+            inside = where.startswith(path + "/") or ("/namespaces/" in where and where.split("/")[-2] == plural and path.count("/") < 5)
+            if inside and all(labels.get(name) == value for name, value in wanted.items()):
+                yield copy.deepcopy(one)
+
+    def apply(self, path, body, manager, dry_run=False, validation="Strict"):
+        with self.lock:
+            self.requests.append(("DRYRUN" if dry_run else "APPLY", path))
+            if path in self.refuse:
+                raise self.refuse[path]
+            live = self.objects.get(path)
+            entries = [one for one in (live or {}).get("metadata", {}).get("managedFields", []) if one["manager"] != manager]
+            mine = [one for one in (live or {}).get("metadata", {}).get("managedFields", []) if one["manager"] == manager]
+            old = mine[0]["fieldsV1"] if mine else {}
+            named = {**body, "metadata": {n: v for n, v in body["metadata"].items() if n not in ("name", "namespace")}}
+            own = fields({n: v for n, v in named.items() if n not in ("apiVersion", "kind") and v != {}})
+            base = live or {"apiVersion": body["apiVersion"], "kind": body["kind"], "metadata": {"uid": path, "resourceVersion": "0"}}
+            after = merge(base, old, body)
+            after["metadata"]["managedFields"] = [*entries, {"manager": manager, "operation": "Apply", "fieldsV1": own}]
+            if after != live:
+                after["metadata"]["resourceVersion"] = str(int(base["metadata"]["resourceVersion"]) + 1)
+            if not dry_run:
+                self.writes += after != live
+                self.objects[path] = after
+            return copy.deepcopy(after)
+
+    def delete(self, path, dry_run=False, propagation="Background"):
+        self.requests.append(("DELETE", path))
+        if not dry_run and path in self.objects:
+            self.writes += 1
+            del self.objects[path]
+            return True
+        return path in self.objects
+
+    def edit(self, path, change, manager="person"):
+        """Somebody else changes an object."""
+        one = self.objects[path]
+        change(one)
+        one["metadata"]["resourceVersion"] = str(int(one["metadata"]["resourceVersion"]) + 1)
+        one["metadata"]["managedFields"].append({"manager": manager, "operation": "Update", "fieldsV1": {}})
+
+
+class Ended(Exception):
+    """A module's end, with its result."""
+
+
+@pytest.fixture
+def cluster(monkeypatch):
+    fake = Cluster()
+    monkeypatch.setattr(_module, "Client", lambda params: fake)
+    return fake
+
+
+@pytest.fixture
+def run_module(monkeypatch):
+    """Run a module's main() and give its result; a failed one has 'failed' in it."""
+
+    def ended(self, **result):
+        raise Ended(json.loads(json.dumps(result, default=str)))
+
+    monkeypatch.setattr(basic.AnsibleModule, "exit_json", ended)
+    monkeypatch.setattr(basic.AnsibleModule, "fail_json", lambda self, **result: ended(self, failed=True, **result))
+    monkeypatch.setattr(basic.AnsibleModule, "warn", lambda self, warning, **more: None)
+
+    def run(module, check=False, **arguments):
+        arguments = {**arguments, "_ansible_check_mode": check, "_ansible_diff": True}
+        with patch_module_args(arguments), pytest.raises(Ended) as end:
+            module.main()
+        return end.value.args[0]
+
+    return run
+
+
+@pytest.fixture
+def refusal():
+    def make(status, message):
+        return ApiError(status, message)
+
+    return make
+
+
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch):
+    monkeypatch.setattr(_client.time, "sleep", lambda seconds: None)

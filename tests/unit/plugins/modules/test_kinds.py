@@ -1,0 +1,119 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""virtual_service, destination_rule and gateway, by their common shape."""
+
+from __future__ import annotations
+
+import importlib
+
+import pytest
+import yaml
+from ansible_collections.bare.mesh.plugins.module_utils import _istio_kinds, _kind, _schema_virtual_service
+from ansible_collections.bare.mesh.plugins.module_utils._failure import Unreachable
+from ansible_collections.bare.mesh.plugins.modules import destination_rule, gateway, virtual_service
+
+CASES = {
+    "virtual_service": (
+        {"hosts": ["reviews"], "http": [{"route": [{"destination": {"host": "reviews"}}]}]},
+        {"hosts": ["reviews"], "http": [{"route": [{"destination": {"host": "reviews", "subset": "v2"}}]}]},
+    ),
+    "destination_rule": (
+        {"host": "reviews", "subsets": [{"name": "v1", "labels": {"version": "v1"}}]},
+        {"host": "reviews", "traffic_policy": {"loadBalancer": {"simple": "RANDOM"}}},
+    ),
+    "gateway": (
+        {"selector": {"istio": "ingressgateway"}, "servers": [{"port": {"number": 80, "name": "h", "protocol": "HTTP"}, "hosts": ["*"]}]},
+        {"servers": [{"port": {"number": 81, "name": "h", "protocol": "HTTP"}, "hosts": ["*"]}]},
+    ),
+}
+FACTS = [_istio_kinds.VIRTUAL_SERVICE, _istio_kinds.DESTINATION_RULE, _istio_kinds.GATEWAY]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_twelve_steps(cluster, run_module, name):
+    module = importlib.import_module(f"ansible_collections.bare.mesh.plugins.modules.{name}")
+    first, second = ({"name": "x", "namespace": "shop", **options} for options in CASES[name])
+    gone = {"name": "x", "namespace": "shop", "state": "absent"}
+    steps = zip((first, first, second, second, gone, gone), ("created", "unchanged", "updated", "unchanged", "deleted", "absent"))
+    for arguments, action in steps:
+        writes = cluster.writes
+        foretold = run_module(module, check=True, **arguments)
+        assert cluster.writes == writes
+        done = run_module(module, **arguments)
+        assert [one["action"] for one in done["objects"]] == [action]
+        assert foretold == done
+
+
+@pytest.mark.parametrize("facts", FACTS, ids=lambda facts: facts.kind)
+def test_documentation_has_every_field_of_the_schema(facts):
+    """An option for each field that Istio has, documented with a reference."""
+    name = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in facts.kind)[1:]
+    schema = importlib.import_module(f"ansible_collections.bare.mesh.plugins.module_utils._schema_{name}")
+    fields = {field for field in schema.DEFINITIONS[facts.kind] if field not in ("!", "1")}
+    assert {field for field, _argument in facts.options.values()} == fields
+    module = importlib.import_module(f"ansible_collections.bare.mesh.plugins.modules.{name}")
+    documented = yaml.safe_load(module.DOCUMENTATION)["options"]
+    assert set(documented) == set(facts.options)
+    assert all("https://istio.io/latest/docs/reference/" in " ".join(option["description"]) for option in documented.values())
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_examples_are_valid(cluster, run_module, name):
+    module = importlib.import_module(f"ansible_collections.bare.mesh.plugins.modules.{name}")
+    for task in yaml.safe_load(module.EXAMPLES):
+        assert "failed" not in run_module(module, **task[f"bare.mesh.{name}"])
+
+
+def test_build_is_pure_and_takes_both_forms():
+    arguments = {
+        "name": None, "namespace": "shop", "labels": {"team": "a"}, "annotations": None, "hosts": None, "gateways": None, "http": None,
+        "tls": None, "tcp": None, "export_to": None,
+        "resources": [
+            {"name": "a", "hosts": ["a"], "export_to": ["."], "labels": {"tier": "x"}},
+            {"metadata": {"name": "b", "namespace": "other"}, "spec": {"hosts": ["b"], "http": [{"route": [{"weight": "50"}]}]}},
+        ],
+    }
+    first, second = _kind.build(_istio_kinds.VIRTUAL_SERVICE, arguments, _schema_virtual_service)
+    assert first["metadata"] == {"name": "a", "namespace": "shop", "labels": {"team": "a", "tier": "x"}}
+    assert first["spec"] == {"hosts": ["a"], "exportTo": ["."]}
+    assert second["metadata"] == {"name": "b", "namespace": "other", "labels": {"team": "a"}}
+    # A template's result is a text in older Ansible versions.
+    assert second["spec"]["http"][0]["route"][0]["weight"] == 50
+    assert [first, second] == _kind.build(_istio_kinds.VIRTUAL_SERVICE, arguments, _schema_virtual_service)
+
+
+def test_one_bad_of_many_and_none_is_written(cluster, run_module):
+    good = [{"name": f"r{number}", "host": f"h{number}"} for number in range(49)]
+    result = run_module(destination_rule, resources=[*good, {"name": "bad", "host": "h", "subsets": [{"name": "v1"}, {"name": "v1"}]}])
+    assert result["failed"] and cluster.writes == 0
+    assert "DestinationRule default/bad: spec.subsets[1].name: there is another subset 'v1'" in result["msg"]
+
+
+@pytest.mark.parametrize(("resource", "message"), [
+    ({"name": "x", "host": ["x"]}, "unknown option host; known are name,"),
+    ({"metadata": {"name": "x"}, "kind": "Gateway", "spec": {}}, "its kind is Gateway"),
+    ({"metadata": "x"}, "metadata and spec must be mappings"),
+    ({"name": "Bad_Name", "hosts": ["x"]}, "metadata.name: 'Bad_Name' is no valid name"),
+    ({"hosts": ["x"]}, "VirtualService default/without name"),
+    ({"name": "x", "hosts": ["x"], "http": [{"rout": []}]}, "spec.http[0].rout: unknown field; did you mean route?"),
+])
+def test_bad_items(cluster, run_module, resource, message):
+    assert message in run_module(virtual_service, resources=[resource])["msg"]
+
+
+def test_istio_not_installed(cluster, run_module):
+    cluster.groups = {}
+    arguments = {"name": "x", **CASES["gateway"][0]}
+    assert "install Istio first" in run_module(gateway, **arguments)["msg"]
+    assert run_module(gateway, check=True, **arguments)["changed"]
+    assert run_module(gateway, name="x", state="absent") == {"changed": False, "objects": []}
+
+
+def test_older_istio(cluster, run_module):
+    cluster.groups["networking.istio.io"] = ["v1beta1", "v1alpha3"]
+    result = run_module(gateway, name="x", **CASES["gateway"][0])
+    assert result["objects"][0]["api_version"] == "networking.istio.io/v1beta1"
+
+
+def test_without_cluster_in_check_mode(cluster, run_module):
+    cluster.unreachable = Unreachable("nobody there")
+    assert run_module(gateway, check=True, name="x", **CASES["gateway"][0])["changed"]

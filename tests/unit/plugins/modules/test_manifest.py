@@ -1,0 +1,169 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+import pytest
+from ansible_collections.bare.mesh.plugins.module_utils._client import kubeconfig_path
+from ansible_collections.bare.mesh.plugins.module_utils._failure import Unreachable
+from ansible_collections.bare.mesh.plugins.modules import manifest
+
+PATH = "/api/v1/namespaces/shop/configmaps/settings"
+
+
+def settings(**data):
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings", "namespace": "shop"}, "data": data}
+
+
+def actions(result):
+    return {one["name"]: one["action"] for one in result["objects"]}
+
+
+def test_twelve_steps(cluster, run_module):
+    """Create, again, modify, again, delete, again, each in check mode first."""
+    steps = [
+        ({"resources": [settings(a="1")]}, "created"),
+        ({"resources": [settings(a="1")]}, "unchanged"),
+        ({"resources": [settings(a="2")]}, "updated"),
+        ({"resources": [settings(a="2")]}, "unchanged"),
+        ({"resources": [settings()], "state": "absent"}, "deleted"),
+        ({"resources": [settings()], "state": "absent"}, "absent"),
+    ]
+    for arguments, action in steps:
+        before, writes = cluster.objects.get(PATH), cluster.writes
+        foretold = run_module(manifest, check=True, **arguments)
+        assert cluster.objects.get(PATH) == before and cluster.writes == writes
+        done = run_module(manifest, **arguments)
+        assert actions(foretold) == actions(done) == {"settings": action}
+        assert foretold["changed"] is done["changed"] is (action in ("created", "updated", "deleted"))
+        assert foretold["diff"] == done["diff"]
+        assert bool(done["diff"]) is done["changed"]
+
+
+def test_diff_shows_only_what_differs(cluster, run_module):
+    run_module(manifest, resources=[settings(a="1", b="1")])
+    (diff,) = run_module(manifest, resources=[settings(a="2", b="1")])["diff"]
+    assert (diff["before"], diff["after"]) == ("data:\n  a: '1'\n", "data:\n  a: '2'\n")
+    assert diff["before_header"] == "ConfigMap shop/settings"
+
+
+def test_field_that_left_the_definition_goes(cluster, run_module):
+    run_module(manifest, resources=[settings(a="1", b="1")])
+    assert run_module(manifest, resources=[settings(a="1")])["changed"]
+    assert cluster.objects[PATH]["data"] == {"a": "1"}
+
+
+def test_field_of_somebody_else_stays(cluster, run_module):
+    run_module(manifest, resources=[settings(a="1")])
+    cluster.edit(PATH, lambda one: one["metadata"].setdefault("annotations", {}).update(note="mine"))
+    cluster.edit(PATH, lambda one: one["data"].update(theirs="1"))
+    assert not run_module(manifest, resources=[settings(a="1")])["changed"]
+    assert run_module(manifest, resources=[settings(a="2")])["changed"]
+    assert cluster.objects[PATH]["data"] == {"a": "2", "theirs": "1"}
+
+
+def test_taking_over_says_so(cluster, run_module):
+    run_module(manifest, resources=[settings(a="1")], field_manager="kubectl")
+    result = run_module(manifest, resources=[settings(a="1")])
+    assert actions(result) == {"settings": "updated"}
+    assert result["diff"][0]["after"] == "fieldManagers:\n- bare-mesh (Apply)\n- kubectl (Apply)\n"
+
+
+def test_secrets_are_hidden(cluster, run_module):
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": {"password": "correct horse"}}
+    result = run_module(manifest, resources=[secret])
+    assert "correct" not in str(result["diff"]) and "password: (hidden, after)" in result["diff"][0]["after"]
+
+
+def test_dependency_order_and_namespace(cluster, run_module, monkeypatch):
+    monkeypatch.setattr("ansible_collections.bare.mesh.plugins.module_utils._apply.wait_ready", lambda *arguments: None)
+    crd = {
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "foos.example.com"},
+        "spec": {"group": "example.com", "names": {"kind": "Foo", "plural": "foos"}, "scope": "Namespaced"},
+    }
+    foo = {"apiVersion": "example.com/v1", "kind": "Foo", "metadata": {"name": "one"}}
+    home = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", "namespace": "nonsense"}}
+    run_module(manifest, resources=[foo, {"apiVersion": "v1", "kind": "List", "items": [settings(), crd, home]}], namespace="shop")
+    applied = [path for verb, path in cluster.requests if verb == "APPLY"]
+    assert set(applied[:2]) == {"/api/v1/namespaces/shop", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/foos.example.com"}
+    assert applied[2:] == [PATH, "/apis/example.com/v1/namespaces/shop/foos/one"]
+
+
+def test_many_of_a_kind_are_listed_once(cluster, run_module):
+    many = [{**settings(a="1"), "metadata": {"name": f"n{number}", "namespace": "shop"}} for number in range(20)]
+    run_module(manifest, resources=many)
+    cluster.requests.clear()
+    assert not run_module(manifest, resources=many)["changed"]
+    assert cluster.requests == [("LIST", "/api/v1/namespaces/shop/configmaps")]
+
+
+def test_refusal_names_what_was_written(cluster, run_module, refusal):
+    cluster.refuse["/apis/apps/v1/namespaces/shop/deployments/web"] = refusal(422, "spec.selector: Required value")
+    web = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "shop"}}
+    scaler = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "web", "namespace": "shop"}}
+    result = run_module(manifest, resources=[scaler, web, settings(a="1")])
+    assert result["failed"] and result["written"] == ["ConfigMap shop/settings"]
+    assert "Deployment shop/web: spec.selector: Required value" in result["msg"]
+    assert result["not_tried"] == ["HorizontalPodAutoscaler shop/web"]
+
+
+@pytest.mark.parametrize(("resources", "message"), [
+    ([{"kind": "ConfigMap", "metadata": {"name": "x"}}], "resources, object 1: apiVersion missing"),
+    ([{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {}}], "metadata.name missing"),
+    ([settings(), settings()], "ConfigMap shop/settings is named more than once"),
+])
+def test_bad_input(cluster, run_module, resources, message):
+    result = run_module(manifest, resources=resources)
+    assert result["failed"] and message in result["msg"]
+    assert cluster.writes == 0
+
+
+def test_namespace_missing(cluster, run_module, refusal):
+    cluster.refuse[PATH] = refusal(404, 'namespaces "shop" not found')
+    assert "create the namespace shop first" in run_module(manifest, resources=[settings()])["msg"]
+    assert actions(run_module(manifest, resources=[settings()], check=True)) == {"settings": "created"}
+
+
+def test_without_cluster(cluster, run_module):
+    cluster.unreachable = Unreachable("the kubeconfig /none does not exist")
+    assert "does not exist" in run_module(manifest, resources=[settings()])["msg"]
+    assert actions(run_module(manifest, resources=[settings()], check=True)) == {"settings": "created"}
+    assert not run_module(manifest, resources=[settings()], state="absent", check=True)["changed"]
+
+
+def test_unknown_kind(cluster, run_module, monkeypatch):
+    from ansible_collections.bare.mesh.plugins.module_utils import _kinds
+
+    def unknown(self, api_version, kind):
+        raise _kinds.UnknownKind(f"the cluster serves no kind {kind}")
+
+    monkeypatch.setattr(_kinds.Kinds, "_discover", unknown)
+    foo = {"apiVersion": "example.com/v1", "kind": "Foo", "metadata": {"name": "one"}}
+    assert "serves no kind Foo" in run_module(manifest, resources=[foo])["msg"]
+    assert actions(run_module(manifest, resources=[foo], check=True)) == {"one": "created"}
+    assert run_module(manifest, resources=[foo], state="absent")["objects"] == []
+
+
+def test_from_file(cluster, run_module, tmp_path):
+    file = tmp_path / "shop.yml"
+    file.write_text("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings, namespace: shop}\ndata: {a: '1'}\n---\n")
+    assert actions(run_module(manifest, src=[str(file)])) == {"settings": "created"}
+    file.write_text("a: [")
+    assert "not valid YAML" in run_module(manifest, src=[str(file)])["msg"]
+    assert "cannot be read" in run_module(manifest, src=[str(tmp_path / "none")])["msg"]
+
+
+def test_object_that_is_going_is_waited_for(cluster, run_module):
+    run_module(manifest, resources=[settings(a="1")])
+    cluster.objects[PATH]["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    assert not run_module(manifest, resources=[settings()], state="absent")["changed"]
+    assert actions(run_module(manifest, resources=[settings(a="1")], check=True)) == {"settings": "created"}
+    assert "still there" in run_module(manifest, resources=[settings(a="1")], wait_timeout=0)["msg"]
+
+
+def test_kubeconfig_path(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    assert kubeconfig_path({"kubeconfig": "~/k"}) == "/home/me/k"
+    assert kubeconfig_path({}) == "/home/me/.kube/config"
+    assert kubeconfig_path({"host": "https://a"}) == ""
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    assert kubeconfig_path({}) == ""
