@@ -22,7 +22,9 @@ def address() -> str:
     service = api.read_namespaced_service("istio-ingressgateway", "istio-system", _request_timeout=10)
     pods = api.list_namespaced_pod("istio-system", label_selector="istio=ingressgateway", _request_timeout=10)
     plain = api.api_client.sanitize_for_serialization
-    return f"{gateway_url(plain(service), plain(pods)['items'])}/productpage"
+    # What is read through the typed client names no kind.
+    objects = [{**plain(service), "kind": "Service"}, *({**pod, "kind": "Pod"} for pod in plain(pods)["items"])]
+    return f"{gateway_url(objects)}/productpage"
 
 
 def main() -> int:

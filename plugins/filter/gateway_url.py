@@ -6,17 +6,13 @@ name: gateway_url
 short_description: Where an ingress gateway answers plain HTTP
 version_added: 0.1.0
 description:
-  - The base URL of a gateway, from its Service and its pods as the API server describes them.
+  - The base URL of a gateway, from its Service and its pods as M(bare.mesh.resource_info) returns them.
   - A load balancer's address comes first, then the host of a pod on the host network, then the host of a pod with the node port.
     A load balancer that has no address yet is reached by its node port.
-positional: _input, pods
+positional: _input
 options:
   _input:
-    description: The Service.
-    type: dict
-    required: true
-  pods:
-    description: The gateway's pods.
+    description: The Service and the pods.
     type: list
     elements: dict
     required: true
@@ -29,9 +25,16 @@ author:
 """
 
 EXAMPLES = r"""
+- name: Look at the gateway
+  bare.mesh.resource_info:
+    kind: [Service, Pod]
+    namespace: istio-system
+    label_selectors: [istio=ingressgateway]
+  register: gateway
+
 - name: Name the page
   ansible.builtin.debug:
-    msg: "{{ service | bare.mesh.gateway_url(pods) }}/productpage"
+    msg: "{{ gateway.resources | bare.mesh.gateway_url }}/productpage"
 """
 
 RETURN = r"""
@@ -57,14 +60,20 @@ def _pod_port(pod: dict[str, Any], target: Any) -> Any:
     return named.get(target, target)
 
 
-def gateway_url(service: dict[str, Any], pods: list[dict[str, Any]], port: int = 80) -> str:
+def gateway_url(objects: list[dict[str, Any]], port: int = 80) -> str:
     """The base URL; raises where nothing outside the cluster can reach the gateway."""
+    service = next((one for one in objects if one["kind"] == "Service"), None)
+    if service is None:
+        raise AnsibleFilterError(
+            "there is no ingress gateway with these labels in this namespace: enable one (istio_operator_spec,"
+            " components.ingressGateways), or name yours (bookinfo_gateway_selector, bookinfo_gateway_namespace)"
+        )
     spec, name = service["spec"], f"{service['metadata']['namespace']}/{service['metadata']['name']}"
     entry = next((one for one in spec.get("ports") or [] if one["port"] == port), None)
     if entry is None:
         raise AnsibleFilterError(f"the service {name} has no port {port}")
     balancers = ((service.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
-    serving = sorted((pod for pod in pods if _serving(pod)), key=lambda pod: pod["status"]["hostIP"])
+    serving = sorted((one for one in objects if one["kind"] == "Pod" and _serving(one)), key=lambda pod: pod["status"]["hostIP"])
     on_host = [pod for pod in serving if pod["spec"].get("hostNetwork")]
     if balancers:
         host, number = balancers[0].get("ip") or balancers[0]["hostname"], port

@@ -7,7 +7,7 @@ module: resource_info
 short_description: Reads Kubernetes objects, selects from them, waits for a state of them
 version_added: 0.1.0
 description:
-  - Reads the objects of one kind, and selects from them by a JMESPath expression.
+  - Reads the objects of a kind, or of several, and selects from them by a JMESPath expression.
   - Waits until another such expression is true, where one is given. In check mode it looks only once.
   - Where there is no such object, or the cluster does not know its kind, the list is empty.
     It is so, too, in check mode where there is no cluster yet.
@@ -19,8 +19,9 @@ options:
     type: str
     default: v1
   kind:
-    description: Kind of the objects.
-    type: str
+    description: Kind of the objects, or several kinds of one API version.
+    type: list
+    elements: str
     required: true
   name:
     description: Name of the one object that is wanted; all of the kind by default.
@@ -109,7 +110,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._module import connect, 
 
 ARGUMENTS: dict[str, Any] = {
     "api_version": {"type": "str", "default": "v1"},
-    "kind": {"type": "str", "required": True},
+    "kind": {"type": "list", "elements": "str", "required": True},
     "name": {"type": "str"},
     "namespace": {"type": "str"},
     "label_selectors": {"type": "list", "elements": "str", "default": []},
@@ -141,15 +142,17 @@ def evaluate(compiled: Any, option: str, found: list[dict[str, Any]]) -> Any:
 
 
 def read(client: Client, kinds: Kinds, params: dict[str, Any]) -> list[dict[str, Any]]:
-    try:
-        namespaced = kinds.find(params["api_version"], params["kind"]).namespaced
-    except UnknownKind:
-        return []
-    namespace = (params["namespace"] or ("default" if params["name"] else "")) if namespaced else ""
-    path = kinds.collection(params["api_version"], params["kind"], namespace)
     fields = params["field_selectors"] + ([f"metadata.name={params['name']}"] if params["name"] else [])
     query = {"labelSelector": ",".join(params["label_selectors"]), "fieldSelector": ",".join(fields)}
-    found = list(client.pages(path, {option: value for option, value in query.items() if value}))
+    found: list[dict[str, Any]] = []
+    for kind in params["kind"]:
+        try:
+            namespaced = kinds.find(params["api_version"], kind).namespaced
+        except UnknownKind:
+            continue
+        namespace = (params["namespace"] or ("default" if params["name"] else "")) if namespaced else ""
+        path = kinds.collection(params["api_version"], kind, namespace)
+        found += client.pages(path, {option: value for option, value in query.items() if value})
     for one in found:
         one["metadata"].pop("managedFields", None)
     return found
@@ -168,7 +171,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
             break
         if time.monotonic() + params["delay"] > deadline:
             raise Failure(
-                f"after {params['timeout']} s the {len(found)} objects of kind {params['kind']} that were found"
+                f"after {params['timeout']} s the {len(found)} objects of kind {', '.join(params['kind'])} that were found"
                 f" do not meet: {params['until']}",
                 resources=found,
             )

@@ -11,6 +11,7 @@ gateway_url = FilterModule().filters()["gateway_url"]
 def service(kind="NodePort", node_port=31380, target=8080, ingress=None):
     port = {"name": "http2", "port": 80, "targetPort": target, **({"nodePort": node_port} if node_port else {})}
     return {
+        "kind": "Service",
         "metadata": {"name": "istio-ingressgateway", "namespace": "istio-system"},
         "spec": {"type": kind, "ports": [{"name": "status-port", "port": 15021, "nodePort": 30021}, port]},
         "status": {"loadBalancer": {"ingress": ingress} if ingress else {}},
@@ -20,6 +21,7 @@ def service(kind="NodePort", node_port=31380, target=8080, ingress=None):
 def pod(host="192.0.2.12", phase="Running", host_network=False, **metadata):
     container = {"name": "istio-proxy", "ports": [{"name": "http", "containerPort": 8080}]}
     return {
+        "kind": "Pod",
         "metadata": {"name": "gateway", **metadata},
         "spec": {"containers": [container], **({"hostNetwork": True} if host_network else {})},
         "status": {"phase": phase, "hostIP": host},
@@ -35,30 +37,31 @@ def pod(host="192.0.2.12", phase="Running", host_network=False, **metadata):
     ],
 )
 def test_load_balancer(balancer, url):
-    assert gateway_url(service("LoadBalancer", ingress=[balancer]), [pod()]) == url
+    assert gateway_url([pod(), service("LoadBalancer", ingress=[balancer])]) == url
 
 
 def test_pending_load_balancer_falls_back_to_its_node_port():
-    assert gateway_url(service("LoadBalancer"), [pod()]) == "http://192.0.2.12:31380"
+    assert gateway_url([service("LoadBalancer"), pod()]) == "http://192.0.2.12:31380"
 
 
 def test_node_port_is_asked_for_where_a_pod_runs():
     pods = [pod("192.0.2.11", phase="Pending"), pod("192.0.2.10", deletionTimestamp="now"), pod("192.0.2.13"), pod("192.0.2.12")]
-    assert gateway_url(service(), pods) == "http://192.0.2.12:31380"
+    assert gateway_url([service(), *pods]) == "http://192.0.2.12:31380"
 
 
 @pytest.mark.parametrize("target", [8080, "http"])
 def test_host_network(target):
-    found = gateway_url(service("ClusterIP", node_port=None, target=target), [pod(host_network=True)])
+    found = gateway_url([service("ClusterIP", node_port=None, target=target), pod(host_network=True)])
     assert found == "http://192.0.2.12:8080"
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((service("ClusterIP", node_port=None), [pod()]), "of type ClusterIP and cannot be reached from outside"),
-        ((service(), [pod(phase="Pending")]), "no pod of the service istio-system/istio-ingressgateway is running"),
-        ((service(), [pod()], 443), "has no port 443"),
+        (([service("ClusterIP", node_port=None), pod()],), "of type ClusterIP and cannot be reached from outside"),
+        (([service(), pod(phase="Pending")],), "no pod of the service istio-system/istio-ingressgateway is running"),
+        (([service(), pod()], 443), "has no port 443"),
+        (([pod()],), "no ingress gateway with these labels"),
     ],
 )
 def test_what_cannot_be_reached_says_so(arguments, message):
