@@ -65,8 +65,16 @@ def test_examples_are_valid(cluster, run_module, name):
 
 def test_build_is_pure_and_takes_both_forms():
     arguments = {
-        "name": None, "namespace": "shop", "labels": {"team": "a"}, "annotations": None, "hosts": None, "gateways": None, "http": None,
-        "tls": None, "tcp": None, "export_to": None,
+        "name": None,
+        "namespace": "shop",
+        "labels": {"team": "a"},
+        "annotations": None,
+        "hosts": None,
+        "gateways": None,
+        "http": None,
+        "tls": None,
+        "tcp": None,
+        "export_to": None,
         "resources": [
             {"name": "a", "hosts": ["a"], "export_to": ["."], "labels": {"tier": "x"}},
             {"metadata": {"name": "b", "namespace": "other"}, "spec": {"hosts": ["b"], "http": [{"route": [{"weight": "50"}]}]}},
@@ -88,14 +96,17 @@ def test_one_bad_of_many_and_none_is_written(cluster, run_module):
     assert "DestinationRule default/bad: spec.subsets[1].name: there is another subset 'v1'" in result["msg"]
 
 
-@pytest.mark.parametrize(("resource", "message"), [
-    ({"name": "x", "host": ["x"]}, "unknown option host; known are name,"),
-    ({"metadata": {"name": "x"}, "kind": "Gateway", "spec": {}}, "its kind is Gateway"),
-    ({"metadata": "x"}, "metadata and spec must be mappings"),
-    ({"name": "Bad_Name", "hosts": ["x"]}, "metadata.name: 'Bad_Name' is no valid name"),
-    ({"hosts": ["x"]}, "VirtualService default/without name"),
-    ({"name": "x", "hosts": ["x"], "http": [{"rout": []}]}, "spec.http[0].rout: unknown field; did you mean route?"),
-])
+@pytest.mark.parametrize(
+    ("resource", "message"),
+    [
+        ({"name": "x", "host": ["x"]}, "unknown option host; known are name,"),
+        ({"metadata": {"name": "x"}, "kind": "Gateway", "spec": {}}, "its kind is Gateway"),
+        ({"metadata": "x"}, "metadata and spec must be mappings"),
+        ({"name": "Bad_Name", "hosts": ["x"]}, "metadata.name: 'Bad_Name' is no valid name"),
+        ({"hosts": ["x"]}, "VirtualService default/without name"),
+        ({"name": "x", "hosts": ["x"], "http": [{"rout": []}]}, "spec.http[0].rout: unknown field; did you mean route?"),
+    ],
+)
 def test_bad_items(cluster, run_module, resource, message):
     assert message in run_module(virtual_service, resources=[resource])["msg"]
 

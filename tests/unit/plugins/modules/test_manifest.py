@@ -76,7 +76,9 @@ def test_secrets_are_hidden(cluster, run_module):
 def test_dependency_order_and_namespace(cluster, run_module, monkeypatch):
     monkeypatch.setattr("ansible_collections.bare.mesh.plugins.module_utils._apply.wait_ready", lambda *arguments: None)
     crd = {
-        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "foos.example.com"},
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "foos.example.com"},
         "spec": {"group": "example.com", "names": {"kind": "Foo", "plural": "foos"}, "scope": "Namespaced"},
     }
     foo = {"apiVersion": "example.com/v1", "kind": "Foo", "metadata": {"name": "one"}}
@@ -105,11 +107,14 @@ def test_refusal_names_what_was_written(cluster, run_module, refusal):
     assert result["not_tried"] == ["HorizontalPodAutoscaler shop/web"]
 
 
-@pytest.mark.parametrize(("resources", "message"), [
-    ([{"kind": "ConfigMap", "metadata": {"name": "x"}}], "resources, object 1: apiVersion missing"),
-    ([{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {}}], "metadata.name missing"),
-    ([settings(), settings()], "ConfigMap shop/settings is named more than once"),
-])
+@pytest.mark.parametrize(
+    ("resources", "message"),
+    [
+        ([{"kind": "ConfigMap", "metadata": {"name": "x"}}], "resources, object 1: apiVersion missing"),
+        ([{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {}}], "metadata.name missing"),
+        ([settings(), settings()], "ConfigMap shop/settings is named more than once"),
+    ],
+)
 def test_bad_input(cluster, run_module, resources, message):
     result = run_module(manifest, resources=resources)
     assert result["failed"] and message in result["msg"]

@@ -1,0 +1,207 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Whether an object is in order, and what a change of it looks like."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+from ansible_collections.bare.mesh.plugins.module_utils._diff import delta, render, same
+from ansible_collections.bare.mesh.plugins.module_utils._drift import covers, in_order
+from hypothesis import given
+from hypothesis import strategies as st
+
+DESIRED = {
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "web", "namespace": "shop", "labels": {"app": "web"}},
+    "spec": {
+        "paused": False,
+        "template": {
+            "spec": {
+                "containers": [
+                    {
+                        "name": "web",
+                        "image": "web:1",
+                        "args": ["-v"],
+                        "ports": [{"containerPort": 80}, {"containerPort": 53, "protocol": "UDP"}],
+                        "env": [{"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}],
+                    }
+                ],
+                "volumes": [{"name": "tmp", "emptyDir": {}}],
+                "tolerations": None,
+            }
+        },
+    },
+}
+OWNED = {
+    "f:metadata": {"f:labels": {"f:app": {}}},
+    "f:spec": {
+        "f:paused": {},
+        "f:template": {
+            "f:spec": {
+                "f:containers": {
+                    'k:{"name":"web"}': {
+                        ".": {},
+                        "f:name": {},
+                        "f:image": {},
+                        "f:args": {},
+                        "f:ports": {
+                            'k:{"containerPort":80,"protocol":"TCP"}': {".": {}, "f:containerPort": {}},
+                            'k:{"containerPort":53,"protocol":"UDP"}': {".": {}, "f:containerPort": {}, "f:protocol": {}},
+                        },
+                        "f:env": {'k:{"name":"NODE"}': {".": {}, "f:name": {}, "f:valueFrom": {}}},
+                    }
+                },
+                "f:volumes": {'k:{"name":"tmp"}': {".": {}, "f:name": {}, "f:emptyDir": {}}},
+            }
+        },
+    },
+}
+
+
+@pytest.fixture
+def live():
+    one = copy.deepcopy(DESIRED)
+    one["metadata"] |= {"uid": "u", "managedFields": [{"manager": "me", "operation": "Apply", "fieldsV1": copy.deepcopy(OWNED)}]}
+    one["spec"] |= {"replicas": 3, "paused": None}
+    pod = one["spec"]["template"]["spec"]
+    pod["dnsPolicy"] = "ClusterFirst"
+    pod["containers"][0]["ports"][0]["protocol"] = "TCP"
+    pod["containers"][0]["env"][0]["valueFrom"]["fieldRef"]["apiVersion"] = "v1"
+    pod["containers"].insert(0, {"name": "injected"})
+    return one
+
+
+def container(one):
+    return one["spec"]["template"]["spec"]["containers"][-1]
+
+
+def owned_container(one):
+    return one["metadata"]["managedFields"][0]["fieldsV1"]["f:spec"]["f:template"]["f:spec"]["f:containers"]['k:{"name":"web"}']
+
+
+def test_defaults_and_others_fields_are_no_difference(live):
+    assert in_order(DESIRED, live, "me")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda one: container(one).update(image="web:2"),
+        lambda one: container(one)["args"].append("-x"),
+        lambda one: container(one)["ports"].reverse(),
+        lambda one: container(one)["ports"].pop(),
+        lambda one: one["spec"]["template"]["spec"].update(containers=None),
+        lambda one: one["metadata"].pop("labels"),
+        # Somebody else has taken a field over, even though its value is right.
+        lambda one: owned_container(one).pop("f:args"),
+        lambda one: owned_container(one)["f:ports"].popitem(),
+        # We once set a field that the definition no longer has.
+        lambda one: owned_container(one).update({"f:command": {}}),
+        lambda one: owned_container(one)["f:env"].update({'k:{"name":"OLD"}': {".": {}}}),
+        lambda one: owned_container(one)["f:args"].update({"f:x": {}}),
+        lambda one: one["metadata"].update(managedFields=[]),
+    ],
+)
+def test_differences(live, change):
+    change(live)
+    assert not in_order(DESIRED, live, "me")
+
+
+def test_right_values_of_others_suffice_without_adoption(live):
+    owned_container(live).pop("f:args")
+    assert in_order(DESIRED, live, "me", adopt=False)
+    live["metadata"]["managedFields"] = []
+    assert not in_order(DESIRED, live, "me")
+    container(live)["args"] = ["-z"]
+    assert not in_order(DESIRED, live, "me", adopt=False)
+
+
+def test_sets():
+    desired = {"apiVersion": "v1", "kind": "X", "metadata": {"name": "x", "finalizers": ["b", "a"]}}
+    entry = {"manager": "me", "operation": "Apply", "fieldsV1": {"f:metadata": {"f:finalizers": {'v:"a"': {}, 'v:"b"': {}}}}}
+    live = {"metadata": {"name": "x", "finalizers": ["other", "a", "b"], "managedFields": [entry]}}
+    assert in_order(desired, live, "me")
+    live["metadata"]["finalizers"].remove("a")
+    assert not in_order(desired, live, "me")
+
+
+def test_applied_status_is_nobody_s_business():
+    live = {"metadata": {"managedFields": [{"manager": "me", "operation": "Apply", "fieldsV1": {"f:status": {"f:x": {}}}}]}}
+    assert in_order({"apiVersion": "v1", "kind": "X", "metadata": {"name": "x"}}, live, "me")
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text("ab\n", max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["name", "a", "b"]), inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(VALUES)
+def test_a_value_covers_itself(value):
+    assert covers(value, copy.deepcopy(value))
+
+
+@given(st.dictionaries(st.sampled_from(["name", "a", "b"]), VALUES, max_size=3))
+def test_no_difference_of_a_thing_to_itself(value):
+    assert delta(value, copy.deepcopy(value)) == ({}, {})
+
+
+@pytest.mark.parametrize(
+    ("desired", "live", "answer"),
+    [
+        ({"a": 1}, {"a": 1.0, "b": 2}, True),
+        ({"a": False}, {}, True),
+        ({"a": "x"}, {}, False),
+        ([1, {"a": 1}], [1, {"a": 1, "b": 2}], True),
+        ([1], [1, 2], False),
+        (1, True, False),
+        ("1", 1, False),
+        ({}, None, True),
+    ],
+)
+def test_covers(desired, live, answer):
+    assert covers(desired, live) is answer
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "difference"),
+    [
+        ({"a": 1, "b": 2}, {"a": 1, "b": 3, "c": 4}, ({"b": 2}, {"b": 3, "c": 4})),
+        (
+            {"l": [{"name": "a", "v": 1}, {"name": "b", "v": 1}]},
+            {"l": [{"name": "a", "v": 1}, {"name": "b", "v": 2}]},
+            ({"l": [{"name": "b", "v": 1}]}, {"l": [{"name": "b", "v": 2}]}),
+        ),
+        ({"l": [{"name": "a"}, {"name": "b"}]}, {"l": [{"name": "b"}]}, ({"l": [{"name": "a"}]}, {"l": []})),
+        ({"l": [{"name": "a"}, {"name": "b"}]}, {"l": [{"name": "b"}, {"name": "a"}]}, ({"l": ["a", "b"]}, {"l": ["b", "a"]})),
+        ({"l": [1, 2]}, {"l": [1, 3]}, ({"l": [2]}, {"l": [3]})),
+        ({"l": [1]}, {"l": [1, 2]}, ({"l": [1]}, {"l": [1, 2]})),
+    ],
+)
+def test_delta(before, after, difference):
+    assert delta(before, after) == difference
+
+
+def test_long_texts_are_shown_by_lines():
+    one = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}}
+    shown = render(one, {**one, "data": {"f": "a\nb\n"}}, {**one, "data": {"f": "a\nc\n"}})
+    assert (shown["before"], shown["after"]) == ("data:\n  f: |\n    a\n    b\n", "data:\n  f: |\n    a\n    c\n")
+
+
+def test_copy_that_kubectl_keeps_of_a_secret_is_hidden():
+    one = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x"}, "data": {"k": "c2VjcmV0"}}
+    noted = copy.deepcopy(one)
+    noted["metadata"]["annotations"] = {"kubectl.kubernetes.io/last-applied-configuration": "c2VjcmV0"}
+    shown = render(one, noted, None)
+    assert "c2VjcmV0" not in shown["before"] and noted["data"] == {"k": "c2VjcmV0"}
+
+
+def test_time_of_a_write_is_no_change():
+    one = {"metadata": {"managedFields": [{"manager": "a", "time": "1"}], "resourceVersion": "1"}, "status": {"x": 1}}
+    other = {"metadata": {"managedFields": [{"manager": "a", "time": "2"}], "resourceVersion": "2"}, "status": {}}
+    assert same(one, other)
+    other["metadata"]["managedFields"][0]["manager"] = "b"
+    assert not same(one, other) and same(one, other, adopt=False)

@@ -1,0 +1,123 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+import pytest
+from ansible_collections.bare.mesh.plugins.module_utils._failure import Failure
+from ansible_collections.bare.mesh.plugins.module_utils._kinds import Kinds
+from ansible_collections.bare.mesh.plugins.module_utils._wait import CHECKS, pod_trouble, wait_gone, wait_ready
+
+
+def live(kind, spec=None, **status):
+    return {"kind": kind, "metadata": {"name": "x", "generation": 2}, "spec": spec or {}, "status": {"observedGeneration": 2, **status}}
+
+
+def conditions(**states):
+    return [{"type": name, "status": state, "message": "because"} for name, state in states.items()]
+
+
+@pytest.mark.parametrize(
+    ("one", "reason"),
+    [
+        (live("Deployment", updatedReplicas=1, replicas=1, availableReplicas=1), ""),
+        (live("Deployment", observedGeneration=1), "its controller has not seen"),
+        (live("Deployment", {"replicas": 0}), ""),
+        (live("Deployment", {"replicas": 2}, updatedReplicas=2, replicas=3, availableReplicas=2), "1 old ones left"),
+        (
+            live("Deployment", conditions=[{"type": "Progressing", "reason": "ProgressDeadlineExceeded", "message": "stuck"}]),
+            "0 of 1 replicas available, 0 updated, 0 old ones left (stuck)",
+        ),
+        (live("DaemonSet", desiredNumberScheduled=2, updatedNumberScheduled=2, numberAvailable=2), ""),
+        (live("DaemonSet", desiredNumberScheduled=2, updatedNumberScheduled=1, numberAvailable=2), "2 of 2 pods available, 1 updated"),
+        (live("DaemonSet", {"updateStrategy": {"type": "OnDelete"}}, desiredNumberScheduled=2, numberAvailable=2), ""),
+        (live("DaemonSet", observedGeneration=1), "its controller"),
+        (live("StatefulSet", {"replicas": 2}, readyReplicas=2, updatedReplicas=2), ""),
+        (
+            live("StatefulSet", {"replicas": 2, "updateStrategy": {"rollingUpdate": {"partition": 1}}}, readyReplicas=2, updatedReplicas=1),
+            "",
+        ),
+        (live("StatefulSet", {"replicas": 2}, readyReplicas=1), "1 of 2 replicas ready"),
+        (live("StatefulSet", observedGeneration=1), "its controller"),
+        (live("Job", conditions=conditions(Complete="True")), ""),
+        (live("Job"), "not complete"),
+        (live("CustomResourceDefinition", conditions=conditions(Established="True", NamesAccepted="True")), ""),
+        (live("CustomResourceDefinition", conditions=conditions(NamesAccepted="False")), "names are not accepted: because"),
+        (live("CustomResourceDefinition"), "not established"),
+        (live("Namespace", phase="Active"), ""),
+        (live("Namespace", phase="Terminating"), "phase Terminating"),
+        (live("Node", conditions=conditions(Ready="False")), "not Ready: because"),
+        (live("Node", conditions=conditions(Ready="True")), ""),
+        (live("Pod", phase="Succeeded"), ""),
+        (live("Pod", conditions=conditions(Ready="True")), ""),
+        (live("Pod"), "not ready"),
+    ],
+)
+def test_checks(one, reason):
+    found = CHECKS[one["kind"]](one)
+    assert reason in found and bool(found) is bool(reason)
+
+
+def test_failed_job():
+    with pytest.raises(Failure, match=r"has failed: because"):
+        CHECKS["Job"](live("Job", conditions=conditions(Failed="True")))
+
+
+def test_pod_trouble():
+    waiting = {
+        "name": "app",
+        "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}},
+        "lastState": {"terminated": {"exitCode": 2}},
+    }
+    done = {"name": "init", "state": {"terminated": {"exitCode": 0, "reason": "Completed"}}}
+    trouble = pod_trouble({"status": {"initContainerStatuses": [done], "containerStatuses": [waiting]}})
+    assert trouble == "app: CrashLoopBackOff back-off, last exit code 2"
+    unschedulable = [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes"}]
+    assert pod_trouble({"status": {"conditions": unschedulable}}) == "Unschedulable 0/3 nodes"
+
+
+def deployment():
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {"selector": {"matchLabels": {"app": "web"}}},
+    }
+
+
+def test_timeout_tells_what_and_why(cluster):
+    path = "/apis/apps/v1/namespaces/shop/deployments/web"
+    cluster.objects[path] = {**deployment(), "status": {}}
+    pod = {
+        "metadata": {"name": "web-1", "labels": {"app": "web"}},
+        "status": {
+            "containerStatuses": [{"name": "web", "state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}}]
+        },
+    }
+    cluster.objects["/api/v1/namespaces/shop/pods/web-1"] = pod
+    event = {"metadata": {"name": "e"}, "reason": "Failed", "message": "pull refused"}
+    cluster.objects["/api/v1/namespaces/shop/events/e"] = event
+    with pytest.raises(Failure) as error:
+        wait_ready(cluster, Kinds(None), [deployment()], {}, 0)
+    assert str(error.value) == (
+        "not ready after 0 s: Deployment shop/web: 0 of 1 replicas available, 0 updated, 0 old ones left [pod web-1: web: ImagePullBackOff"
+        " no such image; event Failed: pull refused; event Failed: pull refused]"
+    )
+
+
+def test_ready_after_a_while(cluster):
+    path = "/apis/apps/v1/namespaces/shop/deployments/web"
+    answers = [
+        None,
+        {**deployment(), "status": {}},
+        {**deployment(), "status": {"updatedReplicas": 1, "replicas": 1, "availableReplicas": 1}},
+    ]
+    cluster.get = lambda asked: answers.pop(0) if asked == path else None
+    wait_ready(cluster, Kinds(None), [deployment()], {}, 60)
+    assert not answers
+
+
+def test_gone(cluster):
+    path = "/apis/apps/v1/namespaces/shop/deployments/web"
+    wait_gone(cluster, Kinds(None), [deployment()], 0)
+    cluster.objects[path] = {**deployment(), "metadata": {"name": "web", "finalizers": ["example.com/keep"]}}
+    with pytest.raises(Failure, match=r"still there after 0 s: Deployment shop/web .finalizers example.com/keep"):
+        wait_gone(cluster, Kinds(None), [deployment()], 0)

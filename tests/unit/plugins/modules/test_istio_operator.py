@@ -1,0 +1,260 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""istio_operator on a cluster in memory, with what istioctl would render."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import yaml
+from ansible_collections.bare.mesh.plugins.module_utils import _operator
+from ansible_collections.bare.mesh.plugins.module_utils._failure import Failure, Unreachable
+from ansible_collections.bare.mesh.plugins.module_utils._istioctl import Istioctl, explain
+from ansible_collections.bare.mesh.plugins.modules import istio_operator
+
+RENDERED = list(
+    yaml.safe_load_all("""
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: istio-reader-service-account, namespace: istio-system, labels: {helm.sh/chart: base-1.0.0}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: istiod, namespace: istio-system, labels: {operator.istio.io/component: Pilot}}
+spec: {template: {metadata: {labels: {app: istiod}}}}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingWebhookConfiguration
+metadata: {name: istio-sidecar-injector, labels: {app: sidecar-injector, istio.io/rev: default, helm.sh/chart: istiod-1.0.0}}
+webhooks:
+  - name: namespace.sidecar-injector.istio.io
+    clientConfig: {service: {name: istiod, namespace: istio-system, path: /inject}}
+    reinvocationPolicy: Never
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: istio-ingressgateway, namespace: istio-system, labels: {helm.sh/chart: istio-ingress-1.0.0}}
+spec: {template: {metadata: {labels: {app: gateway}}}}
+""")
+)
+TAG = list(
+    yaml.safe_load_all("""
+apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingWebhookConfiguration
+metadata: {name: istio-revision-tag-default, labels: {app: sidecar-injector, istio.io/tag: default}}
+webhooks:
+  - name: rev.namespace.sidecar-injector.istio.io
+    clientConfig: {service: {name: istiod-default, namespace: istio-system, path: ""}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: istiod-revision-tag-default, namespace: istio-system, labels: {app: istiod, istio.io/tag: default}}
+spec: {ports: [{port: 15010}, {port: 443, targetPort: 15017}]}
+""")
+)
+INJECTOR = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/istio-sidecar-injector"
+VALIDATOR = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/istiod-default-validator"
+
+
+@pytest.fixture
+def istioctl(monkeypatch):
+    """What the program would answer."""
+    state = {"program": "/bin/istioctl", "rendered": copy.deepcopy(RENDERED), "asked": []}
+
+    def init(self, program):
+        self.program, self.wanted = state["program"], program
+
+    def generate(self, operator, client):
+        state["asked"].append(operator)
+        return copy.deepcopy(state["rendered"])
+
+    monkeypatch.setattr(Istioctl, "__init__", init)
+    monkeypatch.setattr(Istioctl, "version", lambda self: "1.29.1")
+    monkeypatch.setattr(Istioctl, "generate", generate)
+    monkeypatch.setattr(Istioctl, "revision_tag", lambda self, settings: copy.deepcopy(TAG))
+    return state
+
+
+def run(run_module, **arguments):
+    return run_module(istio_operator, wait=False, **arguments)
+
+
+def changed(result):
+    return {one["name"]: one["action"] for one in result["objects"] if one["action"] != "unchanged"}
+
+
+def test_install_again_and_remove(cluster, run_module, istioctl):
+    foretold = run(run_module, check=True)
+    assert not cluster.objects
+    done = run(run_module)
+    assert foretold == done and done["changed"] and done["istioctl_version"] == "1.29.1"
+    names = [one["name"] for one in done["objects"]]
+    assert names[0] == "istio-system" and names[-1] == "istio-ingressgateway"
+    labels = cluster.objects["/apis/apps/v1/namespaces/istio-system/deployments/istio-ingressgateway"]["metadata"]["labels"]
+    assert labels == {
+        "helm.sh/chart": "istio-ingress-1.0.0",
+        "operator.istio.io/component": "IngressGateways",
+        "operator.istio.io/managed": "Reconcile",
+        "operator.istio.io/version": "1.29.1",
+        "istio.io/rev": "default",
+        "install.operator.istio.io/owning-resource-namespace": "istio-system",
+    }
+    again = run(run_module)
+    assert not again["changed"] and changed(again) == {}
+    gone = run(run_module, state="absent")
+    assert set(changed(gone).values()) == {"deleted"}
+    assert list(cluster.objects) == ["/api/v1/namespaces/istio-system"]
+    assert not run(run_module, state="absent")["changed"]
+
+
+def test_tag_takes_over_from_the_revision_s_webhook(cluster, run_module, istioctl):
+    run(run_module)
+    assert cluster.objects[INJECTOR]["webhooks"][0]["objectSelector"] == {"matchLabels": {"istio.io/deactivated": "never-match"}}
+    tag = cluster.objects[INJECTOR.replace("istio-sidecar-injector", "istio-revision-tag-default")]
+    assert tag["webhooks"][0]["clientConfig"]["service"] == {"name": "istiod", "namespace": "istio-system", "path": "/inject"}
+    assert tag["metadata"]["labels"][_operator.NOT_PRUNED] == "true"
+    service = cluster.objects["/api/v1/namespaces/istio-system/services/istiod-revision-tag-default"]
+    assert service["spec"]["ports"] == [{"port": 15010, "targetPort": 15010}, {"port": 443, "targetPort": 15017}]
+    assert cluster.objects[VALIDATOR]["metadata"]["labels"]["app"] == "istiod"
+
+
+def test_what_istiod_fills_in_is_no_difference(cluster, run_module, istioctl):
+    run(run_module)
+
+    def by_istiod(one):
+        one["webhooks"][0]["failurePolicy"] = "Fail"
+        one["webhooks"][0]["clientConfig"]["caBundle"] = "Q0E="
+
+    cluster.edit(VALIDATOR, by_istiod, "pilot-discovery")
+    cluster.edit(INJECTOR, lambda one: one["webhooks"][0]["clientConfig"].update(caBundle="Q0E="), "pilot-discovery")
+    assert not run(run_module)["changed"]
+
+
+def test_drift_is_seen(cluster, run_module, istioctl):
+    run(run_module)
+    path = "/apis/apps/v1/namespaces/istio-system/deployments/istiod"
+    cluster.edit(path, lambda one: one["spec"]["template"]["metadata"]["labels"].update(app="other"))
+    assert changed(run(run_module, check=True)) == {"istiod": "updated"}
+    assert changed(run(run_module)) == {"istiod": "updated"}
+    assert not run(run_module)["changed"]
+
+
+def test_prune(cluster, run_module, istioctl):
+    run(run_module)
+    other = copy.deepcopy(cluster.objects["/apis/apps/v1/namespaces/istio-system/deployments/istio-ingressgateway"])
+    other["metadata"]["name"] = "of-a-named-operator"
+    other["metadata"]["labels"][_operator.OWNER] = "another"
+    cluster.objects["/apis/apps/v1/namespaces/istio-system/deployments/of-a-named-operator"] = other
+    istioctl["rendered"].pop()
+    assert changed(run(run_module, check=True)) == {"istio-ingressgateway": "deleted"}
+    assert changed(run(run_module)) == {"istio-ingressgateway": "deleted"}
+    assert not run(run_module)["changed"]
+
+
+def test_existing_namespace_is_left_alone(cluster, run_module, istioctl):
+    cluster.objects["/api/v1/namespaces/istio-system"] = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "istio-system"}}
+    assert "istio-system" not in [one["name"] for one in run(run_module)["objects"]]
+
+
+def test_options_and_file(cluster, run_module, istioctl, tmp_path):
+    file = tmp_path / "iop.yml"
+    file.write_text(
+        "kind: IstioOperator\nmetadata: {name: mine}\nspec: {profile: demo, meshConfig: {accessLogFile: a, rootNamespace: b}}\n"
+    )
+    result = run(
+        run_module,
+        src=str(file),
+        spec={"meshConfig": {"accessLogFile": "c"}},
+        revision="canary",
+        hub="r/x",
+        tag="1",
+        namespace="mesh",
+        profile="minimal",
+    )
+    assert (result["revision"], result["namespace"]) == ("canary", "mesh")
+    assert istioctl["asked"][0]["metadata"] == {"name": "mine"} and istioctl["asked"][0]["spec"] == {
+        "profile": "minimal",
+        "revision": "canary",
+        "hub": "r/x",
+        "tag": "1",
+        "meshConfig": {"accessLogFile": "c", "rootNamespace": "b"},
+        "values": {"global": {"istioNamespace": "mesh"}},
+    }
+    file.write_text("kind: Other\n")
+    assert "exactly one IstioOperator" in run(run_module, src=str(file))["msg"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "place"),
+    [
+        ({"profil": "x"}, "spec.profil: unknown field; did you mean profile?"),
+        ({"meshConfig": {"accesLogFile": "x"}}, "spec.meshConfig.accesLogFile: unknown field; did you mean accessLogFile?"),
+        ({"components": {"pilot": {"k8s": {"replicaCounts": 2}}}}, "spec.components.pilot.k8s.replicaCounts"),
+        ({"components": {"ingressGateways": [{"nam": "x"}]}}, "spec.components.ingressGateways[0].nam"),
+        ({"values": {"global": {"proxy": {"log": "x"}}}}, "spec.values.global.proxy.log"),
+    ],
+)
+def test_unknown_fields_are_refused_without_istioctl(cluster, run_module, istioctl, spec, place):
+    istioctl["program"] = ""
+    for check in (True, False):
+        assert place in run(run_module, check=check, spec=spec)["msg"]
+
+
+def test_without_istioctl_or_cluster(cluster, run_module, istioctl):
+    cluster.unreachable = Unreachable("nobody")
+    result = run(run_module, check=True)
+    assert result["changed"] and "istiod" in changed(result)
+    assert run(run_module)["msg"] == "nobody"
+    assert not run(run_module, check=True, state="absent")["changed"]
+    istioctl["program"] = ""
+    plan = run(run_module, check=True, profile="demo")
+    assert plan["changed"] and plan["diff"]["after"] == "Istio with the profile demo in the namespace istio-system\n"
+    assert run(run_module, check=True, state="rendered")["rendered"] == []
+
+
+def test_rendered(cluster, run_module, istioctl):
+    result = run(run_module, state="rendered")
+    assert len(result["rendered"]) == len(RENDERED) and not result["changed"] and not cluster.requests
+
+
+def test_revisions_and_the_tag():
+    assert _operator.tag_needed({}, tag_exists=True)
+    assert _operator.tag_needed({"revision": "canary"}, tag_exists=False)
+    assert not _operator.tag_needed({"revision": "canary"}, tag_exists=True)
+    assert not _operator.tag_needed({"values": {"global": {"operatorManageWebhooks": True}}}, tag_exists=False)
+    settings = _operator.tag_settings({"revision": "canary"}, RENDERED[2])
+    assert settings["revision"] == "canary" and settings["values.sidecarInjectorWebhook.reinvocationPolicy"] == "Never"
+    assert _operator.canonical_webhook(RENDERED[:2]) is None
+
+
+def test_validator_at_a_url():
+    hook = _operator.default_validator({"url": "https://istiod.example.com:15017/inject"}, "istio-system", "")["webhooks"][0]
+    assert hook["clientConfig"] == {"url": "https://istiod.example.com:15017/validate"}
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        ('merge inputs: profile "nope" not found: open profiles/nope.yaml', "the profile nope does not exist"),
+        ('could not unmarshal: unknown field "foo" in X', "unknown field: spec.a[0].foo; correct"),
+        ("invalid hub", "istioctl refuses the IstioOperator spec: invalid hub"),
+    ],
+)
+def test_istioctl_s_refusals_in_words(message, text):
+    assert text in explain(message, {"a": [{"foo": 1}]})
+
+
+def test_running_istioctl(tmp_path):
+    program = tmp_path / "istioctl"
+    answer = '{"clientVersion": {"version": "1.2.3"}}'
+    program.write_text(f"#!/bin/sh\nif [ \"$1\" = version ]; then echo '{answer}'; else echo 'Error: bad thing' >&2; exit 1; fi\n")
+    program.chmod(0o755)
+    real = Istioctl(str(program))
+    assert real.version() == "1.2.3"
+    with pytest.raises(Failure, match="bad thing"):
+        real.generate({"spec": {}}, None)
+    with pytest.raises(Failure, match="istioctl is not at /none"):
+        Istioctl("/none").version()
+    program.write_text("#!/bin/sh\necho '{}'\n")
+    with pytest.raises(Failure, match="does not tell its version"):
+        real.version()

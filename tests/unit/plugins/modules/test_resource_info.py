@@ -1,0 +1,51 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+import pytest
+from ansible_collections.bare.mesh.plugins.module_utils._failure import Unreachable
+from ansible_collections.bare.mesh.plugins.modules import resource_info
+
+
+@pytest.fixture
+def pods(cluster):
+    for name, ready in (("a", "True"), ("b", "False")):
+        cluster.objects[f"/api/v1/namespaces/shop/pods/{name}"] = {
+            "metadata": {"name": name, "labels": {"app": name}, "managedFields": [{}]},
+            "status": {"ready": ready},
+        }
+    return cluster
+
+
+def test_query(pods, run_module):
+    result = run_module(resource_info, kind="Pod", namespace="shop", query="[].metadata.name")
+    assert result["result"] == ["a", "b"] and not result["changed"] and len(result["resources"]) == 2
+    assert "managedFields" not in result["resources"][0]["metadata"]
+
+
+def test_selectors(pods, run_module):
+    result = run_module(resource_info, kind="Pod", label_selectors=["app=b"], query="length(@)")
+    assert result["result"] == 1
+
+
+def test_until(pods, run_module):
+    assert run_module(resource_info, kind="Pod", namespace="shop", until="length(@) == `2`")["met"] is True
+    failed = run_module(resource_info, kind="Pod", namespace="shop", until="[?status.ready=='no']", timeout=0)
+    assert failed["failed"] and "after 0 s the 2 objects of kind Pod" in failed["msg"] and len(failed["resources"]) == 2
+    assert run_module(resource_info, check=True, kind="Pod", namespace="shop", until="[?status.ready=='no']")["met"] is False
+
+
+@pytest.mark.parametrize(("expression", "message"), [("[", "query is no valid JMESPath"), ("length(`1`)", "query cannot be evaluated")])
+def test_bad_expressions(pods, run_module, expression, message):
+    assert message in run_module(resource_info, kind="Pod", query=expression)["msg"]
+
+
+def test_nothing_there(cluster, run_module):
+    assert run_module(resource_info, kind="Pod", name="x")["resources"] == []
+    cluster.unreachable = Unreachable("nobody")
+    assert run_module(resource_info, check=True, kind="Pod", until="[0]", query="[0].a") == {
+        "changed": False,
+        "resources": [],
+        "met": False,
+        "result": None,
+    }
+    assert run_module(resource_info, kind="Pod")["msg"] == "nobody"
