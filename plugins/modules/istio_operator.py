@@ -29,16 +29,16 @@ options:
     description: File on the controller with an IstioOperator; O(spec) is merged over its spec.
     type: path
   profile:
-    description: Profile that the spec starts from; instead of O(spec.profile).
+    description: Profile that the spec starts from; instead of C(spec.profile).
     type: str
   revision:
-    description: Revision of the control plane; instead of O(spec.revision). Empty for the default one.
+    description: Revision of the control plane; instead of C(spec.revision). Empty for the default one.
     type: str
   hub:
-    description: Registry and path of Istio's images; instead of O(spec.hub).
+    description: Registry and path of Istio's images; instead of C(spec.hub).
     type: str
   tag:
-    description: Tag of Istio's images; instead of O(spec.tag).
+    description: Tag of Istio's images; instead of C(spec.tag).
     type: str
   namespace:
     description: Namespace of the control plane; instead of C(spec.values.global.istioNamespace). It is created when missing.
