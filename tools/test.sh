@@ -24,10 +24,10 @@ browser() {
   } >/dev/null
 }
 
-# A scenario's output is long: all of it where it fails, and otherwise what pytest said.
+# A scenario's output is long (.lab/molecule-NAME.log): its end where it fails, and otherwise what pytest said.
 scenario() {
   local log=.lab/molecule-$1.log
-  NO_COLOR=1 molecule test --no-command-borders --destroy=never -s "$1" >"$log" 2>&1 || { cat "$log"; return 1; }
+  NO_COLOR=1 molecule test --no-command-borders --destroy=never -s "$1" >"$log" 2>&1 || { tail -n 150 "$log"; return 1; }
   grep -E '^(tests|\.\./).*\[|passed' "$log"
 }
 
