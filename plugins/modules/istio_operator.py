@@ -134,6 +134,7 @@ rendered:
   elements: dict
 """
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -148,6 +149,9 @@ from ansible_collections.bare.mesh.plugins.module_utils._module import connect, 
 from ansible_collections.bare.mesh.plugins.module_utils._resource import key, read_file
 from ansible_collections.bare.mesh.plugins.module_utils._schema import check
 from ansible_collections.bare.mesh.plugins.module_utils._schema_operator import DEFINITIONS, ROOT
+
+# Nothing fails when it takes longer, or when the CA comes from elsewhere.
+CA_PATIENCE = 20
 
 ARGUMENTS: dict[str, Any] = {
     "spec": {"type": "dict", "default": {}},
@@ -229,8 +233,22 @@ def apply(engine: Engine, iop: dict[str, Any], objects: list[dict[str, Any]]) ->
     # An existing namespace is the user's: its labels are not ours to set.
     done = [] if key(home[0]) in live else engine.write(home, live)
     for group in _operator.groups(prepared):
-        done += engine.write(group, live)
+        changes = engine.write(group, live)
+        done += changes
+        if engine.client and engine.wait and not engine.check:
+            trust(engine.client, engine, [change.desired for change in changes if change.changed])
     return done
+
+
+def trust(client: Client, engine: Engine, changed: list[dict[str, Any]]) -> None:
+    """Wait until istiod has put its CA into new injection webhooks: without it the gateways' pods are refused, and tried again late."""
+    deadline = time.monotonic() + CA_PATIENCE
+    for one in changed:
+        while one["kind"] == "MutatingWebhookConfiguration" and time.monotonic() < deadline:
+            live = client.get(engine.kinds.path(one)) or {}
+            if all(hook["clientConfig"].get("caBundle") for hook in live.get("webhooks") or []):
+                break
+            time.sleep(0.2)
 
 
 def network_label(spec: dict[str, Any]) -> dict[str, Any]:

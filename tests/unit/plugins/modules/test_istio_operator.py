@@ -139,6 +139,23 @@ def test_drift_is_seen(cluster, run_module, istioctl):
     assert not run(run_module)["changed"]
 
 
+def test_gateways_wait_for_the_ca(cluster, run_module, istioctl, monkeypatch):
+    monkeypatch.setattr("ansible_collections.bare.mesh.plugins.module_utils._apply.wait_ready", lambda *arguments: None)
+    order, get = [], cluster.get
+
+    def by_istiod(path):
+        if path == INJECTOR and INJECTOR in cluster.objects:
+            order.append(sum("ingressgateway" in other for other in cluster.objects))
+            if len(order) > 2:
+                cluster.objects[INJECTOR]["webhooks"][0]["clientConfig"]["caBundle"] = "Q0E="
+        return get(path)
+
+    cluster.get = by_istiod
+    monkeypatch.setattr(istio_operator, "CA_PATIENCE", 0.3)
+    run_module(istio_operator)
+    assert order[:3] == [0, 0, 0]
+
+
 def test_prune(cluster, run_module, istioctl):
     run(run_module)
     other = copy.deepcopy(cluster.objects["/apis/apps/v1/namespaces/istio-system/deployments/istio-ingressgateway"])
