@@ -137,6 +137,8 @@ class NodeReset:
             except KubeadmError as error:
                 # The rest of this method does what kubeadm did not come to.
                 self.warnings.append(str(error))
+        if self.module.get_bin_path("ctr") and not self.output("ctr", "--connect-timeout", "5s", "version"):
+            self.module.warn("containerd does not run, so what it knows of old containers stays; run this again when it does")
         for name in self.containers():
             self.output("ctr", "-n", "k8s.io", "tasks", "kill", "-s", "SIGKILL", name)
             self.output("ctr", "-n", "k8s.io", "tasks", "rm", "-f", name)

@@ -134,9 +134,9 @@ def etcd_directory(config):
 def find_state(etcd):
     """See RETURN. Looks, and changes nothing."""
     killed = os.path.exists(UNFINISHED)
-    if not killed and not os.path.exists(API_SERVER_MANIFEST) and os.path.exists(KUBELET_CONF):
+    if not killed and os.path.exists(KUBELET_CONF) and not any(map(os.path.exists, (API_SERVER_MANIFEST, ADMIN_CONF))):
         raise KubeadmError(
-            f"this host is a worker of a cluster already ({KUBELET_CONF} is there, {API_SERVER_MANIFEST} is not). "
+            f"this host is a worker of a cluster already ({KUBELET_CONF} is there, {ADMIN_CONF} is not). "
             "To make a control plane of it, run the playbook bare.mesh.reset on it first."
         )
     if not killed and not os.path.exists(ADMIN_CONF) and not glob(f"{KUBERNETES}/manifests/*.yaml") and not has_lived(etcd):

@@ -55,7 +55,8 @@ STARTED = ["ADMIN_CONF", "KUBELET_CONF", "API_SERVER_MANIFEST"]
     (STARTED, True, "ready"),
     ([*STARTED, "ETCD"], True, "ready"),
     ([*STARTED, "ETCD"], False, "stopped"),
-    # Its files are lost, its data is not.
+    # Some or all of its files are lost, its data is not.
+    (["ADMIN_CONF", "KUBELET_CONF", "ETCD"], False, "stopped"),
     (["ETCD"], False, "stopped"),
 ])
 def test_control_plane_states(host, monkeypatch, files, answers, state):
