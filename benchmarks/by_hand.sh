@@ -5,7 +5,7 @@ set -eu -o pipefail
 cd "$(dirname "$0")/.."
 lab=$PWD/.lab here=$PWD/benchmarks/by_hand
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+trap 'kill $(jobs -p) 2>/dev/null; wait; rm -rf "$work"' EXIT
 declare -A address=([node1]=10.87.0.11 [node2]=10.87.0.12 [node3]=10.87.0.13)
 nodes=(node1 node2 node3)
 export KUBECONFIG=$work/kubeconfig
@@ -67,7 +67,7 @@ kubectl wait --for=condition=Ready nodes --all --timeout=300s >/dev/null
 step "every node is ready"
 
 wait "$istio"
-"$work/istio-1.29.1/bin/istioctl" install -y -f "$here/istio.yaml" >/dev/null
+"$work/istio-1.29.1/bin/istioctl" install -y -f "$here/istio.yaml" >/dev/null 2>&1
 step "the mesh is installed"
 
 kubectl apply -f - <"$here/bookinfo.yaml" >/dev/null

@@ -11,7 +11,7 @@ for pair in "$@"; do echo "${pair#*=} ${pair%%=*}"; done >>/etc/hosts
 
 # modules and sysctls (vm.*, kernel.* and fs.* are the lab machine's, and stay as they are)
 printf '%s\n' br_netfilter nf_conntrack overlay vxlan >/etc/modules-load.d/kubernetes.conf
-for module in br_netfilter nf_conntrack overlay vxlan; do [ -e "/sys/module/$module" ] || modprobe "$module"; done
+modprobe -aq br_netfilter nf_conntrack overlay vxlan || : # built into the lab's kernel
 cat >/etc/sysctl.d/99-kubernetes.conf <<'CONF'
 net.bridge.bridge-nf-call-iptables = 1
 net.bridge.bridge-nf-call-ip6tables = 1
@@ -94,4 +94,4 @@ if [ "$name" = node1 ]; then
   for program in apiserver controller-manager scheduler; do images+=" registry.k8s.io/kube-$program:v1.36.3"; done
   images+=" registry.k8s.io/etcd:3.6.8-0 registry.k8s.io/coredns/coredns:v1.14.2"
 fi
-echo "$images" | tr ' ' '\n' | xargs -P 3 -n 1 ctr -n k8s.io images pull -q --hosts-dir /etc/containerd/certs.d >/dev/null
+echo "$images" | tr ' ' '\n' | xargs -P 3 -n 1 ctr -n k8s.io images pull --hosts-dir /etc/containerd/certs.d >/dev/null
