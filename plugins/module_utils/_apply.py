@@ -153,14 +153,15 @@ class Engine:
         if failed:
             written = [identity(change.desired) for change in done + changes if change.changed]
             finished = {key(change.desired) for change in done + changes}
-            rest = [identity(one) for one in objects if key(one) not in finished and identity(one) not in {name for name, _ in failed}]
+            refused = [name for name, _error in failed]
+            rest = [identity(one) for one in objects if key(one) not in finished and identity(one) not in refused]
             lines = [f"{name}: {error}" for name, error in failed[:20]]
             if len(failed) > 20:
                 lines.append(f"and {len(failed) - 20} more")
             message = "; ".join(lines)
             if not self.check:
                 message += f". Written: {_some(written)}. Not tried: {_some(rest)}. Run again when the cause is gone."
-            raise Failure(message, written=written, refused=[name for name, _ in failed], not_tried=rest)
+            raise Failure(message, written=written, refused=refused, not_tried=rest)
         return changes
 
     def _write(self, one: dict[str, Any], live: dict[str, Any] | None) -> Change:

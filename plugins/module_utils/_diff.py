@@ -68,8 +68,8 @@ def delta(before: Any, after: Any) -> tuple[Any, Any]:
             # The same items in another order.
             return (gone, come) if gone or come else ([*olds], [*news])
         if len(before) == len(after):
-            pairs = [(old, new, *delta(old, new)) for old, new in zip(before, after) if old != new]
-            return [_named(old, part) for old, _new, part, _ in pairs], [_named(new, part) for _old, new, _, part in pairs]
+            pairs = [(old, new, delta(old, new)) for old, new in zip(before, after) if old != new]
+            return [_named(old, parts[0]) for old, _new, parts in pairs], [_named(new, parts[1]) for _old, new, parts in pairs]
     return before, after
 
 
@@ -111,7 +111,6 @@ def _yaml(value: Any) -> str:
     if not value:
         return ""
     yaml = library("yaml", "PyYAML")
-
 
     def text(dumper: Any, data: str) -> Any:
         # Several lines as a block, so that a diff shows the lines that differ.

@@ -81,7 +81,7 @@ def within(one: str, other: str) -> bool:
 
 def labels(values: dict[str, Any] | None, path: str) -> Iterator[Fault]:
     for name, value in (values or {}).items():
-        prefix, _, bare = str(name).rpartition("/")
+        prefix, _slash, bare = str(name).rpartition("/")
         if not re.fullmatch(_QUALIFIED, bare) or len(bare) > 63 or (prefix and fqdn(prefix)):
             yield Fault(f"{path}[{name!r}]", "is no valid label name: at most 63 of letters, digits, - _ . after an optional domain and /")
         if not isinstance(value, str):
@@ -102,7 +102,7 @@ def metadata(meta: dict[str, Any]) -> Iterator[Fault]:
         yield Fault("metadata.namespace", f"{namespace!r} is no valid namespace: lower-case letters, digits and -, at most 63 of them")
     yield from labels(meta.get("labels"), "metadata.labels")
     for key, value in (meta.get("annotations") or {}).items():
-        prefix, _, bare = str(key).rpartition("/")
+        prefix, _slash, bare = str(key).rpartition("/")
         if not re.fullmatch(_QUALIFIED, bare) or len(bare) > 63 or (prefix and fqdn(prefix)):
             yield Fault(f"metadata.annotations[{key!r}]", "is no valid annotation name")
         if not isinstance(value, str):

@@ -93,7 +93,7 @@ KNOWN: dict[tuple[str, str], Kind] = {
 
 def split_version(api_version: str) -> tuple[str, str]:
     """Group and version; the core group's name is empty."""
-    group, _, version = api_version.rpartition("/")
+    group, _slash, version = api_version.rpartition("/")
     return group, version
 
 

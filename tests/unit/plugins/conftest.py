@@ -69,7 +69,7 @@ class Cluster:
         with self.lock:
             self.requests.append(("DRYRUN" if dry_run else "APPLY", path))
             if path in self.refuse:
-                raise self.refuse[path]
+                raise ApiError(*self.refuse[path])
             live = self.objects.get(path)
             entries = [one for one in (live or {}).get("metadata", {}).get("managedFields", []) if one["manager"] != manager]
             mine = [one for one in (live or {}).get("metadata", {}).get("managedFields", []) if one["manager"] == manager]
@@ -131,14 +131,6 @@ def run_module(monkeypatch):
         return end.value.args[0]
 
     return run
-
-
-@pytest.fixture
-def refusal():
-    def make(status, message):
-        return ApiError(status, message)
-
-    return make
 
 
 @pytest.fixture(autouse=True)

@@ -27,7 +27,7 @@ def found(kind, spec):
     return structure or list(load("rules", kind).faults({"metadata": {"name": "x", "namespace": "default"}, "spec": spec}))
 
 
-@pytest.mark.parametrize(("kind", "spec", "path"), CASES, ids=[f"{kind}-{number}" for number, (kind, _, _) in enumerate(CASES)])
+@pytest.mark.parametrize(("kind", "spec", "path"), CASES, ids=[f"{kind}-{number}" for number, (kind, _spec, _path) in enumerate(CASES)])
 def test_table(kind, spec, path):
     faults = found(kind, spec)
     assert (path in [fault.path for fault in faults]) if path else not faults

@@ -81,9 +81,9 @@ def test_dependency_order_and_namespace(cluster, run_module, monkeypatch):
         "metadata": {"name": "foos.example.com"},
         "spec": {"group": "example.com", "names": {"kind": "Foo", "plural": "foos"}, "scope": "Namespaced"},
     }
-    foo = {"apiVersion": "example.com/v1", "kind": "Foo", "metadata": {"name": "one"}}
+    thing = {"apiVersion": "example.com/v1", "kind": "Foo", "metadata": {"name": "one"}}
     home = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", "namespace": "nonsense"}}
-    run_module(manifest, resources=[foo, {"apiVersion": "v1", "kind": "List", "items": [settings(), crd, home]}], namespace="shop")
+    run_module(manifest, resources=[thing, {"apiVersion": "v1", "kind": "List", "items": [settings(), crd, home]}], namespace="shop")
     applied = [path for verb, path in cluster.requests if verb == "APPLY"]
     assert set(applied[:2]) == {"/api/v1/namespaces/shop", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/foos.example.com"}
     assert applied[2:] == [PATH, "/apis/example.com/v1/namespaces/shop/foos/one"]
@@ -97,8 +97,8 @@ def test_many_of_a_kind_are_listed_once(cluster, run_module):
     assert cluster.requests == [("LIST", "/api/v1/namespaces/shop/configmaps")]
 
 
-def test_refusal_names_what_was_written(cluster, run_module, refusal):
-    cluster.refuse["/apis/apps/v1/namespaces/shop/deployments/web"] = refusal(422, "spec.selector: Required value")
+def test_refusal_names_what_was_written(cluster, run_module):
+    cluster.refuse["/apis/apps/v1/namespaces/shop/deployments/web"] = (422, "spec.selector: Required value")
     web = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "shop"}}
     scaler = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "web", "namespace": "shop"}}
     result = run_module(manifest, resources=[scaler, web, settings(a="1")])
@@ -121,8 +121,8 @@ def test_bad_input(cluster, run_module, resources, message):
     assert cluster.writes == 0
 
 
-def test_namespace_missing(cluster, run_module, refusal):
-    cluster.refuse[PATH] = refusal(404, 'namespaces "shop" not found')
+def test_namespace_missing(cluster, run_module):
+    cluster.refuse[PATH] = (404, 'namespaces "shop" not found')
     assert "create the namespace shop first" in run_module(manifest, resources=[settings()])["msg"]
     assert actions(run_module(manifest, resources=[settings()], check=True)) == {"settings": "created"}
 
@@ -141,10 +141,10 @@ def test_unknown_kind(cluster, run_module, monkeypatch):
         raise _kinds.UnknownKind(f"the cluster serves no kind {kind}")
 
     monkeypatch.setattr(_kinds.Kinds, "_discover", unknown)
-    foo = {"apiVersion": "example.com/v1", "kind": "Foo", "metadata": {"name": "one"}}
-    assert "serves no kind Foo" in run_module(manifest, resources=[foo])["msg"]
-    assert actions(run_module(manifest, resources=[foo], check=True)) == {"one": "created"}
-    assert run_module(manifest, resources=[foo], state="absent")["objects"] == []
+    thing = {"apiVersion": "example.com/v1", "kind": "Foo", "metadata": {"name": "one"}}
+    assert "serves no kind Foo" in run_module(manifest, resources=[thing])["msg"]
+    assert actions(run_module(manifest, resources=[thing], check=True)) == {"one": "created"}
+    assert run_module(manifest, resources=[thing], state="absent")["objects"] == []
 
 
 def test_from_file(cluster, run_module, tmp_path):
