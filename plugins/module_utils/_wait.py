@@ -151,7 +151,8 @@ def wait_ready(
         known = {}
         if time.monotonic() + pause > deadline:
             reasons = [f"{identity(one)}: {reason}{_details(client, one)}" for one, reason in left.values()]
-            raise Failure(f"not ready after {timeout:g} s: " + "; ".join(reasons), not_ready=[identity(one) for one, _reason in left.values()])
+            names = [identity(one) for one, _reason in left.values()]
+            raise Failure(f"not ready after {timeout:g} s: " + "; ".join(reasons), not_ready=names)
         time.sleep(pause)
         pause = min(pause * 1.5, 2)
 
