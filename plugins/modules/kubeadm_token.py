@@ -60,6 +60,7 @@ ca_cert_hash:
 import json
 import os
 import re
+import time
 from urllib.parse import quote
 
 from ansible.module_utils.basic import AnsibleModule
@@ -97,7 +98,21 @@ def create(kubeadm, params):
     found = re.search(r"sha256:[0-9a-f]{64}", out)
     if not found:
         raise KubeadmError("kubeadm token create printed no hash of the cluster's certificate authority")
+    wait_signed(params["token"].split(".")[0])
     return found.group()
+
+
+def wait_signed(identity, seconds=20):
+    """Until the cluster has signed its public information with the token: kubeadm join, too early, sleeps for five seconds."""
+    server, deadline = ApiServer(ADMIN_CONF), time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            if f"jws-kubeconfig-{identity}" in server.request("/api/v1/namespaces/kube-public/configmaps/cluster-info")[1]:
+                return
+        except OSError:
+            # Not our question here: the join will say what is wrong.
+            return
+        time.sleep(0.1)
 
 
 def main():

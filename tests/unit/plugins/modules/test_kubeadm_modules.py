@@ -173,13 +173,29 @@ class Kubeadm:
         return f"kubeadm join 192.0.2.10:6443 --token t --discovery-token-ca-cert-hash {HASH} \n"
 
 
-def test_a_token_is_on_no_command_line(host):
+def test_a_token_is_on_no_command_line(host, monkeypatch):
     touch(host, ["ADMIN_CONF"])
+    monkeypatch.setattr(kubeadm_token, "ApiServer", lambda *arguments: Server((200, '{"data": {"jws-kubeconfig-abcdef": "x"}}')))
     kubeadm = Kubeadm()
     params = {"token": "abcdef.0123456789abcdef", "ttl": "15m", "node": "", "node_ip": ""}
     assert kubeadm_token.create(kubeadm, params) == HASH
     assert params["token"] not in " ".join(kubeadm.arguments)
     assert kubeadm.config[0]["bootstrapTokens"][0]["token"] == params["token"]
+
+
+def test_a_token_is_handed_out_once_it_is_signed(monkeypatch):
+    answers = iter(["{}", "{}", '{"data": {"jws-kubeconfig-abcdef": "x"}}'])
+    asked = []
+
+    class Signing(Server):
+        def request(self, path, method="GET"):
+            asked.append(path)
+            return 200, next(answers)
+
+    monkeypatch.setattr(kubeadm_token, "ApiServer", lambda *arguments: Signing(None))
+    monkeypatch.setattr(kubeadm_token.time, "sleep", lambda seconds: None)
+    kubeadm_token.wait_signed("abcdef")
+    assert asked == ["/api/v1/namespaces/kube-public/configmaps/cluster-info"] * 3
 
 
 def test_a_token_needs_a_control_plane(host):
