@@ -5,7 +5,7 @@ set -eu -o pipefail
 cd "$(dirname "$0")/.."
 lab=$PWD/.lab here=$PWD/benchmarks/by_hand
 work=$(mktemp -d)
-trap 'kill $(jobs -p) 2>/dev/null; wait; rm -rf "$work"' EXIT
+trap 'kill $(jobs -p) 2>/dev/null || :; wait; rm -rf "$work"' EXIT
 declare -A address=([node1]=10.87.0.11 [node2]=10.87.0.12 [node3]=10.87.0.13)
 nodes=(node1 node2 node3)
 export KUBECONFIG=$work/kubeconfig

@@ -37,7 +37,9 @@ def by_hand() -> dict[str, Any]:
     """The shell script's time, and when it reached each step."""
     bare()
     began = time.monotonic()
-    done = subprocess.run([ROOT / "benchmarks/by_hand.sh"], stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run([ROOT / "benchmarks/by_hand.sh"], capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(done.stdout + done.stderr)
     steps = {line.split(" s  ", 1)[1].split(":")[0]: float(line.split(" s  ", 1)[0]) for line in done.stdout.splitlines()}
     return {"seconds": round(time.monotonic() - began, 1), "reached": steps}
 
