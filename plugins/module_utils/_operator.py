@@ -242,7 +242,14 @@ def deactivated(webhook: dict[str, Any]) -> dict[str, Any]:
 
 
 def adapt(desired: dict[str, Any], live: dict[str, Any]) -> dict[str, Any]:
-    """Take over what istiod fills in: it sets failurePolicy to Fail once it is ready to validate."""
+    """Take over what others rightly have set.
+
+    The base is shared by all revisions, so it stays labelled with the one that brought it; otherwise two revisions would
+    take it from each other for ever. istiod sets its webhooks' failurePolicy to Fail once it is ready to validate.
+    """
+    revision = (live["metadata"].get("labels") or {}).get(REVISION)
+    if component_of(desired) == "Base" and revision:
+        return labelled(desired, {REVISION: revision})
     if desired["kind"] != "ValidatingWebhookConfiguration":
         return desired
     policies = {entry["name"]: entry.get("failurePolicy") for entry in live.get("webhooks") or []}

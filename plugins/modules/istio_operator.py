@@ -290,7 +290,10 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         adopt=False,
     )
     if params["state"] == "absent":
-        changes = engine.absent(leftovers(engine, iop, []) + tags(client, result["revision"]), "Foreground")
+        brought = leftovers(engine, iop, []) + tags(client, result["revision"])
+        if others(client, result["revision"]):
+            brought = [one for one in brought if _operator.component_of(one) != "Base"]
+        changes = engine.absent(brought, "Foreground")
         return {**result, "istioctl_version": "", **outcome(changes, module._diff)}
     if not istioctl.program and module.check_mode:
         return without_istioctl(module, result, iop)
@@ -299,6 +302,12 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     changes = apply(engine, iop, objects)
     changes += engine.absent(leftovers(engine, iop, objects), "Foreground")
     return {**result, "istioctl_version": version, **outcome(changes, module._diff)}
+
+
+def others(client: Client | None, revision: str) -> bool:
+    """Whether there is another revision, which needs the base that all of them share."""
+    selector = {"labelSelector": f"app=istiod,{_operator.REVISION}!={revision}"}
+    return client is not None and next(client.pages("/apis/apps/v1/deployments", selector), None) is not None
 
 
 def tags(client: Client | None, revision: str) -> list[dict[str, Any]]:

@@ -57,12 +57,15 @@ class Cluster:
     def pages(self, path, query=None):
         self.requests.append(("LIST", path))
         selector = (query or {}).get("labelSelector", "")
-        wanted = dict(part.split("=") for part in selector.split(",") if "=" in part)
+        wanted = dict(part.split("=") for part in selector.split(",") if "=" in part and "!=" not in part)
+        unwanted = dict(part.split("!=") for part in selector.split(",") if "!=" in part)
         for where, one in sorted(self.objects.items()):
             labels = one["metadata"].get("labels") or {}
             plural = path.rpartition("/")[2]
             inside = where.startswith(path + "/") or ("/namespaces/" in where and where.split("/")[-2] == plural and path.count("/") < 5)
             if inside and all(labels.get(name) == value for name, value in wanted.items()):
+                if any(labels.get(name) == value for name, value in unwanted.items()):
+                    continue
                 yield copy.deepcopy(one)
 
     def apply(self, path, body, manager, dry_run=False, validation="Strict"):

@@ -168,6 +168,20 @@ def test_prune(cluster, run_module, istioctl):
     assert not run(run_module)["changed"]
 
 
+def test_two_revisions_share_the_base(cluster, run_module, istioctl):
+    run(run_module)
+    istiod = cluster.objects["/apis/apps/v1/namespaces/istio-system/deployments/istiod"]
+    assert "app" not in istiod["metadata"]["labels"]
+    istiod["metadata"]["labels"]["app"] = "istiod"
+    istioctl["rendered"] = [one for one in copy.deepcopy(RENDERED) if one["kind"] in ("ServiceAccount", "Deployment")]
+    for one in istioctl["rendered"][1:]:
+        one["metadata"]["name"] += "-canary"
+    assert set(changed(run(run_module, revision="canary"))) == {"istiod-canary", "istio-ingressgateway-canary"}
+    assert set(changed(run(run_module, revision="canary", state="absent"))) == {"istiod-canary", "istio-ingressgateway-canary"}
+    istiod["metadata"]["labels"].pop("app")
+    assert "istio-reader-service-account" in changed(run(run_module, state="absent"))
+
+
 def test_existing_namespace_is_left_alone(cluster, run_module, istioctl):
     cluster.objects["/api/v1/namespaces/istio-system"] = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "istio-system"}}
     assert "istio-system" not in [one["name"] for one in run(run_module)["objects"]]
