@@ -82,20 +82,26 @@ class Kubeadm:
 
 
 class ApiServer:
-    """The API server as a kubeconfig of this node names it."""
+    """The API server at a URL."""
 
-    def __init__(self, kubeconfig, certificate=None):
+    def __init__(self, url, authority):
+        self.url = url
+        self.context = ssl.create_default_context(cadata=authority)
+
+    @classmethod
+    def of(cls, kubeconfig, certificate=None):
+        """As a kubeconfig of this node names it; with a certificate of one's own or the kubeconfig's."""
         with open(kubeconfig, encoding="utf-8") as file:
             text = file.read()
-        self.url = field(text, "server")
-        self.context = ssl.create_default_context(cadata=decoded(text, "certificate-authority-data"))
+        server = cls(field(text, "server"), decoded(text, "certificate-authority-data"))
         if certificate:
-            self.context.load_cert_chain(certificate)
+            server.context.load_cert_chain(certificate)
         else:
             both = decoded(text, "client-certificate-data") + "\n" + decoded(text, "client-key-data")
             descriptor = secret_file(both)
-            self.context.load_cert_chain(f"/proc/self/fd/{descriptor}")
+            server.context.load_cert_chain(f"/proc/self/fd/{descriptor}")
             os.close(descriptor)
+        return server
 
     def request(self, path, method="GET", timeout=5):
         """The status and body of an answer; raises OSError where there is none."""
@@ -131,7 +137,7 @@ def decoded(kubeconfig, name):
 def api_ready(kubeconfig=ADMIN_CONF, certificate=None):
     """Whether the API server answers; an unreadable kubeconfig or certificate, cut short by a kill, counts as no."""
     try:
-        return ApiServer(kubeconfig, certificate).ready()
+        return ApiServer.of(kubeconfig, certificate).ready()
     except (OSError, ValueError):
         return False
 
@@ -171,6 +177,14 @@ class Kubelet:
 
     def do(self, *arguments):
         self.module.run_command([self.systemctl, *arguments, "kubelet"], check_rc=True)
+
+
+def ca_cert_hash(output):
+    """The hash of the certificate authority from the command for joining that kubeadm prints."""
+    found = re.search(r"sha256:[0-9a-f]{64}", output)
+    if not found:
+        raise KubeadmError("kubeadm printed no hash of the cluster's certificate authority")
+    return found.group()
 
 
 def begin():

@@ -12,7 +12,6 @@ description:
     Otherwise it is undone by C(kubeadm reset) and started over.
   - A cluster that has lived is never undone. If its API server does not come up within O(timeout), the module fails
     and says what to look at.
-  - The bootstrap token that C(kubeadm init) makes is deleted at its end.
 options:
   config:
     description:
@@ -26,8 +25,13 @@ options:
     type: list
     elements: str
     default: []
+  token:
+    description:
+      - The bootstrap token that C(kubeadm init) makes, for the workers that join right after; see M(bare.mesh.kubeadm_token) for its form.
+      - Whoever names one deletes it when the workers have joined. Without it, none is left.
+    type: str
   token_ttl:
-    description: Lifetime of the bootstrap token, in case deleting it fails.
+    description: Lifetime of the bootstrap token, in case it is never deleted.
     type: str
     default: 15m
   kubeconfig_user:
@@ -74,6 +78,18 @@ initialised:
   description: Whether a new cluster was, or in check mode would be, made.
   returned: always
   type: bool
+token_made:
+  description: Whether O(token) is good for joining.
+  returned: always
+  type: bool
+ca_certificate:
+  description: The cluster's certificate authority.
+  returned: when O(token) was made
+  type: str
+ca_cert_hash:
+  description: The hash by which a joining node knows the certificate authority.
+  returned: when O(token) was made
+  type: str
 backup:
   description: Where the user's previous kubeconfig was kept.
   returned: when there was a different one
@@ -92,6 +108,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._images import ImageErro
 from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import (
     ADMIN_CONF,
     API_SERVER_MANIFEST,
+    CA,
     KUBELET_CONF,
     KUBERNETES,
     UNFINISHED,
@@ -100,6 +117,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import (
     Kubelet,
     api_ready,
     begin,
+    ca_cert_hash,
     finish,
     has_lived,
     wait_ready,
@@ -160,16 +178,24 @@ def with_token(config, token, ttl, ignored):
     return changed
 
 
-def initialise(kubeadm, kubelet, config, ttl, resume):
+def random_token():
     letters = string.ascii_lowercase + string.digits
-    identity, secret = ("".join(secrets.choice(letters) for _place in range(length)) for length in (6, 16))
+    return ".".join("".join(secrets.choice(letters) for _place in range(length)) for length in (6, 16))
+
+
+def initialise(kubeadm, kubelet, params, resume):
+    """Runs kubeadm init; what a worker has to know of the cluster's certificate authority."""
+    token = params["token"] or random_token()
     begin()
     kubelet.do("enable")
-    # Without its last phase, which prints the token.
-    documents = with_token(config, f"{identity}.{secret}", ttl, LEFT_BY_INIT if resume else [])
-    kubeadm.run("init", "--skip-phases", "show-join-command", config=documents)
-    kubeadm.run("token", "delete", identity)
+    documents = with_token(params["config"], token, params["token_ttl"], LEFT_BY_INIT if resume else [])
+    # Its output holds the token and stays here.
+    out = kubeadm.run("init", config=documents)
+    if not params["token"]:
+        kubeadm.run("token", "delete", token.split(".")[0])
     finish()
+    with open(CA, encoding="utf-8") as file:
+        return {"ca_certificate": file.read(), "ca_cert_hash": ca_cert_hash(out)}
 
 
 def user_kubeconfig(user):
@@ -207,7 +233,7 @@ def give_kubeconfig(account, path):
 
 def converge(module, kubeadm, kubelet, found):
     """Leads to a running control plane. found is the state seen before."""
-    config, ttl = module.params["config"], module.params["token_ttl"]
+    config = module.params["config"]
     if found == "stopped":
         kubelet.do("enable", "--now")
         if not wait_ready(module.params["timeout"]):
@@ -218,9 +244,10 @@ def converge(module, kubeadm, kubelet, found):
     if found in ("absent", "broken", "unfinished"):
         images = Images(module)
         images.pull(images.missing(module.params["images"]))
-        initialise(kubeadm, kubelet, config, ttl, resume=found == "unfinished")
-    elif kubelet.idle():
+        return initialise(kubeadm, kubelet, module.params, resume=found == "unfinished")
+    if kubelet.idle():
         kubelet.do("enable", "--now")
+    return {}
 
 
 def main():
@@ -228,6 +255,7 @@ def main():
         argument_spec={
             "config": {"type": "list", "elements": "dict", "required": True},
             "images": {"type": "list", "elements": "str", "default": []},
+            "token": {"type": "str", "no_log": True},
             "token_ttl": {"type": "str", "default": "15m", "no_log": False},
             "kubeconfig_user": {"type": "str", "default": ""},
             "timeout": {"type": "int", "default": 120},
@@ -245,7 +273,7 @@ def main():
         found = find_state(etcd_directory(module.params["config"]))
         changed = found != "ready" or kubelet.idle()
         if changed and not module.check_mode:
-            converge(module, kubeadm, kubelet, found)
+            result = converge(module, kubeadm, kubelet, found)
         if account and differs(path):
             changed = True
             if not module.check_mode:
@@ -256,6 +284,7 @@ def main():
         changed=changed,
         state=found,
         initialised=found in ("absent", "broken"),
+        token_made=bool(module.params["token"] and "ca_cert_hash" in result),
         diff={"before": f"control plane: {found}\n", "after": "control plane: ready\n"},
         **{key: value for key, value in result.items() if value},
     )

@@ -20,7 +20,10 @@ options:
     description: A bootstrap token. It never reaches the disk, nor a command line.
     type: str
   ca_cert_hash:
-    description: Hash of the cluster's certificate authority, from M(bare.mesh.kubeadm_token).
+    description: Hash of the cluster's certificate authority, from M(bare.mesh.kubeadm_token) or M(bare.mesh.kubeadm_init).
+    type: str
+  ca_certificate:
+    description: The certificate authority itself, to see when the cluster knows the token. Without it, C(kubeadm join) may lose seconds.
     type: str
   node_registration:
     description: kubeadm's C(nodeRegistration).
@@ -53,6 +56,7 @@ EXAMPLES = r"""
     api_server: 192.0.2.10:6443
     token: "{{ token }}"
     ca_cert_hash: "{{ made.ca_cert_hash }}"
+    ca_certificate: "{{ made.ca_certificate }}"
 """
 
 RETURN = r"""
@@ -105,7 +109,7 @@ def find_state(api_server, name, patience):
     if not os.path.exists(KUBELET_CONF):
         return "broken" if begun or os.path.exists(CA) else "absent"
     try:
-        server = ApiServer(KUBELET_CONF, KUBELET_CERTIFICATE)
+        server = ApiServer.of(KUBELET_CONF, KUBELET_CERTIFICATE)
     except (OSError, ValueError):
         return "broken"
     if server.url != f"https://{api_server}":
@@ -150,8 +154,25 @@ def join(kubeadm, kubelet, params):
     document = {"apiVersion": "kubeadm.k8s.io/v1beta4", "kind": "JoinConfiguration", "discovery": {"bootstrapToken": bootstrap}}
     begin()
     kubelet.do("enable")
+    if params["ca_certificate"]:
+        wait_signed(ApiServer(f"https://{params['api_server']}", params["ca_certificate"]), params["token"].split(".")[0])
     kubeadm.run("join", config=[{**document, **registration}])
     finish()
+
+
+def wait_signed(server, identity, seconds=30):
+    """Until the cluster has signed its public information with the token: kubeadm, too early, sleeps for five seconds."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            status, body = server.request("/api/v1/namespaces/kube-public/configmaps/cluster-info")
+        except OSError:
+            # kubeadm will say what is wrong.
+            return
+        # Where anonymous reading is forbidden there is nothing to see.
+        if status != 200 or f"jws-kubeconfig-{identity}" in body:
+            return
+        time.sleep(0.1)
 
 
 def converge(module, kubeadm, kubelet, found):
@@ -182,6 +203,7 @@ def main():
             "api_server": {"type": "str", "required": True},
             "token": {"type": "str", "no_log": True},
             "ca_cert_hash": {"type": "str"},
+            "ca_certificate": {"type": "str"},
             "node_registration": {"type": "dict", "default": {}},
             "patience": {"type": "int", "default": 30},
             "cluster_pending": {"type": "bool", "default": False},

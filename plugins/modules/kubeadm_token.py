@@ -51,6 +51,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+ca_certificate:
+  description: The cluster's certificate authority.
+  returned: when the token was made
+  type: str
 ca_cert_hash:
   description: The hash by which a joining node knows the cluster's certificate authority.
   returned: when the token was made
@@ -60,18 +64,24 @@ ca_cert_hash:
 import json
 import os
 import re
-import time
 from urllib.parse import quote
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import ADMIN_CONF, ApiServer, Kubeadm, KubeadmError
+from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import (
+    ADMIN_CONF,
+    CA,
+    ApiServer,
+    Kubeadm,
+    KubeadmError,
+    ca_cert_hash,
+)
 
 BOOTSTRAPPERS = "system:bootstrappers:kubeadm:default-node-token"
 
 
 def forget(node, address):
     """Deletes the Node object of a host that is about to join, if the object is of the same host."""
-    server, path = ApiServer(ADMIN_CONF), f"/api/v1/nodes/{quote(node, safe='')}"
+    server, path = ApiServer.of(ADMIN_CONF), f"/api/v1/nodes/{quote(node, safe='')}"
     try:
         status, body = server.request(path)
         if status != 200:
@@ -95,24 +105,8 @@ def create(kubeadm, params):
     token = {"token": params["token"], "ttl": params["ttl"], "description": f"{params['node']} joins", **usages}
     config = {"apiVersion": "kubeadm.k8s.io/v1beta4", "kind": "InitConfiguration", "bootstrapTokens": [token]}
     out = kubeadm.run("token", "create", "--print-join-command", config=[config])
-    found = re.search(r"sha256:[0-9a-f]{64}", out)
-    if not found:
-        raise KubeadmError("kubeadm token create printed no hash of the cluster's certificate authority")
-    wait_signed(params["token"].split(".")[0])
-    return found.group()
-
-
-def wait_signed(identity, seconds=20):
-    """Until the cluster has signed its public information with the token: kubeadm join, too early, sleeps for five seconds."""
-    server, deadline = ApiServer(ADMIN_CONF), time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            if f"jws-kubeconfig-{identity}" in server.request("/api/v1/namespaces/kube-public/configmaps/cluster-info")[1]:
-                return
-        except OSError:
-            # Not our question here: the join will say what is wrong.
-            return
-        time.sleep(0.1)
+    with open(CA, encoding="utf-8") as file:
+        return {"ca_certificate": file.read(), "ca_cert_hash": ca_cert_hash(out)}
 
 
 def main():
@@ -131,7 +125,7 @@ def main():
     result = {}
     try:
         if not module.check_mode and module.params["state"] == "present":
-            result["ca_cert_hash"] = create(Kubeadm(module), module.params)
+            result = create(Kubeadm(module), module.params)
         elif not module.check_mode:
             Kubeadm(module).run("token", "delete", module.params["token"].split(".")[0])
     except KubeadmError as error:

@@ -127,13 +127,13 @@ def test_worker_states(host, monkeypatch, files, answer, state):
             raise answer
         return Server(answer)
 
-    monkeypatch.setattr(kubeadm_join, "ApiServer", server)
+    monkeypatch.setattr(kubeadm_join.ApiServer, "of", server)
     assert kubeadm_join.find_state("192.0.2.10:6443", "w1", patience=PATIENCE) == state
 
 
 def test_a_node_of_another_cluster_is_left_alone(host, monkeypatch):
     touch(host, ["KUBELET_CONF"])
-    monkeypatch.setattr(kubeadm_join, "ApiServer", lambda *arguments: Server((200, "")))
+    monkeypatch.setattr(kubeadm_join.ApiServer, "of", lambda *arguments: Server((200, "")))
     with pytest.raises(KubeadmError, match=r"node of the cluster at https://192\.0\.2\.10:6443.*reset"):
         kubeadm_join.find_state("192.0.2.99:6443", "w1", patience=PATIENCE)
 
@@ -146,7 +146,7 @@ def test_a_control_plane_is_not_made_a_worker(host):
 
 def test_a_silent_api_server_is_no_reason_to_reset(host, monkeypatch):
     touch(host, ["KUBELET_CONF"])
-    monkeypatch.setattr(kubeadm_join, "ApiServer", lambda *arguments: Server(ConnectionRefusedError("refused")))
+    monkeypatch.setattr(kubeadm_join.ApiServer, "of", lambda *arguments: Server(ConnectionRefusedError("refused")))
     monkeypatch.setattr(kubeadm_join.time, "sleep", lambda seconds: None)
     with pytest.raises(KubeadmError, match="does not answer this host"):
         kubeadm_join.find_state("192.0.2.10:6443", "w1", patience=PATIENCE)
@@ -154,7 +154,7 @@ def test_a_silent_api_server_is_no_reason_to_reset(host, monkeypatch):
 
 def test_a_first_look_does_not_wait(host, monkeypatch):
     touch(host, ["KUBELET_CONF"])
-    monkeypatch.setattr(kubeadm_join, "ApiServer", lambda *arguments: Server(ConnectionRefusedError("refused")))
+    monkeypatch.setattr(kubeadm_join.ApiServer, "of", lambda *arguments: Server(ConnectionRefusedError("refused")))
     assert kubeadm_join.find_state("192.0.2.10:6443", "w1", patience=0) == "unknown"
 
 
@@ -162,7 +162,7 @@ def test_a_first_look_does_not_wait(host, monkeypatch):
 def test_only_the_nodes_own_remains_are_deleted(monkeypatch, address, deleted):
     body = '{"status": {"addresses": [{"type": "InternalIP", "address": "192.0.2.11"}]}}'
     server = Server((200, body))
-    monkeypatch.setattr(kubeadm_token, "ApiServer", lambda *arguments: server)
+    monkeypatch.setattr(kubeadm_token.ApiServer, "of", lambda *arguments: server)
     kubeadm_token.forget("w1", address)
     assert (("DELETE", "/api/v1/nodes/w1") in server.seen) is deleted
 
@@ -173,29 +173,46 @@ class Kubeadm:
         return f"kubeadm join 192.0.2.10:6443 --token t --discovery-token-ca-cert-hash {HASH} \n"
 
 
-def test_a_token_is_on_no_command_line(host, monkeypatch):
-    touch(host, ["ADMIN_CONF"])
-    monkeypatch.setattr(kubeadm_token, "ApiServer", lambda *arguments: Server((200, '{"data": {"jws-kubeconfig-abcdef": "x"}}')))
+def test_a_token_is_on_no_command_line(host):
+    touch(host, ["ADMIN_CONF", "CA"])
     kubeadm = Kubeadm()
     params = {"token": "abcdef.0123456789abcdef", "ttl": "15m", "node": "", "node_ip": ""}
-    assert kubeadm_token.create(kubeadm, params) == HASH
+    assert kubeadm_token.create(kubeadm, params) == {"ca_certificate": "", "ca_cert_hash": HASH}
     assert params["token"] not in " ".join(kubeadm.arguments)
     assert kubeadm.config[0]["bootstrapTokens"][0]["token"] == params["token"]
 
 
-def test_a_token_is_handed_out_once_it_is_signed(monkeypatch):
-    answers = iter(["{}", "{}", '{"data": {"jws-kubeconfig-abcdef": "x"}}'])
-    asked = []
+@pytest.mark.parametrize("last", [(200, '{"data": {"jws-kubeconfig-abcdef": "x"}}'), (403, "anonymous"), ConnectionRefusedError()])
+def test_a_join_waits_until_its_token_is_known(monkeypatch, last):
+    answers = iter([(200, "{}"), (200, '{"data": {"jws-kubeconfig-other": "x"}}'), last])
+    server = Server(None)
 
-    class Signing(Server):
-        def request(self, path, method="GET"):
-            asked.append(path)
-            return 200, next(answers)
+    def request(path):
+        server.given = next(answers)
+        return Server.request(server, path)
 
-    monkeypatch.setattr(kubeadm_token, "ApiServer", lambda *arguments: Signing(None))
-    monkeypatch.setattr(kubeadm_token.time, "sleep", lambda seconds: None)
-    kubeadm_token.wait_signed("abcdef")
-    assert asked == ["/api/v1/namespaces/kube-public/configmaps/cluster-info"] * 3
+    waiting = type("Waiting", (), {"request": staticmethod(request)})
+    monkeypatch.setattr(kubeadm_join.time, "sleep", lambda seconds: None)
+    kubeadm_join.wait_signed(waiting, "abcdef")
+    assert next(answers, "none") == "none"
+
+
+@pytest.mark.parametrize("token", [None, "abcdef.0123456789abcdef"])
+def test_init_leaves_no_token_but_the_callers(host, monkeypatch, token):
+    touch(host, ["CA"])
+    ran = []
+
+    class Init:
+        def run(self, *arguments, config=None):
+            ran.append(arguments)
+            return f"--discovery-token-ca-cert-hash {HASH}"
+
+    monkeypatch.setattr(kubeadm_init, "begin", lambda: None)
+    monkeypatch.setattr(kubeadm_init, "finish", lambda: None)
+    kubelet = type("Kubelet", (), {"do": lambda self, verb: None})()
+    params = {"token": token, "token_ttl": "15m", "config": [{"kind": "InitConfiguration"}]}
+    assert kubeadm_init.initialise(Init(), kubelet, params, resume=False)["ca_cert_hash"] == HASH
+    assert [arguments[:2] for arguments in ran] == [("init",), *([] if token else [("token", "delete")])]
 
 
 def test_a_token_needs_a_control_plane(host):
