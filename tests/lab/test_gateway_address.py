@@ -1,0 +1,59 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The page's address where the gateway is no NodePort: the mesh is changed for it, and changed back."""
+
+from __future__ import annotations
+
+import copy
+import json
+
+import pytest
+import yaml
+from conftest import ADDRESSES, ROOT
+
+SPEC = yaml.safe_load((ROOT / "inventories/lab/group_vars/all/settings.yml").read_text())["istio_operator_spec"]
+# node3 has no firewall of its own, and the gateway's port is none that the cluster opens.
+ON_THE_HOST = {
+    "service": {"type": "ClusterIP"},
+    "nodeSelector": {"kubernetes.io/hostname": "node3"},
+    "overlays": [
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "name": "istio-ingressgateway",
+            "patches": [
+                {"path": "spec.template.spec.hostNetwork", "value": True},
+                {"path": "spec.template.spec.dnsPolicy", "value": "ClusterFirstWithHostNet"},
+            ],
+        }
+    ],
+}
+
+
+@pytest.fixture
+def gateway(play, tmp_path):
+    """Give the gateway other settings; deploy Bookinfo again, and return what the run said."""
+
+    def change(settings):
+        spec = copy.deepcopy(SPEC)
+        spec["components"]["ingressGateways"][0]["k8s"] = settings
+        extra = tmp_path / "spec.json"
+        extra.write_text(json.dumps({"istio_operator_spec": spec}))
+        mesh = play("playbooks/install_mesh.yml", "-e", f"@{extra}")
+        assert mesh["code"] == 0, mesh["output"]
+        page = play("playbooks/deploy_bookinfo.yml")
+        assert page["code"] == 0, page["output"]
+        assert page["changed"] == {}
+        return page["output"]
+
+    yield change
+    restored = play("playbooks/install_mesh.yml")
+    assert restored["code"] == 0, restored["output"]
+
+
+def test_addresses(gateway, api):
+    assert f"Bookinfo: http://{ADDRESSES['node3']}:8080/productpage" in gateway(ON_THE_HOST)
+    # Nothing here gives a load balancer its address: it stays pending, and its node port serves.
+    output = gateway({"service": {"type": "LoadBalancer"}})
+    ports = api.read_namespaced_service("istio-ingressgateway", "istio-system").spec.ports
+    (node_port,) = [port.node_port for port in ports if port.port == 80]
+    assert any(f"Bookinfo: http://{address}:{node_port}/productpage" in output for address in ADDRESSES.values())
