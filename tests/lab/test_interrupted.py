@@ -53,7 +53,7 @@ def test_reset_leaves_nothing(play):
         links = host.check_output("ls /sys/class/net").split()
         assert not {"cni0", "flannel.1"} & set(links)
         assert not [link for link in links if link.startswith("veth")]
-        assert not host.run("ls -A /etc/kubernetes/manifests /etc/cni/net.d /var/lib/etcd").stdout.replace("\n", "").strip(":")
+        assert not host.run("find /etc/kubernetes/manifests /etc/cni/net.d /var/lib/etcd -type f").stdout
         assert "KUBE-" not in host.check_output("iptables-save")
         assert "/var/lib/kubelet/" not in host.check_output("cat /proc/mounts")
         assert not host.service("kubelet").is_running
