@@ -126,14 +126,17 @@ class Engine:
         return {key(one): one for batch in found for one in batch if one}
 
     def _lister(self, path: str, members: list[dict[str, Any]]) -> Callable[[], Iterable[dict[str, Any] | None]]:
-        client, names = self.client, {one["metadata"]["name"] for one in members}
-        assert client is not None
+        client, names = self._connected(), {one["metadata"]["name"] for one in members}
         return lambda: [item for item in client.pages(path) if item["metadata"]["name"] in names]
 
     def _getter(self, path: str) -> Callable[[], Iterable[dict[str, Any] | None]]:
-        client = self.client
-        assert client is not None
+        client = self._connected()
         return lambda: [client.get(path)]
+
+    def _connected(self) -> Client:
+        if self.client is None:
+            raise AssertionError("this is asked only where there is a cluster")
+        return self.client
 
     def _each(
         self, wave: list[dict[str, Any]], work: Callable[[dict[str, Any]], Change], done: list[Change], objects: list[dict[str, Any]]

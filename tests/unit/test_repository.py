@@ -64,10 +64,13 @@ def test_task_files_fit_a_screen_or_two():
 
 
 def code_lines(path):
-    """Lines with code on them: no comments, docstrings, blank lines or documentation blocks."""
+    """Lines with code on them: no comments, docstrings, blank lines, documentation blocks or tables of data."""
     source = path.read_text(encoding="utf-8")
-    prose = set()
-    for node in ast.walk(ast.parse(source)):
+    tree = ast.parse(source)
+    data = (ast.Dict, ast.List, ast.Tuple, ast.Constant)
+    tables = [node for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.value, data)]
+    prose = {line for table in tables for line in range(table.lineno, table.end_lineno + 1)}
+    for node in ast.walk(tree):
         documentation = isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in ("DOCUMENTATION", "EXAMPLES", "RETURN")
         docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
         if documentation or docstring:

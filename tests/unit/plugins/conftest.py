@@ -41,11 +41,11 @@ class Cluster:
         self.refuse = {}
         self.version = {"gitVersion": "v1.36.3"}
         self.lock = threading.Lock()
-        self.unreachable = None
+        self.unreachable = []
 
     def reach(self):
-        if self.unreachable:
-            raise self.unreachable
+        for error in self.unreachable:
+            raise error
 
     def get(self, path):
         self.requests.append(("GET", path))

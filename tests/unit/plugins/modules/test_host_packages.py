@@ -46,7 +46,11 @@ class Host:
 @pytest.fixture
 def host(request, monkeypatch, tmp_path):
     found = Host(request.param, {"bash": "5-1"})
-    monkeypatch.setattr(basic.AnsibleModule, "run_command", lambda module, *args, **kwargs: found.run_command(module, *args, **kwargs))
+
+    def run_command(module, *args, **kwargs):
+        return found.run_command(module, *args, **kwargs)
+
+    monkeypatch.setattr(basic.AnsibleModule, "run_command", run_command)
     known = ("dnf",) if found.manager == "dnf" else ("apt-get",)
     monkeypatch.setattr(
         basic.AnsibleModule, "get_bin_path", lambda _module, name, **_kwargs: name if name in (*known, "systemctl") else None

@@ -232,7 +232,7 @@ def test_unknown_fields_are_refused_without_istioctl(cluster, run_module, istioc
 
 
 def test_without_istioctl_or_cluster(cluster, run_module, istioctl):
-    cluster.unreachable = Unreachable("nobody")
+    cluster.unreachable.append(Unreachable("nobody"))
     result = run(run_module, check=True)
     assert result["changed"] and "istiod" in changed(result)
     assert run(run_module)["msg"] == "nobody"

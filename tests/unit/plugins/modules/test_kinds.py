@@ -126,5 +126,5 @@ def test_older_istio(cluster, run_module):
 
 
 def test_without_cluster_in_check_mode(cluster, run_module):
-    cluster.unreachable = Unreachable("nobody there")
+    cluster.unreachable.append(Unreachable("nobody there"))
     assert run_module(gateway, check=True, name="x", **CASES["gateway"][0])["changed"]

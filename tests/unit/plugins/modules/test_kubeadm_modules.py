@@ -215,6 +215,8 @@ def test_init_leaves_no_token_but_the_callers(host, monkeypatch, token):
     assert [arguments[:2] for arguments in ran] == [("init",), *([] if token else [("token", "delete")])]
 
 
-def test_a_token_needs_a_control_plane(host):
+@pytest.mark.parametrize("files", [[], ["ADMIN_CONF", "UNFINISHED"]])
+def test_a_token_needs_a_finished_control_plane(host, files):
+    touch(host, files)
     with pytest.raises(KubeadmError, match="is not there"):
         kubeadm_token.create(Kubeadm(), {"node": ""})

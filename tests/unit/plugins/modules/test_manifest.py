@@ -128,7 +128,7 @@ def test_namespace_missing(cluster, run_module):
 
 
 def test_without_cluster(cluster, run_module):
-    cluster.unreachable = Unreachable("the kubeconfig /none does not exist")
+    cluster.unreachable.append(Unreachable("the kubeconfig /none does not exist"))
     assert "does not exist" in run_module(manifest, resources=[settings()])["msg"]
     assert actions(run_module(manifest, resources=[settings()], check=True)) == {"settings": "created"}
     assert not run_module(manifest, resources=[settings()], state="absent", check=True)["changed"]

@@ -41,7 +41,7 @@ def test_bad_expressions(pods, run_module, expression, message):
 
 def test_nothing_there(cluster, run_module):
     assert run_module(resource_info, kind="Pod", name="x")["resources"] == []
-    cluster.unreachable = Unreachable("nobody")
+    cluster.unreachable.append(Unreachable("nobody"))
     assert run_module(resource_info, check=True, kind="Pod", until="[0]", query="[0].a") == {
         "changed": False,
         "resources": [],
