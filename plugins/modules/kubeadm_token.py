@@ -70,6 +70,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import (
     ADMIN_CONF,
     CA,
+    UNFINISHED,
     ApiServer,
     Kubeadm,
     KubeadmError,
@@ -94,9 +95,9 @@ def forget(node, address):
 
 
 def create(kubeadm, params):
-    if not os.path.exists(ADMIN_CONF):
+    if os.path.exists(UNFINISHED) or not os.path.exists(ADMIN_CONF):
         raise KubeadmError(
-            f"the control plane that the worker is to join is not there ({ADMIN_CONF} is missing on this host). "
+            "the control plane that the worker is to join is not there: kubeadm init has not come to its end on this host. "
             "If a task of that host failed, cure that first; if it was left out by --limit, run without."
         )
     if params["node"]:
