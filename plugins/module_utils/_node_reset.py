@@ -88,7 +88,9 @@ class NodeReset:
     def mounts(self):
         with open("/proc/self/mounts", encoding="utf-8") as file:
             points = [line.split()[1].encode().decode("unicode_escape") for line in file]
-        ours = ("/var/lib/kubelet/", "/run/netns/cni-", "/var/run/netns/cni-")
+        # The kernel names a mount point by its real path.
+        kubelet = {f"{path}/" for path in ("/var/lib/kubelet", os.path.realpath("/var/lib/kubelet"))}
+        ours = (*kubelet, "/run/netns/cni-", "/var/run/netns/cni-")
         # Innermost first.
         return sorted({point for point in points if point.startswith(ours)}, reverse=True)
 
@@ -150,6 +152,10 @@ class NodeReset:
                 continue
         for point in self.mounts():
             self.output("umount", "-l", point)
+        left = self.mounts()
+        if left:
+            # Below it may lie the data of a volume, which is not ours to delete.
+            raise KubeadmError(f"these are still mounted: {', '.join(left)}. Unmount them and run this again.")
         for path in glob("/run/netns/cni-*"):
             os.remove(path)
         for name in self.links():

@@ -161,7 +161,14 @@ def find_state(etcd):
         return "absent"
     if api_ready():
         return "unfinished" if killed else "ready"
-    return "stopped" if has_lived(etcd) else "broken"
+    if has_lived(etcd):
+        return "stopped"
+    if not killed:
+        raise KubeadmError(
+            f"{KUBERNETES} holds a control plane that this module did not begin, its API server does not answer, and {etcd} has no "
+            "data of it. Nothing was touched. Start it, or, if it is to be given up, run the playbook bare.mesh.reset on this host first."
+        )
+    return "broken"
 
 
 def with_token(config, token, ttl, ignored):

@@ -122,15 +122,27 @@ def find_state(api_server, name, patience):
         return "unknown"
     if status == 200:
         return "unfinished" if begun else "joined"
-    return "deleted" if status == 404 else "foreign"
+    if status in (401, 404):
+        return "deleted" if status == 404 else "foreign"
+    # The node authorizer lets a kubelet read the node of its own name alone.
+    raise KubeadmError(
+        f"this host is a node of the cluster already, but may not read the node {name} (status {status}). Has it another name there? "
+        "Give it that name in the inventory, or run the playbook bare.mesh.reset on it first"
+    )
 
 
 def answer(server, path, patience):
-    """The status of an answer, 401 for a server with another certificate authority, None for no answer."""
+    """The status of an answer, 401 for a server with another certificate authority, None for no answer.
+
+    A server that is overloaded or not yet itself (429, 5xx) has not answered.
+    """
     deadline = time.monotonic() + patience
     while True:
         try:
-            return server.request(path)[0]
+            status = server.request(path)[0]
+            if status != 429 and status < 500:
+                return status
+            raise ConnectionError(f"status {status}")
         except ssl.SSLCertVerificationError:
             return 401
         except OSError as error:

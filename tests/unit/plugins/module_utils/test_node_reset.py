@@ -1,8 +1,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from ansible_collections.bare.mesh.plugins.module_utils import _node_reset
+from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import KubeadmError
 from ansible_collections.bare.mesh.plugins.module_utils._node_reset import NodeReset, without_cluster
 
 SAVED = """*nat
@@ -44,6 +47,9 @@ def test_links_of_the_cluster(name, ours):
 
 
 class Module:
+    def warn(self, text):
+        self.warned = text
+
     def get_bin_path(self, name, required=False):
         return name
 
@@ -73,3 +79,17 @@ def test_directories_that_packages_own_are_emptied_and_kept(tmp_path, monkeypatc
     (tmp_path / "admin.conf").write_text("")
     found = NodeReset(Module(), None).files()
     assert [path.rsplit("/", 1)[1] for path in found] == ["admin.conf", ".hidden", "10-flannel.conflist", "deep"]
+
+
+def test_nothing_is_deleted_below_what_is_still_mounted(tmp_path, monkeypatch):
+    volume = tmp_path / "pods/1/volumes/data"
+    volume.mkdir(parents=True)
+    (volume / "precious").write_text("")
+    monkeypatch.setattr(_node_reset, "EMPTIED", (str(tmp_path),))
+    monkeypatch.setattr(_node_reset, "FILES", ())
+    monkeypatch.setattr(NodeReset, "mounts", lambda self: [str(volume)])
+    # This machine's own must not be looked for, and killed.
+    monkeypatch.setattr(NodeReset, "processes", lambda self: [])
+    with pytest.raises(KubeadmError, match=f"still mounted: {volume}"):
+        NodeReset(Module(), SimpleNamespace(program=None)).clean()
+    assert (volume / "precious").exists()

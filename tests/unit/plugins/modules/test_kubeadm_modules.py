@@ -51,7 +51,6 @@ STARTED = ["ADMIN_CONF", "KUBELET_CONF", "API_SERVER_MANIFEST"]
     ([*STARTED, "UNFINISHED"], False, "broken"),
     ([*STARTED, "UNFINISHED"], True, "unfinished"),
     ([*STARTED, "UNFINISHED", "ETCD"], False, "stopped"),
-    (STARTED, False, "broken"),
     (STARTED, True, "ready"),
     ([*STARTED, "ETCD"], True, "ready"),
     ([*STARTED, "ETCD"], False, "stopped"),
@@ -63,6 +62,14 @@ def test_control_plane_states(host, monkeypatch, files, answers, state):
     touch(host, files)
     monkeypatch.setattr(kubeadm_init, "api_ready", lambda: answers)
     assert kubeadm_init.find_state(str(host["ETCD"].parents[2])) == state
+
+
+def test_only_what_was_begun_here_is_started_over(host, monkeypatch):
+    """A control plane with its data elsewhere may only be down for a moment."""
+    touch(host, STARTED)
+    monkeypatch.setattr(kubeadm_init, "api_ready", lambda: False)
+    with pytest.raises(KubeadmError, match=r"did not begin.*reset"):
+        kubeadm_init.find_state(str(host["ETCD"].parents[2]))
 
 
 def test_a_worker_is_not_made_a_control_plane(host):
@@ -144,9 +151,17 @@ def test_a_control_plane_is_not_made_a_worker(host):
         kubeadm_join.find_state("192.0.2.10:6443", "w1", patience=PATIENCE)
 
 
-def test_a_silent_api_server_is_no_reason_to_reset(host, monkeypatch):
+def test_a_node_of_another_name_is_left_alone(host, monkeypatch):
     touch(host, ["KUBELET_CONF"])
-    monkeypatch.setattr(kubeadm_join.ApiServer, "of", lambda *arguments: Server(ConnectionRefusedError("refused")))
+    monkeypatch.setattr(kubeadm_join.ApiServer, "of", lambda *arguments: Server((403, "")))
+    with pytest.raises(KubeadmError, match=r"may not read the node w1.*reset"):
+        kubeadm_join.find_state("192.0.2.10:6443", "w1", patience=PATIENCE)
+
+
+@pytest.mark.parametrize("answer", [ConnectionRefusedError("refused"), (429, ""), (500, ""), (503, "")])
+def test_a_silent_api_server_is_no_reason_to_reset(host, monkeypatch, answer):
+    touch(host, ["KUBELET_CONF"])
+    monkeypatch.setattr(kubeadm_join.ApiServer, "of", lambda *arguments: Server(answer))
     monkeypatch.setattr(kubeadm_join.time, "sleep", lambda seconds: None)
     with pytest.raises(KubeadmError, match="does not answer this host"):
         kubeadm_join.find_state("192.0.2.10:6443", "w1", patience=PATIENCE)
