@@ -103,6 +103,9 @@ def machine(host, report, limits, kubernetes_version, kubelet_config):
     if report["cgroup"] == 1 and minor >= CGROUP_V1_REFUSED and kubelet_config.get("failCgroupV1", True):
         cure = "Boot it with systemd.unified_cgroup_hierarchy=1, or set failCgroupV1: false in kubeadm_kubelet_config"
         yield Fault("cgroup_v1", host, f"has cgroup version 1, which the kubelet {kubernetes_version} refuses", cure)
+    for server, why in report["unreachable"].items():
+        cure = "See that the host gets there, or set bare_mesh_http_proxy or another bare_mesh_source"
+        yield Fault("source", host, f"cannot reach {server}: {why}", cure)
     if report["ufw"]:
         cure = "Switch it off by 'ufw disable' or open the cluster's ports in it, then add firewall to preflight_allow"
         yield Fault("firewall", host, "ufw is switched on, and only firewalld's ports are opened for you", cure)
@@ -124,6 +127,18 @@ def identity(reports):
         yield Fault("mac", ", ".join(hosts), f"have the same MAC address {mac}", cure)
     for product, hosts in shared({host: report["product_id"] for host, report in reports.items()}):
         yield Fault("product_id", ", ".join(hosts), f"have the same product id {product}", cure)
+
+
+def addresses(inventory, reports):
+    """The address that a node gives the others: a bare_mesh_node_ip that was set, or that of its way out."""
+    wanted = {host: str(inventory.get(host, {}).get("node_ip") or "") for host in reports}
+    cure = "Set bare_mesh_node_ip for each host to its own address in the network that the hosts share"
+    for address, hosts in shared({host: wanted[host] or report["address"] for host, report in reports.items()}):
+        yield Fault("node_ip", ", ".join(hosts), f"would all have the node address {address}", cure)
+    for host, report in reports.items():
+        own = [str(ipaddress.ip_interface(entry).ip) for entry in report["networks"]]
+        if wanted[host] and wanted[host] not in own:
+            yield Fault("node_ip", host, f"has no address {wanted[host]}, but {', '.join(own)}", cure)
 
 
 def clocks(reports, limit):
@@ -188,6 +203,7 @@ def judge(inspections, groups, inventory, limits, settings):
         faults += machine(host, report, limits, str(settings["kubernetes_version"]), settings["kubelet_config"])
         faults += ports(host, report, host in groups["control_plane"])
     faults += identity(reports)
+    faults += addresses(inventory, reports)
     faults += clocks(reports, limits["clock_difference"])
     faults += ranges(settings, reports)
     faults += versions(settings)

@@ -19,6 +19,11 @@ options:
     description: The controller's clock, in seconds since 1970, when it sent the task.
     type: float
     required: true
+  reach:
+    description: URLs whose servers the host must reach; asked for a connection, and nothing more.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     support: full
@@ -35,6 +40,7 @@ EXAMPLES = r"""
   bare.mesh.host_inspect:
     features: [overlay, br_netfilter]
     sent_at: "{{ now(fmt='%s.%f') }}"
+    reach: [https://pkgs.k8s.io]
 """
 
 RETURN = r"""
@@ -67,6 +73,8 @@ report:
     listening: {description: Port such as V(6443/tcp) to the name of the program that listens on it., type: dict}
     member: {description: Whether kubeadm has begun or finished a node here., type: bool}
     ufw: {description: Whether Ubuntu's ufw is switched on., type: bool}
+    unreachable: {description: Server of O(reach) that gave no connection to the reason., type: dict}
+    address: {description: The host's address on its way out. Empty where it has none., type: str}
 """
 
 import glob
@@ -76,6 +84,8 @@ import platform
 import re
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils import _kernel, _systems
@@ -134,6 +144,23 @@ def way_out(text):
     return {"address": routes[0]["prefsrc"], "interface": routes[0]["dev"]} if routes and "prefsrc" in routes[0] else {}
 
 
+def refusal(server):
+    """Why a (name, port) gives no connection; empty if it does."""
+    try:
+        socket.create_connection(server, timeout=5).close()
+    except OSError as error:
+        return str(error)
+    return ""
+
+
+def unreachable(urls):
+    """Server as name:port -> why it gives no connection, for those that do not."""
+    parts = [urlsplit(url) for url in urls]
+    servers = sorted({(part.hostname, part.port or (80 if part.scheme == "http" else 443)) for part in parts if part.hostname})
+    with ThreadPoolExecutor(max(len(servers), 1)) as pool:
+        return {f"{name}:{port}": why for (name, port), why in zip(servers, pool.map(refusal, servers)) if why}
+
+
 def free_gb(path):
     stats = os.statvfs(path)
     return round(stats.f_bavail * stats.f_frsize / 2**30, 1)
@@ -144,6 +171,7 @@ def main():
         argument_spec={
             "features": {"type": "list", "elements": "str", "default": []},
             "sent_at": {"type": "float", "required": True},
+            "reach": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
@@ -151,6 +179,9 @@ def main():
     modprobe = module.get_bin_path("modprobe")
     ip = module.get_bin_path("ip")
     macs, networks = interfaces(module.run_command([ip, "-j", "addr"])[1] if ip else "")
+    # Nothing is sent to that address: the kernel only says how it would.
+    route = module.run_command([ip, "-j", "-4", "route", "get", "8.8.8.8"]) if ip else (1, "", "")
+    out = way_out(route[1] if route[0] == 0 else "")
     memory = re.search(r"MemTotal:\s+(\d+)", read("/proc/meminfo").decode())
     report = {
         "user_id": os.geteuid(),
@@ -172,12 +203,12 @@ def main():
         "listening": listening(),
         "member": any(glob.glob(pattern) for pattern in MEMBER),
         "ufw": b"\nENABLED=yes" in read("/etc/ufw/ufw.conf"),
+        "unreachable": unreachable(module.params["reach"]),
+        "address": out.get("address", ""),
     }
-    # Nothing is sent to that address: the kernel only says how it would.
-    route = module.run_command([ip, "-j", "-4", "route", "get", "8.8.8.8"]) if ip else (1, "", "")
     facts = {
         "architecture": report["machine"],
-        "default_ipv4": way_out(route[1] if route[0] == 0 else ""),
+        "default_ipv4": out,
         "os_family": "Debian" if _systems.family(report["os"]) == "deb" else "RedHat",
     }
     module.exit_json(changed=False, report=report, ansible_facts=facts)

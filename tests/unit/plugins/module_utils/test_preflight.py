@@ -25,6 +25,8 @@ REPORT = {
     "listening": {"22/tcp": "sshd"},
     "member": False,
     "ufw": False,
+    "unreachable": {},
+    "address": "",
 }
 SETTINGS = {
     "bare_mesh_pod_cidr": "10.244.0.0/16",
@@ -121,3 +123,15 @@ def test_cgroup_v1_passes_where_the_kubelet_takes_it():
 def test_all_faults_of_all_hosts_come_together():
     found = judge(**{f"{TWO}/cpus": 1, "inspections/one/report/memory_mb": 1, "settings/istio_profile": "nope"})
     assert found == [("memory", "one"), ("cpus", "two"), ("istio_profile", "istio_profile")]
+
+
+def test_a_source_that_a_host_does_not_reach():
+    assert judge(**{f"{TWO}/unreachable": {"mirror:443": "timed out"}}) == [("source", "two")]
+
+
+def test_node_addresses():
+    one = "inspections/one/report"
+    behind_nat = {f"{one}/address": "10.0.2.15", f"{TWO}/address": "10.0.2.15"}
+    assert judge(**behind_nat) == [("node_ip", "one, two")]
+    assert judge(**behind_nat, **{"inventory/two/node_ip": "10.0.0.1"}) == []
+    assert judge(**{"inventory/two/node_ip": "192.0.2.1"}) == [("node_ip", "two")]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import socket
 from xml.etree import ElementTree
 
 import pytest
@@ -234,3 +235,11 @@ def test_way_out():
         "interface": "eth0",
     }
     assert host_inspect.way_out("") == {}
+
+
+def test_servers_out_of_reach():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        open_port = server.getsockname()[1]
+        # No host, no question: the controller's check tells of such a URL.
+        found = host_inspect.unreachable([f"https://127.0.0.1:{open_port}/a", "http://127.0.0.1:1/b", ":///v2"])
+    assert list(found) == ["127.0.0.1:1"]
