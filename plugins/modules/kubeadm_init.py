@@ -10,6 +10,7 @@ description:
   - Runs C(kubeadm init) unless the host's cluster is there already.
   - An C(init) that was killed or failed is recognised. If its API server came to life, it is continued on what is there.
     Otherwise it is undone by C(kubeadm reset) and started over.
+  - Bootstrap tokens that runs of this collection, cut short, have left are deleted.
   - A cluster that has lived is never undone. If its API server does not come up within O(timeout), the module fails
     and says what to look at.
 options:
@@ -111,7 +112,10 @@ from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import (
     CA,
     KUBELET_CONF,
     KUBERNETES,
+    TOKEN_MARK,
+    TOKENS,
     UNFINISHED,
+    ApiServer,
     Kubeadm,
     KubeadmError,
     Kubelet,
@@ -120,6 +124,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import (
     ca_cert_hash,
     finish,
     has_lived,
+    left_tokens,
     wait_ready,
 )
 from ansible_collections.bare.mesh.plugins.module_utils._node_reset import NodeReset
@@ -174,7 +179,8 @@ def find_state(etcd):
 def with_token(config, token, ttl, ignored):
     """The documents with a bootstrap token of our own, since kubeadm's own would live for a day."""
     groups = ["system:bootstrappers:kubeadm:default-node-token"]
-    bootstrap = {"token": token, "ttl": ttl, "groups": groups, "usages": ["signing", "authentication"]}
+    description = f"{TOKEN_MARK}the workers of a new cluster join"
+    bootstrap = {"token": token, "ttl": ttl, "description": description, "groups": groups, "usages": ["signing", "authentication"]}
     changed = []
     for entry in config:
         if entry.get("kind") == "InitConfiguration":
@@ -248,6 +254,10 @@ def converge(module, kubeadm, kubelet, found):
         found = find_state(etcd_directory(config))
     if found == "broken":
         NodeReset(module, kubeadm).clean()
+    if found in ("unfinished", "ready"):
+        server = ApiServer.of(ADMIN_CONF)
+        for name in left_tokens(server):
+            server.request(f"{TOKENS}/{name}", method="DELETE")
     if found in ("absent", "broken", "unfinished"):
         images = Images(module)
         images.pull(images.missing(module.params["images"]))
@@ -278,14 +288,14 @@ def main():
         if not module.check_mode:
             kubeadm.acquire()
         found = find_state(etcd_directory(module.params["config"]))
-        changed = found != "ready" or kubelet.idle()
+        changed = found != "ready" or kubelet.idle() or bool(left_tokens(ApiServer.of(ADMIN_CONF)))
         if changed and not module.check_mode:
             result = converge(module, kubeadm, kubelet, found)
         if account and differs(path):
             changed = True
             if not module.check_mode:
                 result["backup"] = give_kubeconfig(account, path)
-    except (KubeadmError, ImageError) as error:
+    except (KubeadmError, ImageError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(
         changed=changed,

@@ -70,6 +70,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import (
     ADMIN_CONF,
     CA,
+    TOKEN_MARK,
     UNFINISHED,
     ApiServer,
     Kubeadm,
@@ -103,7 +104,7 @@ def create(kubeadm, params):
     if params["node"]:
         forget(params["node"], params["node_ip"])
     usages = {"groups": [BOOTSTRAPPERS], "usages": ["signing", "authentication"]}
-    token = {"token": params["token"], "ttl": params["ttl"], "description": f"{params['node']} joins", **usages}
+    token = {"token": params["token"], "ttl": params["ttl"], "description": f"{TOKEN_MARK}{params['node']} joins", **usages}
     config = {"apiVersion": "kubeadm.k8s.io/v1beta4", "kind": "InitConfiguration", "bootstrapTokens": [token]}
     out = kubeadm.run("token", "create", "--print-join-command", config=[config])
     with open(CA, encoding="utf-8") as file:

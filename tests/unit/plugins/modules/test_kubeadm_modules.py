@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import ssl
 
 import pytest
-from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import SIGN_OF_LIFE, KubeadmError
+from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import SIGN_OF_LIFE, KubeadmError, left_tokens
 from ansible_collections.bare.mesh.plugins.modules import kubeadm_init, kubeadm_join, kubeadm_token
 
 # Next to none.
@@ -180,6 +182,16 @@ def test_only_the_nodes_own_remains_are_deleted(monkeypatch, address, deleted):
     monkeypatch.setattr(kubeadm_token.ApiServer, "of", lambda *arguments: server)
     kubeadm_token.forget("w1", address)
     assert (("DELETE", "/api/v1/nodes/w1") in server.seen) is deleted
+
+
+def test_only_our_own_tokens_are_left_overs():
+    texts = {"ours": "bare.mesh: w1 joins", "kubeadm's": "The default bootstrap token", "bare": None}
+    items = [
+        {"metadata": {"name": name}, "data": {"description": base64.b64encode(text.encode()).decode()} if text else {}}
+        for name, text in texts.items()
+    ]
+    assert left_tokens(Server((200, json.dumps({"items": items})))) == ["ours"]
+    assert left_tokens(Server((403, ""))) == []
 
 
 class Kubeadm:
