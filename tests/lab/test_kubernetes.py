@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -34,11 +35,17 @@ def test_nodes_run_the_version_and_use_their_address(nodes):
         assert internal == [ADDRESSES[name]]
 
 
-def test_pods_of_the_system_are_ready(api):
+def test_pods_of_the_system_become_ready(api):
     for namespace in ("kube-system", "kube-flannel"):
-        pods = api.list_namespaced_pod(namespace).items
+        # A cluster counts as set up once its nodes are ready; coredns starts on them just then.
+        for _second in range(60):
+            pods = api.list_namespaced_pod(namespace).items
+            unready = {pod.metadata.name for pod in pods if conditions(pod).get("Ready") != "True"}
+            if pods and not unready:
+                break
+            time.sleep(1)
         assert pods
-        assert {pod.metadata.name for pod in pods if conditions(pod)["Ready"] != "True"} == set()
+        assert unready == set()
 
 
 def test_flannel_is_on_every_node(api):
