@@ -5,7 +5,11 @@ An object is in order when each field of the definition has its value, when our 
 fields, and none besides. What other managers own and the definition does not name is no difference.
 The form of managedFields: https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
 
-A wrong "differs" costs one write that the server finds to change nothing (quantities such as 1000m and 1).
+A field that managedFields does not divide further is a leaf: a scalar, or a list or map that the server replaces
+as a whole. A leaf must be equal in every detail, for only the server could tell whether a detail matters.
+
+A wrong "differs" costs one write, or in check mode one dry-run, which the server finds to change nothing.
+A wrong "in order" leaves the cluster other than it was asked to be. So all doubts are answered by "differs".
 """
 
 from __future__ import annotations
@@ -13,7 +17,28 @@ from __future__ import annotations
 import json
 from typing import Any
 
+# What the server adds to leaves of its own kinds: the names of the fields that lead to the default (list positions
+# left out), and the default. It may be missing from the definition, for applying that gives the same object.
+# https://github.com/kubernetes/kubernetes/blob/master/pkg/apis (each group's defaults.go)
+_DEFAULTS: dict[tuple[str, ...], Any] = {
+    ("fieldRef", "apiVersion"): "v1",
+    ("resourceFieldRef", "divisor"): "0",
+    ("ingress", "ports", "protocol"): "TCP",
+    ("egress", "ports", "protocol"): "TCP",
+    ("rules", "scope"): "*",
+    ("roleRef", "apiGroup"): "rbac.authorization.k8s.io",
+    ("subjects", "apiGroup"): "rbac.authorization.k8s.io",
+    ("serviceAccountToken", "expirationSeconds"): 3600,
+    ("volumeClaimTemplates", "apiVersion"): "v1",
+    ("volumeClaimTemplates", "kind"): "PersistentVolumeClaim",
+    ("volumeClaimTemplates", "spec", "volumeMode"): "Filesystem",
+    ("volumeClaimTemplates", "status"): {"phase": "Pending"},
+}
+# Key fields of items that a definition may leave out.
+_KEY_DEFAULTS = {"protocol": "TCP"}
 _EMPTY: tuple[Any, ...] = (None, False, 0, "", {}, [])
+_LONGEST = max(map(len, _DEFAULTS))
+Path = tuple[str, ...]
 
 
 def owned_fields(live: dict[str, Any], manager: str) -> dict[str, Any] | None:
@@ -37,80 +62,107 @@ def in_order(desired: dict[str, Any], live: dict[str, Any], manager: str, adopt:
     if meta:
         wanted["metadata"] = meta
     # A status is its controller's, even where somebody has once applied one.
-    return _same(wanted, live, {name: fields for name, fields in owned.items() if name != "f:status"}, adopt)
+    mine = {name: fields for name, fields in owned.items() if name != "f:status"}
+    return _Comparison(_built_in(desired["apiVersion"]), adopt).map(wanted, live, mine, ())
 
 
-def _same(desired: Any, live: Any, owned: dict[str, Any], adopt: bool) -> bool:
-    """The value equals, and the manager owns it as it stands in the definition."""
-    if isinstance(desired, dict) and any(name.startswith("f:") for name in owned):
-        return _same_map(desired, live, owned, adopt)
-    if isinstance(desired, list) and any(name.startswith("k:") for name in owned):
-        return _same_keyed(desired, live, owned, adopt)
-    if isinstance(desired, list) and any(name.startswith("v:") for name in owned):
-        values = [json.loads(name[2:]) for name in owned if name.startswith("v:")]
-        return isinstance(live, list) and _as_set(values) == _as_set(desired) and all(value in live for value in desired)
-    if any(name != "." for name in owned):
-        # The definition has become empty where it had content.
-        return False
-    return covers(desired, live)
+def _built_in(api_version: str) -> bool:
+    """Whether the kind is one of Kubernetes' own, for which the server drops empty values and has defaults."""
+    group = api_version.rpartition("/")[0]
+    return "." not in group or group.endswith(".k8s.io")
 
 
-def _same_map(desired: dict[str, Any], live: Any, owned: dict[str, Any], adopt: bool) -> bool:
-    if not isinstance(live, dict):
-        return False
-    names = {name[2:] for name in owned if name.startswith("f:")}
-    for name, value in desired.items():
-        if name not in names:
-            # A null, or an empty map that the server has dropped, is owned by nobody.
-            if value is None or (value in ({}, []) and not live.get(name)):
-                continue
-            if adopt or not covers(value, live.get(name)):
+class _Comparison:
+    """One object's comparison."""
+
+    def __init__(self, built_in: bool, adopt: bool) -> None:
+        self.built_in = built_in
+        self.adopt = adopt
+
+    def field(self, desired: Any, live: Any, owned: dict[str, Any], path: Path) -> bool:
+        """The value equals, and the manager owns it as it stands in the definition."""
+        if isinstance(desired, dict) and any(name.startswith("f:") for name in owned):
+            return self.map(desired, live, owned, path)
+        if isinstance(desired, list) and any(name.startswith("k:") for name in owned):
+            return self._keyed(desired, live, owned, path)
+        if isinstance(desired, list) and any(name.startswith("v:") for name in owned):
+            return _same_set(desired, live, [json.loads(name[2:]) for name in owned if name.startswith("v:")])
+        if any(name != "." for name in owned):
+            # The definition has become empty, or of another type, where it had content.
+            return False
+        if self.built_in and live is None and desired in _EMPTY:
+            # What we have applied and what is not there has been an empty value, which the server drops.
+            return True
+        return equal(desired, live, path, self.built_in)
+
+    def map(self, desired: dict[str, Any], live: Any, owned: dict[str, Any], path: Path) -> bool:
+        """A map of which each field has an owner of its own."""
+        if not isinstance(live, dict):
+            return False
+        names = {name[2:] for name in owned if name.startswith("f:")}
+        for name, value in desired.items():
+            if name in names:
+                if not self.field(value, live.get(name), owned[f"f:{name}"], (*path, name)):
+                    return False
+            elif value is None:
+                # A null is owned by nobody, and the server drops it.
+                if live.get(name) is not None:
+                    return False
+            elif self.adopt or not equal(value, live.get(name), (*path, name), self.built_in):
                 return False
-        elif not _same(value, live.get(name), owned[f"f:{name}"], adopt):
-            return False
-    return names <= desired.keys()
+        return names <= desired.keys()
 
-
-def _same_keyed(desired: list[Any], live: Any, owned: dict[str, Any], adopt: bool) -> bool:
-    """A list whose items are told apart by key fields, such as containers by name."""
-    if not isinstance(live, list):
-        return False
-    left = {name: json.loads(name[2:]) for name in owned if name.startswith("k:")}
-    position = -1
-    for item in desired:
-        if not isinstance(item, dict):
+    def _keyed(self, desired: list[Any], live: Any, owned: dict[str, Any], path: Path) -> bool:
+        """A list whose items are told apart by key fields, such as containers by name."""
+        if not isinstance(live, list):
             return False
-        # A key field that the definition leaves out has got its default, such as protocol: TCP.
-        name = next((name for name, keys in left.items() if all(item.get(field, value) == value for field, value in keys.items())), None)
-        if name is None:
-            return False
-        keys = left.pop(name)
-        index = next((number for number, other in enumerate(live) if _has(other, keys)), -1)
-        # The order is part of the value, and of environment variables even the meaning.
-        defaulted = {field: value for field, value in keys.items() if f"f:{field}" in owned[name]}
-        if index <= position or not _same({**defaulted, **item}, live[index], owned[name], adopt):
-            return False
-        position = index
-    return not left
+        left = {name: json.loads(name[2:]) for name in owned if name.startswith("k:")}
+        position = -1
+        for item in desired:
+            if not isinstance(item, dict):
+                return False
+            whole = {**_KEY_DEFAULTS, **item}
+            name = next((name for name, keys in left.items() if _has(whole, keys)), None)
+            if name is None:
+                return False
+            keys = left.pop(name)
+            index = next((number for number, other in enumerate(live) if _has(other, keys)), -1)
+            # The order is part of the value, and of environment variables even the meaning.
+            defaulted = {field: value for field, value in _KEY_DEFAULTS.items() if f"f:{field}" in owned[name]}
+            if index <= position or not self.field({**defaulted, **item}, live[index], owned[name], path):
+                return False
+            position = index
+        return not left
 
 
 def _has(item: Any, keys: dict[str, Any]) -> bool:
     return isinstance(item, dict) and all(item.get(field) == value for field, value in keys.items())
 
 
-def _as_set(values: list[Any]) -> set[str]:
-    return {json.dumps(value, sort_keys=True) for value in values}
+def _same_set(desired: list[Any], live: Any, owned: list[Any]) -> bool:
+    """A list of values, such as finalizers, to which others may have added theirs."""
+    if not isinstance(live, list) or len(desired) != len(owned):
+        return False
+    return [value for value in live if value in owned] == desired
 
 
-def covers(desired: Any, live: Any) -> bool:
-    """The value equals, apart from defaults that the server has added inside and empty values it has left out."""
+def equal(desired: Any, live: Any, path: Path = (), built_in: bool = False) -> bool:
+    """The values are the same, apart from nulls, which the server drops, and for its own kinds from its defaults."""
     if isinstance(desired, dict) and isinstance(live, dict):
-        return all(covers(value, live.get(name)) for name, value in desired.items())
+        for name in desired.keys() | live.keys():
+            value, other = desired.get(name), live.get(name)
+            if value is None and built_in and other is not None and _is_default(other, (*path, str(name))):
+                continue
+            if not equal(value, other, (*path, str(name)), built_in):
+                return False
+        return True
     if isinstance(desired, list) and isinstance(live, list):
-        return len(desired) == len(live) and all(map(covers, desired, live))
-    if live is None:
-        return desired in _EMPTY
+        return len(desired) == len(live) and all(equal(one, other, path, built_in) for one, other in zip(desired, live))
     return bool(desired == live and (type(desired) is type(live) or (_number(desired) and _number(live))))
+
+
+def _is_default(value: Any, path: Path) -> bool:
+    return any(_DEFAULTS.get(path[-length:]) == value for length in range(2, min(_LONGEST, len(path)) + 1))
 
 
 def _number(value: Any) -> bool:

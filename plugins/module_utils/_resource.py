@@ -96,7 +96,8 @@ def expand(definitions: list[Any], origin: str) -> list[dict[str, Any]]:
 
 def normalise(definition: dict[str, Any], namespaced: bool, namespace: str) -> dict[str, Any]:
     """A copy as it is sent: with its namespace and without what is the server's."""
-    meta = {key: value for key, value in definition["metadata"].items() if key not in SERVER_FIELDS}
+    # Empty labels say nothing, and the server drops them.
+    meta = {key: value for key, value in definition["metadata"].items() if key not in SERVER_FIELDS and value not in (None, {}, [])}
     if namespaced:
         meta["namespace"] = meta.get("namespace") or namespace
     else:

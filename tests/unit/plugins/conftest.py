@@ -13,21 +13,39 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.bare.mesh.plugins.module_utils import _client, _module
 from ansible_collections.bare.mesh.plugins.module_utils._client import ApiError
 
+# The lists whose items the server merges by their name; all others are atomic here.
+KEYED = ("containers", "env", "volumes", "webhooks")
 
-def fields(value):
-    """A field set as the server keeps it; lists are atomic here."""
-    return {f"f:{name}": fields(inner) for name, inner in value.items()} if isinstance(value, dict) and value else {}
+
+def fields(value, name=""):
+    """A field set as the server keeps it."""
+    if isinstance(value, list) and name in KEYED:
+        names = [item.get("name") for item in value]
+        if None in names or len(set(names)) < len(names):
+            raise ApiError(422, f"{name}: each item needs a name of its own", "Invalid")
+        return {"k:" + json.dumps({"name": item["name"]}): {".": {}, **fields(item)} for item in value}
+    return {f"f:{key}": fields(inner, key) for key, inner in value.items()} if isinstance(value, dict) and value else {}
 
 
 def merge(live, old, new):
-    """Server-side apply of maps: what the manager once had and no longer names goes."""
+    """Server-side apply: what the manager once had and no longer names goes."""
     result = {name: value for name, value in live.items() if name in new or f"f:{name}" not in old}
     for name, value in new.items():
+        had = old.get(f"f:{name}", {})
         if isinstance(value, dict) and isinstance(live.get(name), dict):
-            result[name] = merge(live[name], old.get(f"f:{name}", {}), value)
+            result[name] = merge(live[name], had, value)
+        elif name in KEYED and isinstance(value, list) and isinstance(live.get(name), list):
+            result[name] = merge_items(live[name], had, value)
         else:
             result[name] = copy.deepcopy(value)
     return result
+
+
+def merge_items(live, old, new):
+    there, names = {item["name"]: item for item in live}, [item["name"] for item in new]
+    owned = {json.loads(name[2:])["name"]: inner for name, inner in old.items() if name.startswith("k:")}
+    merged = [merge(there[item["name"]], owned.get(item["name"], {}), item) if item["name"] in there else item for item in new]
+    return copy.deepcopy(merged + [item for name, item in there.items() if name not in names and name not in owned])
 
 
 class Cluster:

@@ -7,7 +7,7 @@ import copy
 
 import pytest
 from ansible_collections.bare.mesh.plugins.module_utils._diff import delta, render, same
-from ansible_collections.bare.mesh.plugins.module_utils._drift import covers, in_order
+from ansible_collections.bare.mesh.plugins.module_utils._drift import equal, in_order
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -119,10 +119,12 @@ def test_right_values_of_others_suffice_without_adoption(live):
 
 
 def test_sets():
-    desired = {"apiVersion": "v1", "kind": "X", "metadata": {"name": "x", "finalizers": ["b", "a"]}}
+    desired = {"apiVersion": "v1", "kind": "X", "metadata": {"name": "x", "finalizers": ["a", "b"]}}
     entry = {"manager": "me", "operation": "Apply", "fieldsV1": {"f:metadata": {"f:finalizers": {'v:"a"': {}, 'v:"b"': {}}}}}
     live = {"metadata": {"name": "x", "finalizers": ["other", "a", "b"], "managedFields": [entry]}}
     assert in_order(desired, live, "me")
+    desired["metadata"]["finalizers"].reverse()
+    assert not in_order(desired, live, "me")
     live["metadata"]["finalizers"].remove("a")
     assert not in_order(desired, live, "me")
 
@@ -140,8 +142,8 @@ VALUES = st.recursive(
 
 
 @given(VALUES)
-def test_a_value_covers_itself(value):
-    assert covers(value, copy.deepcopy(value))
+def test_a_value_equals_itself(value):
+    assert equal(value, copy.deepcopy(value))
 
 
 @given(st.dictionaries(st.sampled_from(["name", "a", "b"]), VALUES, max_size=3))
@@ -152,18 +154,94 @@ def test_no_difference_of_a_thing_to_itself(value):
 @pytest.mark.parametrize(
     ("desired", "live", "answer"),
     [
-        ({"a": 1}, {"a": 1.0, "b": 2}, True),
-        ({"a": False}, {}, True),
+        ({"a": 1}, {"a": 1.0}, True),
+        ({"a": 1}, {"a": 1, "b": 2}, False),
+        ({"a": False}, {}, False),
+        ({"a": 0}, {}, False),
+        ({"a": ""}, {}, False),
+        ({"a": {}}, {}, False),
+        ({"a": []}, {}, False),
+        ({}, {"a": {}}, False),
+        ({"a": None}, {}, True),
+        ({}, {"a": None}, True),
         ({"a": "x"}, {}, False),
-        ([1, {"a": 1}], [1, {"a": 1, "b": 2}], True),
+        ([1, {"a": 1}], [1, {"a": 1, "b": 2}], False),
+        ([1, {"a": 1, "b": None}], [1, {"a": 1}], True),
         ([1], [1, 2], False),
+        ([1, 2], [2, 1], False),
+        ([None], [], False),
         (1, True, False),
         ("1", 1, False),
-        ({}, None, True),
+        ({}, None, False),
     ],
 )
-def test_covers(desired, live, answer):
-    assert covers(desired, live) is answer
+def test_equal(desired, live, answer):
+    assert equal(desired, live) is answer
+
+
+def test_defaults_count_by_their_place_and_for_kubernetes_own_kinds():
+    port = ("ingress", "ports")
+    assert equal([{"port": 80}], [{"port": 80, "protocol": "TCP"}], port, built_in=True)
+    assert not equal([{"port": 80}], [{"port": 80, "protocol": "UDP"}], port, built_in=True)
+    assert not equal([{"port": 80, "protocol": "UDP"}], [{"port": 80, "protocol": "TCP"}], port, built_in=True)
+    assert not equal([{"port": 80}], [{"port": 80, "protocol": "TCP"}], ("ports",), built_in=True)
+    assert not equal([{"port": 80}], [{"port": 80, "protocol": "TCP"}], port)
+
+
+# What a task asks for first; then a part of it goes, and the fault stays in the cluster unless the change is seen.
+ROUTE = {
+    "route": [{"destination": {"host": "reviews"}}],
+    "fault": {"delay": {"fixedDelay": "7s", "percentage": {"value": 100}}},
+    "timeout": "1s",
+}
+PEERS = [{"podSelector": {}, "namespaceSelector": {}}]
+LEAVES = [
+    ("networking.istio.io/v1", {"spec": {"http": [ROUTE]}}, {"f:spec": {"f:http": {}}}),
+    ("v1", {"spec": {"selector": {"app": "web", "version": "v1"}}}, {"f:spec": {"f:selector": {}}}),
+    ("networking.k8s.io/v1", {"spec": {"ingress": [{"from": PEERS}]}}, {"f:spec": {"f:ingress": {}}}),
+    ("rbac.authorization.k8s.io/v1", {"rules": [{"verbs": ["get"], "resources": ["pods"], "resourceNames": ["a"]}]}, {"f:rules": {}}),
+    ("security.istio.io/v1", {"spec": {"rules": [{}]}}, {"f:spec": {"f:rules": {}}}),
+]
+
+
+def places(value, path=()):
+    """The path of each item and field inside a value."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, item in inner:
+        yield (*path, step)
+        yield from places(item, (*path, step))
+
+
+def without(value, path):
+    result = copy.deepcopy(value)
+    holder = result
+    for step in path[:-1]:
+        holder = holder[step]
+    del holder[path[-1]]
+    return result
+
+
+@pytest.mark.parametrize(("api_version", "content", "owned"), LEAVES, ids=[case[0] for case in LEAVES])
+def test_whatever_is_removed_is_a_difference(api_version, content, owned):
+    first = {"apiVersion": api_version, "kind": "X", "metadata": {"name": "x"}, **content}
+    live = copy.deepcopy(first)
+    live["metadata"]["managedFields"] = [{"manager": "me", "operation": "Apply", "fieldsV1": owned}]
+    assert in_order(first, live, "me") and in_order(first, live, "me", adopt=False)
+    for path in places(content):
+        for adopt in (True, False):
+            second = {**without(content, path), "apiVersion": api_version, "kind": "X", "metadata": {"name": "x"}}
+            assert not in_order(second, live, "me", adopt), path
+
+
+def test_empty_values_count():
+    """rules: [] of an AuthorizationPolicy denies everything, emptyDir: {} is a volume."""
+    one = {"apiVersion": "security.istio.io/v1", "kind": "X", "metadata": {"name": "x"}, "spec": {"a": 1}}
+    entry = {"manager": "me", "operation": "Apply", "fieldsV1": {"f:spec": {"f:a": {}}}}
+    live = {**one, "metadata": {"name": "x", "managedFields": [entry]}}
+    assert in_order(one, live, "me")
+    assert in_order({**one, "spec": {"a": 1, "rules": None}}, live, "me")
+    for empty in ([], {}, "", 0, False):
+        assert not in_order({**one, "spec": {"a": 1, "rules": empty}}, live, "me")
 
 
 @pytest.mark.parametrize(
