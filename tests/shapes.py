@@ -24,7 +24,7 @@ spec:
         - uri: {exact: /b}
       fault: {delay: {fixedDelay: 7s, percentage: {value: 100}}, abort: {httpStatus: 500}}
       timeout: 1s
-      retries: {attempts: 0, perTryTimeout: 1s}
+      retries: {attempts: 1, perTryTimeout: 1s}
       route:
         - {destination: {host: reviews, subset: v2, port: {number: 9080}}, weight: 30}
         - {destination: {host: reviews, subset: v1}, weight: 70, headers: {request: {remove: [x, "y"], set: {a: "1"}}}}
@@ -161,7 +161,7 @@ def edited(draw: st.DrawFn, definition: dict[str, Any]) -> dict[str, Any]:
             here.clear()
         elif edit == "change" and isinstance(here, str):
             holder[path[-1]] = here + "x"
-        elif edit == "change" and type(here) is int:
+        elif edit == "change" and isinstance(here, int) and not isinstance(here, bool):
             holder[path[-1]] = here + 1
         elif edit == "repeat" and isinstance(here, list) and here:
             here.append(copy.deepcopy(here[0]))

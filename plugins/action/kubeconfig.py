@@ -50,7 +50,7 @@ class ActionModule(ActionBase):
         )
         path = Path(unfrackpath(arguments["dest"]))
         result.update(dest=str(path), changed=True)
-        slurped = self._execute_module("ansible.builtin.slurp", {"src": arguments["src"]}, task_vars=task_vars)
+        slurped = self._read(arguments["src"], task_vars)
         if slurped.get("failed"):
             # In check mode the host gets its kubeconfig by the real run.
             if not self._task.check_mode:
@@ -61,3 +61,13 @@ class ActionModule(ActionBase):
         if result["changed"] and not self._task.check_mode:
             write(path, text)
         return result
+
+    def _read(self, src: str, task_vars: Any) -> dict[str, Any]:
+        """A file of the host. The connection prints each module's output with -vvv, unless it is told not to."""
+        context = self._connection._play_context
+        before, context.no_log = context.no_log, True
+        try:
+            slurped: dict[str, Any] = self._execute_module("ansible.builtin.slurp", {"src": src}, task_vars=task_vars)
+        finally:
+            context.no_log = before
+        return slurped

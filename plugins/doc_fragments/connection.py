@@ -17,11 +17,6 @@ options:
       - Context of the kubeconfig; its current one by default.
       - The environment variable E(K8S_AUTH_CONTEXT) sets it, too.
     type: str
-  host:
-    description:
-      - URL of the API server, instead of a kubeconfig's.
-      - The environment variable E(K8S_AUTH_HOST) sets it, too.
-    type: str
   api_key:
     description:
       - Bearer token.
@@ -59,4 +54,15 @@ options:
 requirements:
   - kubernetes >= 31
   - PyYAML >= 6.0
+"""
+
+    # The kinds' modules have it without the alias (istio_kind.py), for there host can be a field.
+    API_HOST = r"""
+options:
+  api_host:
+    description:
+      - URL of the API server, instead of a kubeconfig's.
+      - The environment variable E(K8S_AUTH_HOST) sets it, too.
+    type: str
+    aliases: [host]
 """

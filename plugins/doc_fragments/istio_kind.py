@@ -35,6 +35,11 @@ options:
   api_version:
     description: API version of the resources, such as V(v1beta1). By default the newest that the cluster serves.
     type: str
+  api_host:
+    description:
+      - URL of the API server, instead of a kubeconfig's. It has no second name here, for C(host) is a field of some kinds.
+      - The environment variable E(K8S_AUTH_HOST) sets it, too.
+    type: str
 attributes:
   check_mode:
     support: full

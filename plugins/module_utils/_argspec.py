@@ -16,7 +16,7 @@ def _env(name: str) -> tuple[Any, list[str]]:
 CONNECTION: dict[str, Any] = {
     "kubeconfig": {"type": "path", "fallback": _env("KUBECONFIG")},
     "context": {"type": "str", "fallback": _env("CONTEXT")},
-    "host": {"type": "str", "fallback": _env("HOST")},
+    "api_host": {"type": "str", "aliases": ["host"], "fallback": _env("HOST")},
     "api_key": {"type": "str", "no_log": True, "fallback": _env("API_KEY")},
     "validate_certs": {"type": "bool", "aliases": ["verify_ssl"], "fallback": _env("VERIFY_SSL")},
     "ca_cert": {"type": "path", "aliases": ["ssl_ca_cert"], "fallback": _env("SSL_CA_CERT")},
@@ -24,6 +24,9 @@ CONNECTION: dict[str, Any] = {
     "client_key": {"type": "path", "aliases": ["key_file"], "no_log": False, "fallback": _env("KEY_FILE")},
     "proxy": {"type": "str", "fallback": _env("PROXY")},
 }
+
+# The fields of a kind keep their names, so a kind's module has no second name for this one: a DestinationRule has a host.
+API_HOST: dict[str, Any] = {"type": "str", "fallback": _env("HOST")}
 
 # doc_fragments/waiting.py
 WAITING: dict[str, Any] = {

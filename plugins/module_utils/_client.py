@@ -7,12 +7,14 @@ straight over that pool: plain dicts in and out, which is what makes large batch
 
 from __future__ import annotations
 
+import email.utils
 import json
 import os
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode, urlsplit
 
 from ansible_collections.bare.mesh.plugins.module_utils._failure import Failure, Unreachable, library
 
@@ -24,19 +26,21 @@ PATIENCE = 60
 
 
 class ApiError(Failure):
-    """The API server's refusal."""
+    """The API server's refusal. Repeated: an earlier attempt may have done the work, its answer was lost."""
 
-    def __init__(self, status: int, message: str, reason: str = "") -> None:
+    def __init__(self, status: int, message: str, reason: str = "", causes: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.status = status
         self.reason = reason
+        self.causes = causes
+        self.repeated = False
 
 
 def kubeconfig_path(params: dict[str, Any]) -> str:
-    """The file that is read; empty where there is none by choice (host given, or inside a pod)."""
+    """The file that is read; empty where there is none by choice (api_host given, or inside a pod)."""
     if params.get("kubeconfig"):
         return os.path.expanduser(params["kubeconfig"])
-    if params.get("host"):
+    if params.get("api_host"):
         return ""
     path = os.path.expanduser(os.environ.get("KUBECONFIG") or "~/.kube/config")
     return "" if "KUBERNETES_SERVICE_HOST" in os.environ and not os.path.exists(path) else path
@@ -62,30 +66,68 @@ def _configuration(params: dict[str, Any]) -> Any:
             raise Failure(f"the kubeconfig {path} cannot be read: {error.strerror}; check its owner and mode") from error
         except Exception as error:  # the loader raises whatever its YAML, base64 and exec plugins raise
             raise Failure(f"the kubeconfig {path} is not usable: {error}") from error
-    elif not params.get("host"):
-        config.load_incluster_config(client_configuration=settings)
-    if params.get("host"):
-        settings.host = params["host"].rstrip("/")
+    elif not params.get("api_host"):
+        try:
+            config.load_incluster_config(client_configuration=settings)
+        except config.ConfigException as error:
+            fix = "set the option kubeconfig, or api_host and api_key"
+            raise Failure(f"this pod has no usable service account ({error}): {fix}") from error
+    _override(settings, params)
     if params.get("api_key"):
         settings.api_key = {"authorization": f"Bearer {params['api_key']}"}
         settings.refresh_api_key_hook = None
-    for option, attribute in (("ca_cert", "ssl_ca_cert"), ("client_cert", "cert_file"), ("client_key", "key_file"), ("proxy", "proxy")):
-        if params.get(option):
-            setattr(settings, attribute, params[option])
-    if params.get("validate_certs") is not None:
-        settings.verify_ssl = params["validate_certs"]
+    refresh = settings.refresh_api_key_hook
+    if refresh:
+
+        def refresh_and_override(configuration: Any) -> None:
+            # A refreshed token brings the rest of its kubeconfig along.
+            refresh(configuration)
+            _override(configuration, params)
+            configuration.refresh_api_key_hook = refresh_and_override
+
+        settings.refresh_api_key_hook = refresh_and_override
     settings.connection_pool_maxsize = PARALLEL
     return settings
+
+
+def _override(settings: Any, params: dict[str, Any]) -> None:
+    """Set what the module's options say, whatever the kubeconfig says."""
+    if params.get("api_host"):
+        settings.host = params["api_host"].rstrip("/")
+    for option, attribute in (("ca_cert", "ssl_ca_cert"), ("client_cert", "cert_file"), ("client_key", "key_file")):
+        if params.get(option):
+            if not os.path.isfile(params[option]):
+                raise Failure(f"{option}: there is no file {params[option]}")
+            setattr(settings, attribute, params[option])
+    if params.get("proxy"):
+        proxy = urlsplit(params["proxy"])
+        settings.proxy = params["proxy"]
+        # NO_PROXY is for proxies of the environment.
+        settings.no_proxy = None
+        if proxy.username is not None:
+            login = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
+            settings.proxy_headers = library("urllib3", "urllib3").make_headers(proxy_basic_auth=login)
+    if params.get("validate_certs") is not None:
+        settings.verify_ssl = params["validate_certs"]
 
 
 class Client:
     """One API server: HTTP verbs on paths, repeated while it is away for a moment."""
 
     def __init__(self, params: dict[str, Any]) -> None:
+        if params.get("api_host") and urlsplit(params["api_host"]).scheme not in ("http", "https"):
+            raise Failure(f"api_host is {params['api_host']!r}: give the API server's URL, such as https://10.0.0.1:6443")
         self.settings = _configuration(params)
-        self.source = kubeconfig_path(params) or self.settings.host
-        self.api_client = library("kubernetes.client", "kubernetes").ApiClient(configuration=self.settings)
+        # Kept, for a token's refresh in one thread writes all of the settings anew while others send requests.
+        self.host = self.settings.host
+        self.refreshing = threading.Lock()
+        self.source = kubeconfig_path(params) or self.host
         self.urllib3 = library("urllib3", "urllib3")
+        try:
+            self.api_client = library("kubernetes.client", "kubernetes").ApiClient(configuration=self.settings)
+        except (OSError, ValueError, self.urllib3.exceptions.HTTPError) as error:
+            fix = "check ca_cert, client_cert, client_key and proxy"
+            raise Failure(f"no connection can be set up from {self.source}: {error}; {fix}") from error
         self.pool = self.api_client.rest_client.pool_manager
         if not self.settings.verify_ssl:
             self.urllib3.disable_warnings()
@@ -101,42 +143,65 @@ class Client:
         headers = {"Accept": "application/json", "User-Agent": "bare.mesh"}
         if content_type:
             headers["Content-Type"] = content_type
-        for auth in self.settings.auth_settings().values():
-            if auth.get("value"):
-                headers[auth["key"]] = auth["value"]
+        with self.refreshing:
+            for auth in self.settings.auth_settings().values():
+                if auth.get("value"):
+                    headers[auth["key"]] = auth["value"]
         return headers
 
-    def request(self, method: str, path: str, query: dict[str, Any] | None = None, body: Any = None, content_type: str = "") -> Any:
-        url = self.settings.host + path + (f"?{urlencode(query)}" if query else "")
+    def request(
+        self, method: str, path: str, query: dict[str, Any] | None = None, body: Any = None, content_type: str = ""
+    ) -> dict[str, Any]:
+        url = self.host + path + (f"?{urlencode(query)}" if query else "")
         data = None if body is None else json.dumps(body).encode()
         headers = self._headers(content_type or ("application/json" if data else ""))
         timeout = self.urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT)
         deadline = time.monotonic() + self.patience
         pause = 0.2
+        lost = False
+        unsent = (self.urllib3.exceptions.NewConnectionError, self.urllib3.exceptions.ConnectTimeoutError)
         while True:
             try:
                 answer = self.pool.request(method, url, body=data, headers=headers, timeout=timeout, retries=False)
             except self.urllib3.exceptions.SSLError as error:
                 raise Failure(self._tls_message(error)) from error
-            except self.urllib3.exceptions.HTTPError as error:
+            except (self.urllib3.exceptions.HTTPError, OSError) as error:
+                lost = lost or not isinstance(error, unsent)
                 if time.monotonic() + pause > deadline:
                     raise Unreachable(
-                        f"the API server {self.settings.host} (from {self.source}) does not answer: {_plain(error)};"
+                        f"the API server {self.host} (from {self.source}) does not answer: {_plain(error)};"
                         " check that the cluster is up and that this kubeconfig is the right one"
                     ) from error
             else:
-                if answer.status < 400:
-                    return json.loads(answer.data)
-                failure = _api_error(answer.status, answer.data, self.source)
-                if not _passing(failure) or time.monotonic() + pause > deadline:
+                if answer.status < 300:
+                    return self._content(answer)
+                failure = _api_error(answer, self.source)
+                failure.repeated = lost
+                if not _passing(failure):
                     raise failure
-                pause = max(pause, min(float(answer.headers.get("Retry-After") or 0), 10))
+                if time.monotonic() + pause > deadline:
+                    if self.patience:
+                        failure.given_up = True
+                    raise failure
+                pause = max(pause, min(_retry_after(answer.headers.get("Retry-After")), 10))
             time.sleep(pause)
             pause = min(pause * 2, 5)
 
+    def _content(self, answer: Any) -> dict[str, Any]:
+        try:
+            content = json.loads(answer.data)
+        except ValueError:
+            content = None
+        if not isinstance(content, dict):
+            raise Failure(
+                f"{self.host} (from {self.source}) answers with {answer.data[:60]!r}, which is not a Kubernetes object:"
+                " check that this is the API server's address"
+            )
+        return content
+
     def _tls_message(self, error: Exception) -> str:
         return (
-            f"the certificate of {self.settings.host} is not trusted by {self.source}: {_plain(error)};"
+            f"the certificate of {self.host} is not trusted by {self.source}: {_plain(error)};"
             " the file may belong to an earlier cluster, or ca_cert names the wrong CA"
         )
 
@@ -152,17 +217,24 @@ class Client:
     def pages(self, path: str, query: dict[str, Any] | None = None) -> Iterator[dict[str, Any]]:
         """The objects of a collection, page by page: a large one never is in memory as a whole."""
         query = {**(query or {}), "limit": 500}
+        given: set[str] = set()
         while True:
             try:
                 page = self.request("GET", path, query)
             except ApiError as error:
                 if error.status == 404:
                     return
+                if error.status == 410 and query.pop("continue", None):
+                    # The list's snapshot is gone: start again, and leave out what was given already.
+                    continue
                 raise
             api_version, kind = page.get("apiVersion", ""), page.get("kind", "").removesuffix("List")
             for item in page.get("items") or []:
-                # Items of a list carry neither of the two.
-                yield {"apiVersion": api_version, "kind": kind, **item}
+                name = f"{item['metadata'].get('namespace', '')}/{item['metadata']['name']}"
+                if name not in given:
+                    given.add(name)
+                    # Items of a list carry neither of the two.
+                    yield {"apiVersion": api_version, "kind": kind, **item}
             query["continue"] = page.get("metadata", {}).get("continue")
             if not query["continue"]:
                 return
@@ -183,7 +255,8 @@ class Client:
             self.request("DELETE", path, body=options)
         except ApiError as error:
             if error.status == 404:
-                return False
+                # Gone by an attempt whose answer was lost: that one has deleted it.
+                return error.repeated
             raise
         return True
 
@@ -196,15 +269,28 @@ def _plain(error: Exception) -> str:
     return str(error.args[-1] if error.args else error).rpartition("): ")[2].rpartition(">: ")[2]
 
 
-def _api_error(status: int, data: bytes, source: str) -> ApiError:
+def _api_error(answer: Any, source: str) -> ApiError:
+    causes: tuple[str, ...] = ()
     try:
-        content = json.loads(data)
+        content = json.loads(answer.data)
         message, reason = content.get("message") or "", content.get("reason") or ""
+        causes = tuple(cause.get("reason") or "" for cause in (content.get("details") or {}).get("causes") or [])
     except (ValueError, AttributeError):
-        message, reason = data[:300].decode(errors="replace").strip(), ""
-    if status == 401:
+        message, reason = answer.data[:300].decode(errors="replace").strip(), ""
+    if answer.status < 400:
+        message = f"{source} redirects to {answer.headers.get('Location')}: give the API server's own address"
+    if answer.status == 401:
         message = f"the credentials of {source} are refused or have expired: renew them (kubeadm: kubeadm certs renew admin.conf)"
-    return ApiError(status, message or f"HTTP status {status}", reason)
+    return ApiError(answer.status, message or f"HTTP status {answer.status}", reason, causes)
+
+
+def _retry_after(value: str | None) -> float:
+    """Seconds to wait; the header gives them, or a date. https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3"""
+    try:
+        return max(float(value or 0), 0)
+    except ValueError:
+        date = email.utils.parsedate_tz(value)
+        return max(email.utils.mktime_tz(date) - time.time(), 0) if date else 0
 
 
 def _passing(error: ApiError) -> bool:

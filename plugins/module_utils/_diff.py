@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from ansible_collections.bare.mesh.plugins.module_utils._drift import owned_fields
 from ansible_collections.bare.mesh.plugins.module_utils._failure import library
 from ansible_collections.bare.mesh.plugins.module_utils._resource import SERVER_FIELDS, identity
 
@@ -26,17 +27,14 @@ def managers(definition: dict[str, Any] | None) -> list[str]:
     return sorted({f"{entry.get('manager')} ({entry.get('operation')})" for entry in entries if not entry.get("subresource")})
 
 
-def ownership(definition: dict[str, Any]) -> list[dict[str, Any]]:
-    """The managed fields apart from their times: the server does not write when only these would change."""
-    entries = definition.get("metadata", {}).get("managedFields") or []
-    return [{key: value for key, value in entry.items() if key != "time"} for entry in entries]
+def same(before: dict[str, Any] | None, after: dict[str, Any], manager: str = "") -> bool:
+    """Whether a write has changed nothing, or a dry-run would; with a manager a change of what it owns counts.
 
-
-def same(before: dict[str, Any] | None, after: dict[str, Any], adopt: bool = True) -> bool:
-    """Whether a write has changed nothing, or a dry-run would; with adopt a change of owner counts."""
+    What others own is no matter of ours: a controller may write between the reading and the writing.
+    """
     if before is None or visible(before) != visible(after):
         return False
-    return not adopt or ownership(before) == ownership(after)
+    return not manager or owned_fields(before, manager) == owned_fields(after, manager)
 
 
 def _name(item: Any) -> Any:

@@ -15,10 +15,16 @@ class Failure(Exception):
     def __init__(self, message: str, **data: Any) -> None:
         super().__init__(message)
         self.data = data
+        # The API server was given all the patience there is: whatever else is asked of it now would wait in vain.
+        self.given_up = False
 
 
 class Unreachable(Failure):
     """There is no cluster to talk to: check mode then goes on without one."""
+
+    def __init__(self, message: str, **data: Any) -> None:
+        super().__init__(message, **data)
+        self.given_up = True
 
 
 def library(name: str, package: str) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils import _formats
 from ansible_collections.bare.mesh.plugins.module_utils._apply import Engine, outcome
+from ansible_collections.bare.mesh.plugins.module_utils._argspec import API_HOST
 from ansible_collections.bare.mesh.plugins.module_utils._client import Client
 from ansible_collections.bare.mesh.plugins.module_utils._failure import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._istio_kinds import Facts
@@ -30,6 +31,7 @@ ARGUMENTS: dict[str, Any] = {
     "annotations": {"type": "dict"},
     "resources": {"type": "list", "elements": "dict"},
     "api_version": {"type": "str"},
+    "api_host": API_HOST,
 }
 
 

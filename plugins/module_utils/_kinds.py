@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import tempfile
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote
 
 from ansible_collections.bare.mesh.plugins.module_utils._failure import Failure, library
 
@@ -97,22 +98,61 @@ def split_version(api_version: str) -> tuple[str, str]:
     return group, version
 
 
+def not_served(api_version: str, kind: str) -> str:
+    return (
+        f"the cluster serves no kind {kind} in {api_version}: install what brings its CustomResourceDefinition first,"
+        " or correct apiVersion and kind"
+    )
+
+
+def is_crd(definition: dict[str, Any]) -> bool:
+    return group_kind(definition) == ("apiextensions.k8s.io", "CustomResourceDefinition")
+
+
+def group_kind(definition: dict[str, Any]) -> tuple[str, str]:
+    """What makes a kind one: a Job of another group is no Job of Kubernetes."""
+    return split_version(definition["apiVersion"])[0], definition["kind"]
+
+
 class Kinds:
     """The kinds that one run deals with."""
 
     def __init__(self, client: Client | None) -> None:
         self.client = client
         self.learned: dict[tuple[str, str], Kind] = {}
+        self.brought: set[tuple[str, str]] = set()
+        self._served: dict[str, dict[str, set[str]]] = {}
         self._dynamic: Any = None
 
     def learn(self, objects: list[dict[str, Any]]) -> None:
         """Take the kinds from the definitions in a batch: the cluster does not know them yet."""
         for definition in objects:
-            if definition.get("kind") == "CustomResourceDefinition":
+            if is_crd(definition):
                 spec = definition.get("spec") or {}
                 names = spec.get("names") or {}
                 kind = Kind(names.get("plural", ""), spec.get("scope") == "Namespaced")
                 self.learned[spec.get("group", ""), names.get("kind", "")] = kind
+                self.brought.add((spec.get("group", ""), names.get("kind", "")))
+
+    def served_versions(self, api_version: str, kind: str) -> list[str]:
+        """The API versions, such as apps/v1, in which the cluster serves a kind of this group; the preferred one first."""
+        group = split_version(api_version)[0]
+        if self.client is None:
+            return []
+        if group not in self._served:
+            listed = (self.client.get(f"/apis/{group}" if group else "/api") or {}).get("versions") or []
+            names = [entry["groupVersion"] if isinstance(entry, dict) else entry for entry in listed]
+            self._served[group] = {name: self._kinds_in(name) for name in names}
+        return [name for name, kinds in self._served[group].items() if kind in kinds]
+
+    def _kinds_in(self, api_version: str) -> set[str]:
+        content = self._connected().get(f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}") or {}
+        return {resource["kind"] for resource in content.get("resources") or [] if "/" not in resource["name"]}
+
+    def _connected(self) -> Client:
+        if self.client is None:
+            raise AssertionError("this is asked only where there is a cluster")
+        return self.client
 
     def find(self, api_version: str, kind: str) -> Kind:
         """Raises UnknownKind where neither the tables nor the cluster know it."""
@@ -135,14 +175,12 @@ class Kinds:
                 return Kind(resource.name, resource.namespaced)
             except (errors.ResourceNotFoundError, errors.ResourceNotUniqueError, errors.NotFoundError):
                 pass
-        raise UnknownKind(
-            f"the cluster serves no kind {kind} in {api_version}: install what brings its CustomResourceDefinition first,"
-            " or correct apiVersion and kind"
-        )
+        raise UnknownKind(not_served(api_version, kind))
 
     def collection(self, api_version: str, kind: str, namespace: str = "") -> str:
         found = self.find(api_version, kind)
         base = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+        namespace = quote(namespace, safe="")
         return f"{base}/namespaces/{namespace}/{found.plural}" if found.namespaced and namespace else f"{base}/{found.plural}"
 
     def namespaced(self, definition: dict[str, Any]) -> bool:
@@ -150,4 +188,4 @@ class Kinds:
 
     def path(self, definition: dict[str, Any]) -> str:
         meta = definition["metadata"]
-        return f"{self.collection(definition['apiVersion'], definition['kind'], meta.get('namespace', ''))}/{meta['name']}"
+        return f"{self.collection(definition['apiVersion'], definition['kind'], meta.get('namespace', ''))}/{quote(meta['name'], safe='')}"

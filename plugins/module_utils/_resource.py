@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 from ansible_collections.bare.mesh.plugins.module_utils._failure import Failure, library
@@ -11,42 +13,43 @@ from ansible_collections.bare.mesh.plugins.module_utils._failure import Failure,
 # What the server alone writes; server-side apply refuses or ignores it in a definition.
 SERVER_FIELDS = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid")
 
-# Kinds in the order in which they depend on each other; those of one number are written together.
+# (group, kind) in the order in which they depend on each other; those of one number are written together.
 _ORDER = {
-    "Namespace": 0,
-    "CustomResourceDefinition": 0,
-    "PriorityClass": 1,
-    "StorageClass": 1,
-    "ServiceAccount": 1,
-    "Secret": 1,
-    "ConfigMap": 1,
-    "Role": 1,
-    "ClusterRole": 1,
-    "LimitRange": 1,
-    "ResourceQuota": 1,
-    "PersistentVolume": 1,
-    "PersistentVolumeClaim": 1,
-    "Service": 1,
-    "NetworkPolicy": 1,
-    "RoleBinding": 2,
-    "ClusterRoleBinding": 2,
-    "Pod": 3,
-    "Deployment": 3,
-    "DaemonSet": 3,
-    "StatefulSet": 3,
-    "ReplicaSet": 3,
-    "Job": 3,
-    "CronJob": 3,
-    "HorizontalPodAutoscaler": 4,
-    "PodDisruptionBudget": 4,
-    "Ingress": 4,
-    "MutatingWebhookConfiguration": 5,
-    "ValidatingWebhookConfiguration": 5,
-    "APIService": 5,
-    # Subsets before the routes that use them, so that traffic never meets a missing one.
-    "DestinationRule": 6,
-    "ServiceEntry": 6,
-    "Gateway": 6,
+    kind: number
+    for number, kinds in enumerate(
+        (
+            (("", "Namespace"), ("apiextensions.k8s.io", "CustomResourceDefinition")),
+            (
+                ("scheduling.k8s.io", "PriorityClass"),
+                ("storage.k8s.io", "StorageClass"),
+                *((("", kind)) for kind in ("ServiceAccount", "Secret", "ConfigMap", "LimitRange", "ResourceQuota", "Service")),
+                *((("", kind)) for kind in ("PersistentVolume", "PersistentVolumeClaim")),
+                ("rbac.authorization.k8s.io", "Role"),
+                ("rbac.authorization.k8s.io", "ClusterRole"),
+                ("networking.k8s.io", "NetworkPolicy"),
+            ),
+            (("rbac.authorization.k8s.io", "RoleBinding"), ("rbac.authorization.k8s.io", "ClusterRoleBinding")),
+            (
+                ("", "Pod"),
+                *(("apps", kind) for kind in ("Deployment", "DaemonSet", "StatefulSet", "ReplicaSet")),
+                ("batch", "Job"),
+                ("batch", "CronJob"),
+            ),
+            (("autoscaling", "HorizontalPodAutoscaler"), ("policy", "PodDisruptionBudget"), ("networking.k8s.io", "Ingress")),
+            (
+                ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"),
+                ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
+                ("apiregistration.k8s.io", "APIService"),
+            ),
+            # Subsets before the routes that use them, so that traffic never meets a missing one.
+            (
+                ("networking.istio.io", "DestinationRule"),
+                ("networking.istio.io", "ServiceEntry"),
+                ("networking.istio.io", "Gateway"),
+            ),
+        )
+    )
+    for kind in kinds
 }
 _DEFAULT_ORDER = 7
 
@@ -54,7 +57,13 @@ _DEFAULT_ORDER = 7
 def load_yaml(text: str, origin: str) -> list[Any]:
     """Every document of a YAML text."""
     yaml = library("yaml", "PyYAML")
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    safe = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    # Kubernetes has no dates: 2026-01-01 is a text, as for kubectl.
+    resolvers = {
+        first: [(tag, expression) for tag, expression in found if tag != "tag:yaml.org,2002:timestamp"]
+        for first, found in safe.yaml_implicit_resolvers.items()
+    }
+    loader = type("Loader", (safe,), {"yaml_implicit_resolvers": resolvers})
     try:
         return [document for document in yaml.load_all(text, Loader=loader) if document is not None]
     except yaml.YAMLError as error:
@@ -88,10 +97,27 @@ def expand(definitions: list[Any], origin: str) -> list[dict[str, Any]]:
                 missing.append("metadata.name")
             if missing:
                 faults.append(f"{where}: {' and '.join(missing)} missing, or not a string")
-            result.append(definition)
+                continue
+            faults += [f"{where}: {fault}" for fault in _secret_faults(definition)]
+            try:
+                # Also turns keys such as 1 into texts, as Kubernetes has them.
+                result.append(json.loads(json.dumps(definition, allow_nan=False)))
+            except (TypeError, ValueError) as error:
+                faults.append(f"{where}: {identity(definition)} holds what JSON cannot hold: {error}")
     if faults:
         raise Failure("; ".join(faults))
     return result
+
+
+def _secret_faults(definition: dict[str, Any]) -> Iterator[str]:
+    """Named here, without the value: the server's own message would quote it."""
+    for field in ("data", "stringData"):
+        values = definition.get(field) if definition["kind"] == "Secret" else None
+        if values is not None and not isinstance(values, dict):
+            yield f"{identity(definition)}: {field} must be a mapping of names to texts"
+        for name, value in values.items() if isinstance(values, dict) else ():
+            if value is not None and not isinstance(value, str):
+                yield f"{identity(definition)}: {field}.{name} must be a text: quote it"
 
 
 def normalise(definition: dict[str, Any], namespaced: bool, namespace: str) -> dict[str, Any]:
@@ -128,7 +154,7 @@ def waves(definitions: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     """Groups to be written one after the other."""
     result: dict[int, list[dict[str, Any]]] = {}
     for definition in definitions:
-        result.setdefault(_ORDER.get(definition["kind"], _DEFAULT_ORDER), []).append(definition)
+        result.setdefault(_ORDER.get(key(definition)[:2], _DEFAULT_ORDER), []).append(definition)
     return [result[number] for number in sorted(result)]
 
 

@@ -54,6 +54,8 @@ def check(value: Any, node: Any, definitions: dict[str, Any], path: str, aliases
             yield Fault(path, f"must be a list, is {_shown(value)}")
             return
         for index, item in enumerate(value):
+            if item is None:
+                yield Fault(f"{path}[{index}]", "must not be null: remove the item, or give it content")
             yield from check(item, node["[]"], definitions, f"{path}[{index}]", aliases)
     elif "?" in node:
         if value not in node["?"]:

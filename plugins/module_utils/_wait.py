@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible_collections.bare.mesh.plugins.module_utils._client import ApiError, Client
 from ansible_collections.bare.mesh.plugins.module_utils._failure import Failure
-from ansible_collections.bare.mesh.plugins.module_utils._kinds import Kinds
+from ansible_collections.bare.mesh.plugins.module_utils._kinds import Kinds, group_kind
 from ansible_collections.bare.mesh.plugins.module_utils._resource import identity, key
 
 
@@ -100,16 +100,16 @@ def _by_phase(*phases: str) -> Callable[[dict[str, Any]], str]:
     return check
 
 
-CHECKS: dict[str, Callable[[dict[str, Any]], str]] = {
-    "APIService": _by_condition("Available"),
-    "CustomResourceDefinition": _established,
-    "DaemonSet": _daemon_set,
-    "Deployment": _deployment,
-    "Job": _job,
-    "Namespace": _by_phase("Active"),
-    "Node": _by_condition("Ready"),
-    "Pod": _pod,
-    "StatefulSet": _stateful_set,
+CHECKS: dict[tuple[str, str], Callable[[dict[str, Any]], str]] = {
+    ("apiregistration.k8s.io", "APIService"): _by_condition("Available"),
+    ("apiextensions.k8s.io", "CustomResourceDefinition"): _established,
+    ("apps", "DaemonSet"): _daemon_set,
+    ("apps", "Deployment"): _deployment,
+    ("batch", "Job"): _job,
+    ("", "Namespace"): _by_phase("Active"),
+    ("", "Node"): _by_condition("Ready"),
+    ("", "Pod"): _pod,
+    ("apps", "StatefulSet"): _stateful_set,
 }
 
 
@@ -136,12 +136,12 @@ def wait_ready(
 ) -> None:
     """Wait until all are ready; known are live objects that were read a moment ago."""
     deadline = time.monotonic() + timeout
-    left = {key(one): (one, "not there") for one in objects if one["kind"] in CHECKS}
+    left = {key(one): (one, "not there") for one in objects if group_kind(one) in CHECKS}
     pause = 0.2
     while True:
         for name, (one, _reason) in list(left.items()):
             live = known.get(name) or client.get(kinds.path(one))
-            reason = CHECKS[one["kind"]](live) if live else "not there"
+            reason = CHECKS[group_kind(one)](live) if live else "not there"
             if reason:
                 left[name] = one, reason
             else:

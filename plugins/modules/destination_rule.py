@@ -40,8 +40,8 @@ options:
       - Reference U(https://istio.io/latest/docs/reference/config/networking/destination-rule/#DestinationRule-workload_selector).
     type: dict
 extends_documentation_fragment:
-  - bare.mesh.connection
   - bare.mesh.istio_kind
+  - bare.mesh.connection
 author:
   - The bare.mesh authors (@bare-mesh)
 """

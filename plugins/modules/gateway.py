@@ -24,8 +24,8 @@ options:
       - Reference U(https://istio.io/latest/docs/reference/config/networking/gateway/#Gateway-selector).
     type: dict
 extends_documentation_fragment:
-  - bare.mesh.connection
   - bare.mesh.istio_kind
+  - bare.mesh.connection
 author:
   - The bare.mesh authors (@bare-mesh)
 """

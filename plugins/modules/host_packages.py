@@ -77,9 +77,11 @@ upgraded:
   elements: str
 """
 
+import os
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils import _systems
-from ansible_collections.bare.mesh.plugins.module_utils._packages import Apt, Dnf, PackageError, missing
+from ansible_collections.bare.mesh.plugins.module_utils._packages import POLICY, Apt, Dnf, PackageError, left_policy, missing
 
 
 def package_manager(module):
@@ -111,8 +113,11 @@ def main():
         todo = missing(wanted, before)
         held = manager.unheld(wanted) if module.params["hold"] else []
         upgraded = manager.upgradable() if module.params["upgrade"] else []
+        left_over = left_policy()
         after = {**before, **{name: wanted[name] or "newest" for name in todo}}
         if not module.check_mode:
+            if left_over:
+                os.remove(POLICY)
             if upgraded:
                 manager.upgrade()
             if todo:
@@ -126,11 +131,11 @@ def main():
     except PackageError as error:
         module.fail_json(msg=str(error))
     module.exit_json(
-        changed=bool(todo or held or upgraded),
+        changed=bool(todo or held or upgraded or left_over),
         installed=todo,
         held=held,
         upgraded=upgraded,
-        diff={"before": lines(wanted, before), "after": lines(wanted, after)},
+        diff={"before": lines(wanted, before) + (f"{POLICY}: left by a killed run\n" if left_over else ""), "after": lines(wanted, after)},
     )
 
 

@@ -17,6 +17,7 @@ description:
     the mesh as a whole does.
 extends_documentation_fragment:
   - bare.mesh.connection
+  - bare.mesh.connection.api_host
   - bare.mesh.waiting
 options:
   spec:

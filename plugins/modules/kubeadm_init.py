@@ -199,6 +199,8 @@ def random_token():
 def initialise(kubeadm, kubelet, params, resume):
     """Runs kubeadm init; what a worker has to know of the cluster's certificate authority."""
     token = params["token"] or random_token()
+    # kubeadm may print it where it fails.
+    kubeadm.module.no_log_values.add(token)
     begin()
     kubelet.do("enable")
     documents = with_token(params["config"], token, params["token_ttl"], LEFT_BY_INIT if resume else [])

@@ -98,6 +98,17 @@ from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import (
 )
 from ansible_collections.bare.mesh.plugins.module_utils._node_reset import NodeReset
 
+FOREIGN = -1
+# Reasons of OpenSSL by which a certificate is not of the authority that this node knows: its signature, or no such issuer.
+# https://docs.openssl.org/master/man3/X509_STORE_CTX_get_error/
+OTHER_AUTHORITY = (7, 18, 19, 20, 21, 30)
+CERTIFICATE_FIX = "See: openssl s_client -connect HOST:PORT -showcerts"
+CERTIFICATE_FIXES = {
+    9: "Correct the clocks of this host and of the control plane",
+    10: "Compare the clocks of this host and of the control plane; if it has expired, run there: kubeadm certs renew all",
+    62: "Name the API server in api_server as its certificate does, or add the name to the certificate (apiServer.certSANs)",
+    64: "Name the API server in api_server as its certificate does, or add the name to the certificate (apiServer.certSANs)",
+}
 TO_JOIN = ("absent", "broken", "foreign")
 
 
@@ -122,8 +133,16 @@ def find_state(api_server, name, patience):
         return "unknown"
     if status == 200:
         return "unfinished" if begun else "joined"
-    if status in (401, 404):
-        return "deleted" if status == 404 else "foreign"
+    if status == FOREIGN:
+        return "foreign"
+    if status == 404:
+        return "deleted"
+    if status == 401:
+        raise KubeadmError(
+            f"the API server at {server.url} is of this node's cluster, but refuses the node's certificate {KUBELET_CERTIFICATE}. "
+            "Nothing was touched. Compare this host's clock with its dates (openssl x509 -noout -dates -in FILE): correct the clock, "
+            "or, if it has expired, run the playbook bare.mesh.reset on this host, and then this one again"
+        )
     # The node authorizer lets a kubelet read the node of its own name alone.
     raise KubeadmError(
         f"this host is a node of the cluster already, but may not read the node {name} (status {status}). Has it another name there? "
@@ -132,7 +151,7 @@ def find_state(api_server, name, patience):
 
 
 def answer(server, path, patience):
-    """The status of an answer, 401 for a server with another certificate authority, None for no answer.
+    """The status of an answer, FOREIGN for a server with another certificate authority, None for no answer.
 
     A server that is overloaded or not yet itself (429, 5xx) has not answered.
     """
@@ -143,8 +162,13 @@ def answer(server, path, patience):
             if status != 429 and status < 500:
                 return status
             raise ConnectionError(f"status {status}")
-        except ssl.SSLCertVerificationError:
-            return 401
+        except ssl.SSLCertVerificationError as error:
+            if error.verify_code in OTHER_AUTHORITY:
+                return FOREIGN
+            raise KubeadmError(
+                f"the certificate of the API server at {server.url} is of this node's cluster, but not valid here: {error.verify_message}. "
+                "Nothing was touched. " + CERTIFICATE_FIXES.get(error.verify_code, CERTIFICATE_FIX)
+            ) from error
         except OSError as error:
             if not patience:
                 return None

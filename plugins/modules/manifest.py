@@ -14,6 +14,7 @@ description:
   - In check mode the server itself judges the changes by a dry-run. Where there is no cluster yet, all objects count as new.
 extends_documentation_fragment:
   - bare.mesh.connection
+  - bare.mesh.connection.api_host
   - bare.mesh.waiting
 options:
   resources:

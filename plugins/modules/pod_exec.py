@@ -11,6 +11,7 @@ description:
   - The module cannot know what the command changes. It reports a change; a task that only looks around says C(changed_when=false).
 extends_documentation_fragment:
   - bare.mesh.connection
+  - bare.mesh.connection.api_host
 options:
   namespace:
     description: Namespace of the pod.
@@ -80,11 +81,17 @@ stderr:
 """
 
 from typing import Any
+from urllib.parse import quote
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bare.mesh.plugins.module_utils._argspec import CONNECTION
 from ansible_collections.bare.mesh.plugins.module_utils._client import Client
 from ansible_collections.bare.mesh.plugins.module_utils._failure import Failure, library
+from ansible_collections.bare.mesh.plugins.module_utils._module import run
+from ansible_collections.bare.mesh.plugins.module_utils._resource import load_yaml
+
+# Of the protocol v4.channel.k8s.io: 0 stdin, 1 stdout, 2 stderr, 3 the command's end.
+# https://github.com/kubernetes/apimachinery/blob/master/pkg/util/remotecommand/constants.go
+STATUS_CHANNEL = 3
 
 
 def ready(pod: dict[str, Any]) -> bool:
@@ -107,9 +114,12 @@ def choose(pods: list[dict[str, Any]], namespace: str, selector: str) -> str:
 
 def execute(client: Client, namespace: str, pod: str, container: str | None, command: list[str], timeout: int) -> dict[str, Any]:
     """Run the command over a websocket."""
-    api = library("kubernetes.client", "kubernetes").CoreV1Api(client.api_client)
+    kubernetes = library("kubernetes.client", "kubernetes")
+    websocket = library("websocket", "websocket-client")
+    api = kubernetes.CoreV1Api(client.api_client)
     stream = library("kubernetes.stream", "kubernetes").stream
     more = {"container": container} if container else {}
+    where = f"the pod {namespace}/{pod}"
     try:
         channel = stream(
             api.connect_get_namespaced_pod_exec, pod, namespace, command=command,
@@ -118,27 +128,55 @@ def execute(client: Client, namespace: str, pod: str, container: str | None, com
         channel.run_forever(timeout=timeout)
         if channel.is_open():
             channel.close()
-            raise Failure(f"{' '.join(command)} in the pod {namespace}/{pod} did not end within {timeout} seconds")
-        return {"pod": pod, "rc": channel.returncode, "stdout": channel.read_stdout(0) or "", "stderr": channel.read_stderr(0) or ""}
-    except library("kubernetes.client", "kubernetes").ApiException as error:
-        raise Failure(f"no command can be run in the pod {namespace}/{pod}: {error.reason or error}") from error
+            raise Failure(f"{' '.join(command)} in {where} did not end within {timeout} seconds")
+        status = load_status(channel.read_channel(STATUS_CHANNEL), where)
+        output = {"stdout": channel.read_stdout(0) or "", "stderr": channel.read_stderr(0) or ""}
+    except kubernetes.ApiException as error:
+        raise Failure(f"no command can be run in {where}: {error.reason or error}") from error
+    except (websocket.WebSocketException, OSError) as error:
+        raise Failure(f"the connection to {where} was lost, so what became of the command is not known: {error}") from error
+    return {"pod": pod, "rc": exit_code(status, where), **output}
 
 
-def run(params: dict[str, Any]) -> dict[str, Any]:
+def load_status(text: str, where: str) -> dict[str, Any]:
+    """What the API server says of the command's end, as a Kubernetes Status object."""
+    if not text:
+        raise Failure(f"the connection to {where} was lost, so what became of the command is not known")
+    loaded = load_yaml(text, f"the status of the command in {where}")
+    return loaded[0] if loaded and isinstance(loaded[0], dict) else {}
+
+
+def exit_code(status: dict[str, Any], where: str) -> int:
+    """The command's exit status; a command that was never started has none."""
+    if status.get("status") == "Success":
+        return 0
+    for cause in (status.get("details") or {}).get("causes") or []:
+        if cause.get("reason") == "ExitCode":
+            return int(cause["message"])
+    raise Failure(f"the command could not be started in {where}: {status.get('message') or status}")
+
+
+def work(module: AnsibleModule) -> dict[str, Any]:
     """Find the pod, run the command."""
+    params = module.params
     client = Client(params)
     client.reach()
     namespace, pod = params["namespace"], params["pod"]
     if not pod:
-        path = f"/api/v1/namespaces/{namespace}/pods"
+        path = f"/api/v1/namespaces/{quote(namespace, safe='')}/pods"
         pod = choose(list(client.pages(path, {"labelSelector": params["label_selector"]})), namespace, params["label_selector"])
-    return execute(client, namespace, pod, params["container"], params["command"], params["timeout"])
+    done = execute(client, namespace, pod, params["container"], params["command"], params["timeout"])
+    if done["rc"]:
+        said = (done["stderr"] or done["stdout"]).strip()
+        # It has run, so it may have changed something.
+        raise Failure(f"{' '.join(params['command'])} in {done['pod']} ended with status {done['rc']}: {said}", changed=True, **done)
+    return {"changed": True, **done}
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            **CONNECTION,
+    run(
+        work,
+        {
             "namespace": {"type": "str", "required": True},
             "pod": {"type": "str"},
             "label_selector": {"type": "str"},
@@ -146,17 +184,10 @@ def main() -> None:
             "command": {"type": "list", "elements": "str", "required": True},
             "timeout": {"type": "int", "default": 60},
         },
+        supports_check_mode=False,
         required_one_of=[("pod", "label_selector")],
         mutually_exclusive=[("pod", "label_selector")],
     )
-    try:
-        done = run(module.params)
-    except Failure as failure:
-        module.fail_json(msg=str(failure), **failure.data)
-    if done["rc"]:
-        said = (done["stderr"] or done["stdout"]).strip()
-        module.fail_json(msg=f"{' '.join(module.params['command'])} in {done['pod']} ended with status {done['rc']}: {said}", **done)
-    module.exit_json(changed=True, **done)
 
 
 if __name__ == "__main__":

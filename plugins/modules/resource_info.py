@@ -13,6 +13,7 @@ description:
     It is so, too, in check mode where there is no cluster yet.
 extends_documentation_fragment:
   - bare.mesh.connection
+  - bare.mesh.connection.api_host
 options:
   api_version:
     description: API version of the objects.

@@ -49,8 +49,8 @@ options:
     type: list
     elements: str
 extends_documentation_fragment:
-  - bare.mesh.connection
   - bare.mesh.istio_kind
+  - bare.mesh.connection
 author:
   - The bare.mesh authors (@bare-mesh)
 """

@@ -12,6 +12,7 @@ from ansible.module_utils import basic
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.bare.mesh.plugins.module_utils import _client, _module
 from ansible_collections.bare.mesh.plugins.module_utils._client import ApiError
+from ansible_collections.bare.mesh.plugins.module_utils._kinds import KNOWN
 
 # The lists whose items the server merges by their name; all others are atomic here.
 KEYED = ("containers", "env", "volumes", "webhooks")
@@ -48,6 +49,20 @@ def merge_items(live, old, new):
     return copy.deepcopy(merged + [item for name, item in there.items() if name not in names and name not in owned])
 
 
+# What a server without any definitions serves.
+BUILT_IN = {
+    "": ["v1"],
+    "admissionregistration.k8s.io": ["v1"],
+    "apiextensions.k8s.io": ["v1"],
+    "apps": ["v1"],
+    "autoscaling": ["v2", "v1"],
+    "batch": ["v1"],
+    "networking.k8s.io": ["v1"],
+    "policy": ["v1"],
+    "rbac.authorization.k8s.io": ["v1"],
+}
+
+
 class Cluster:
     """The part of Client that the engine uses."""
 
@@ -55,7 +70,7 @@ class Cluster:
         self.objects = {}
         self.requests = []
         self.writes = 0
-        self.groups = {"networking.istio.io": ["v1", "v1beta1"]}
+        self.groups = {**BUILT_IN, "networking.istio.io": ["v1", "v1beta1"], "security.istio.io": ["v1"]}
         self.refuse = {}
         self.version = {"gitVersion": "v1.36.3"}
         self.lock = threading.Lock()
@@ -67,9 +82,17 @@ class Cluster:
 
     def get(self, path):
         self.requests.append(("GET", path))
-        if path.startswith("/apis/") and path.count("/") == 2:
-            name = path.split("/")[2]
-            return {"versions": [{"version": one} for one in self.groups[name]]} if name in self.groups else None
+        parts = path.split("/")[2:]
+        if path == "/api":
+            return {"versions": self.groups[""]}
+        if path.startswith("/apis/") and len(parts) == 1:
+            group = parts[0]
+            versions = self.groups.get(group)
+            return {"versions": [{"version": one, "groupVersion": f"{group}/{one}"} for one in versions]} if versions else None
+        if len(parts) == (1 if path.startswith("/api/") else 2):
+            group, version = parts if len(parts) == 2 else ["", *parts]
+            known = [{"kind": kind, "name": found.plural} for (owner, kind), found in KNOWN.items() if owner == group]
+            return {"resources": known} if version in self.groups.get(group, []) else None
         return copy.deepcopy(self.objects.get(path))
 
     def pages(self, path, query=None):
@@ -150,6 +173,19 @@ def run_module(monkeypatch):
         with patch_module_args(arguments), pytest.raises(Ended) as end:
             module.main()
         return end.value.args[0]
+
+    return run
+
+
+@pytest.fixture
+def run_for_real(capsys):
+    """Run a module's main() and give all that it prints, arguments included, as Ansible shows it with -vvv."""
+
+    def run(module, check=False, **arguments):
+        with patch_module_args({**arguments, "_ansible_check_mode": check, "_ansible_diff": True}), pytest.raises(SystemExit):
+            module.main()
+        printed = capsys.readouterr()
+        return printed.out + printed.err
 
     return run
 

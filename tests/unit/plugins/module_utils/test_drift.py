@@ -277,9 +277,14 @@ def test_copy_that_kubectl_keeps_of_a_secret_is_hidden():
     assert "c2VjcmV0" not in shown["before"] and noted["data"] == {"k": "c2VjcmV0"}
 
 
-def test_time_of_a_write_is_no_change():
-    one = {"metadata": {"managedFields": [{"manager": "a", "time": "1"}], "resourceVersion": "1"}, "status": {"x": 1}}
-    other = {"metadata": {"managedFields": [{"manager": "a", "time": "2"}], "resourceVersion": "2"}, "status": {}}
-    assert same(one, other)
-    other["metadata"]["managedFields"][0]["manager"] = "b"
-    assert not same(one, other) and same(one, other, adopt=False)
+def test_time_of_a_write_and_what_others_own_are_no_change():
+    def owned(**fields):
+        return {"manager": "me", "operation": "Apply", "time": str(id(fields)), "fieldsV1": fields}
+
+    one = {"metadata": {"managedFields": [owned(a={})], "resourceVersion": "1"}, "status": {"x": 1}}
+    other = {"metadata": {"managedFields": [{"manager": "controller"}, owned(a={})], "resourceVersion": "2"}, "status": {}}
+    assert same(one, other, "me") and same(one, other)
+    other["metadata"]["managedFields"] = [owned(b={})]
+    assert not same(one, other, "me") and same(one, other)
+    assert not same(one, {**other, "spec": {}})
+    assert not same(None, other)

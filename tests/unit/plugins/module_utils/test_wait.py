@@ -52,13 +52,20 @@ def conditions(**states):
     ],
 )
 def test_checks(one, reason):
-    found = CHECKS[one["kind"]](one)
+    found = next(check for (_group, kind), check in CHECKS.items() if kind == one["kind"])(one)
     assert reason in found and bool(found) is bool(reason)
 
 
 def test_failed_job():
     with pytest.raises(Failure, match=r"has failed: because"):
-        CHECKS["Job"](live("Job", conditions=conditions(Failed="True")))
+        CHECKS["batch", "Job"](live("Job", conditions=conditions(Failed="True")))
+
+
+def test_kinds_of_other_groups_are_nobody_s(cluster):
+    job = {"apiVersion": "example.com/v1", "kind": "Job", "metadata": {"name": "x", "namespace": "shop"}}
+    wait_ready(cluster, Kinds(cluster), [job], {}, 0)
+    with pytest.raises(Failure, match=r"Job shop/x: not there"):
+        wait_ready(cluster, Kinds(cluster), [{**job, "apiVersion": "batch/v1"}], {}, 0)
 
 
 def test_pod_trouble():

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from ansible.module_utils import basic
@@ -101,6 +102,25 @@ def test_apt_waits_for_its_lock_and_holds(host, capsys):
     assert done["held"] == ["kubelet"]
     assert host.ran[-1] == ["apt-mark", "hold", "kubelet"]
     assert "kubelet=1.36.3-*" in host.ran[-2]
+
+
+@apt
+def test_a_killed_run_s_policy_goes(host, capsys, monkeypatch):
+    policy = Path(_packages.POLICY)
+    monkeypatch.setattr(host_packages, "POLICY", str(policy))
+    wanted = {"packages": {"bash": ""}}
+    with pytest.raises(KeyboardInterrupt), _packages.Quiet(True):
+        assert policy.stat().st_mode & 0o777 == 0o755 and "exit 101" in policy.read_text()
+        raise KeyboardInterrupt
+    assert not policy.exists()
+    _packages.Quiet(True).__enter__()
+    foretold = call(host_packages, capsys, check=True, **wanted)
+    assert foretold["changed"] and policy.exists()
+    done = call(host_packages, capsys, **wanted)
+    assert done["diff"] == foretold["diff"] and not policy.exists()
+    assert not call(host_packages, capsys, **wanted)["changed"]
+    policy.write_text("#!/bin/sh\nexit 101\n")
+    assert not call(host_packages, capsys, **wanted)["changed"] and policy.exists()
 
 
 @both

@@ -7,7 +7,8 @@ import importlib
 
 import pytest
 import yaml
-from ansible_collections.bare.mesh.plugins.module_utils import _istio_kinds, _kind, _schema_virtual_service
+from ansible_collections.bare.mesh.plugins.module_utils import _istio_kinds, _kind, _module, _schema_virtual_service
+from ansible_collections.bare.mesh.plugins.module_utils._argspec import CONNECTION
 from ansible_collections.bare.mesh.plugins.module_utils._failure import Unreachable
 from ansible_collections.bare.mesh.plugins.modules import destination_rule, gateway, virtual_service
 
@@ -54,6 +55,24 @@ def test_documentation_has_every_field_of_the_schema(facts):
     documented = yaml.safe_load(module.DOCUMENTATION)["options"]
     assert set(documented) == set(facts.options)
     assert all("https://istio.io/latest/docs/reference/" in " ".join(option["description"]) for option in documented.values())
+
+
+@pytest.mark.parametrize("facts", FACTS, ids=lambda facts: facts.kind)
+def test_no_option_has_the_name_of_a_field(facts):
+    """Neither the connection's options nor the common ones, nor their other names."""
+    shared = {**CONNECTION, **_kind.ARGUMENTS}
+    names = {*shared, *(alias for argument in shared.values() for alias in argument.get("aliases", []))}
+    assert not names & {*facts.options, *(field for field, _argument in facts.options.values())}
+
+
+def test_host_is_the_rule_s(cluster, run_module, monkeypatch):
+    given = []
+    monkeypatch.setattr(_module, "Client", lambda params: given.append(params["api_host"]) or cluster)
+    monkeypatch.setenv("K8S_AUTH_HOST", "https://10.0.0.1")
+    run_module(destination_rule, name="x", host="reviews")
+    run_module(destination_rule, name="y", host="ratings", api_host="https://10.0.0.2")
+    assert given == ["https://10.0.0.1", "https://10.0.0.2"]
+    assert [one["spec"]["host"] for one in cluster.objects.values()] == ["reviews", "ratings"]
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -104,6 +123,8 @@ def test_one_bad_of_many_and_none_is_written(cluster, run_module):
         ({"metadata": "x"}, "metadata and spec must be mappings"),
         ({"name": "Bad_Name", "hosts": ["x"]}, "metadata.name: 'Bad_Name' is no valid name"),
         ({"hosts": ["x"]}, "VirtualService default/without name"),
+        ({"name": "x", "hosts": ["x"], "http": [{"match": [None]}]}, "spec.http[0].match[0]: must not be null"),
+        ({"name": "x", "hosts": [None]}, "spec.hosts[0]: must not be null"),
         ({"name": "x", "hosts": ["x"], "http": [{"rout": []}]}, "spec.http[0].rout: unknown field; did you mean route?"),
     ],
 )

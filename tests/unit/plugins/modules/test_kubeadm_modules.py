@@ -4,12 +4,20 @@
 from __future__ import annotations
 
 import base64
+import datetime
+import http.server
+import ipaddress
 import json
 import ssl
+import threading
+import types
 
 import pytest
-from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import SIGN_OF_LIFE, KubeadmError, left_tokens
+from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import SIGN_OF_LIFE, ApiServer, KubeadmError, left_tokens
 from ansible_collections.bare.mesh.plugins.modules import kubeadm_init, kubeadm_join, kubeadm_token
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 # Next to none.
 PATIENCE = 0.001
@@ -123,8 +131,6 @@ class Server:
     (["KUBELET_CONF", "BOOTSTRAP_CONF"], (200, ""), "unfinished"),
     (["KUBELET_CONF", "UNFINISHED"], (200, ""), "unfinished"),
     (["KUBELET_CONF"], (404, ""), "deleted"),
-    (["KUBELET_CONF"], (401, ""), "foreign"),
-    (["KUBELET_CONF"], ssl.SSLCertVerificationError("other authority"), "foreign"),
     (["KUBELET_CONF"], ValueError("certificate cut short"), "broken"),
 ])
 def test_worker_states(host, monkeypatch, files, answer, state):
@@ -138,6 +144,83 @@ def test_worker_states(host, monkeypatch, files, answer, state):
 
     monkeypatch.setattr(kubeadm_join.ApiServer, "of", server)
     assert kubeadm_join.find_state("192.0.2.10:6443", "w1", patience=PATIENCE) == state
+
+
+def certificate(subject, key, issuer, issuer_key, begins=-1, ends=1, address="127.0.0.1", authority=False):
+    """A certificate from and until so many days from now, made as kubeadm's authorities are: each is called kubernetes."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, subject)]))
+        .issuer_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, issuer)]))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now + datetime.timedelta(days=begins))
+        .not_valid_after(now + datetime.timedelta(days=ends))
+        .add_extension(x509.BasicConstraints(authority, None), critical=True)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
+    )
+    return builder.sign(issuer_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+@pytest.fixture
+def tls(tmp_path):
+    """Start a TLS server on the loopback interface; give an ApiServer that trusts the authority of the cluster."""
+    ours, others, key = (ec.generate_private_key(ec.SECP256R1()) for _number in range(3))
+    authority = certificate("kubernetes", ours, "kubernetes", ours, begins=-9, ends=9, authority=True).decode()
+    secret = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(running.status)
+            self.end_headers()
+
+        def log_message(self, *arguments):
+            pass
+
+    def start(status=200, foreign=False, **validity):
+        file = tmp_path / "server.pem"
+        file.write_bytes(certificate("kube-apiserver", key, "kubernetes", others if foreign else ours, **validity) + secret)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(file)
+        running.status = status
+        running.socket = context.wrap_socket(running.socket, server_side=True)
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        started.append(running)
+        return ApiServer(f"https://127.0.0.1:{running.server_port}", authority)
+
+    started: list = []
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        running.handle_error = lambda *arguments: None
+        yield start
+        if started:
+            running.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("server", "outcome"),
+    [
+        ({}, "joined"),
+        ({"foreign": True}, "foreign"),
+        ({"ends": -0.5}, r"certificate has expired.*Nothing was touched.*kubeadm certs renew all"),
+        ({"begins": 0.5}, r"not yet valid.*Nothing was touched.*clocks"),
+        ({"address": "192.0.2.1"}, r"mismatch.*Nothing was touched.*api_server"),
+        ({"status": 401}, r"refuses the node's certificate .*Nothing was touched.*clock"),
+    ],
+)
+def test_only_another_authority_makes_a_worker_one_of_another_cluster(host, monkeypatch, tls, server, outcome):
+    touch(host, ["KUBELET_CONF"])
+    api = tls(**server)
+    monkeypatch.setattr(kubeadm_join.ApiServer, "of", lambda *arguments: api)
+    address = api.url.removeprefix("https://")
+    if " " not in outcome and ".*" not in outcome:
+        assert kubeadm_join.find_state(address, "w1", patience=PATIENCE) == outcome
+        return
+    for patience in (0, PATIENCE):
+        with pytest.raises(KubeadmError, match=outcome):
+            kubeadm_join.find_state(address, "w1", patience=patience)
 
 
 def test_a_node_of_another_cluster_is_left_alone(host, monkeypatch):
@@ -230,6 +313,8 @@ def test_init_leaves_no_token_but_the_callers(host, monkeypatch, token):
     ran = []
 
     class Init:
+        module = types.SimpleNamespace(no_log_values=set())
+
         def run(self, *arguments, config=None):
             ran.append(arguments)
             return f"--discovery-token-ca-cert-hash {HASH}"
@@ -239,6 +324,7 @@ def test_init_leaves_no_token_but_the_callers(host, monkeypatch, token):
     kubelet = type("Kubelet", (), {"do": lambda self, verb: None})()
     params = {"token": token, "token_ttl": "15m", "config": [{"kind": "InitConfiguration"}]}
     assert kubeadm_init.initialise(Init(), kubelet, params, resume=False)["ca_cert_hash"] == HASH
+    assert len(Init.module.no_log_values) == 1
     assert [arguments[:2] for arguments in ran] == [("init",), *([] if token else [("token", "delete")])]
 
 

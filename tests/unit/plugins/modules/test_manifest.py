@@ -107,11 +107,147 @@ def test_refusal_names_what_was_written(cluster, run_module):
     assert result["not_tried"] == ["HorizontalPodAutoscaler shop/web"]
 
 
+def web(**meta):
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "shop", **meta}}
+
+
+def namespace(name="shop"):
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+
+
+def test_failure_still_returns_what_was_done(cluster, run_module):
+    cluster.refuse["/apis/apps/v1/namespaces/shop/deployments/web"] = (422, "spec.selector: Required value")
+    result = run_module(manifest, resources=[web(), settings(a="1")])
+    assert result["failed"] and result["changed"] and actions(result) == {"settings": "created"}
+    predicted = run_module(manifest, resources=[web(), settings(a="2")], check=True)
+    assert predicted["failed"] and predicted["written"] == [] and not predicted.get("changed")
+
+
+def test_wait_that_fails_returns_what_was_written(cluster, run_module):
+    result = run_module(manifest, resources=[{**web(), "spec": {"replicas": 1}}], wait=True, wait_timeout=0)
+    assert "not ready after 0 s" in result["msg"] and result["changed"] and actions(result) == {"web": "created"}
+
+
+def test_outage_ends_the_batch_after_one_patience(cluster, run_module, monkeypatch):
+    tried = []
+
+    def away(path, *arguments):
+        tried.append(path)
+        raise Unreachable("the API server does not answer")
+
+    monkeypatch.setattr(cluster, "apply", away)
+    many = [{**settings(a="1"), "metadata": {"name": f"n{number}", "namespace": "shop"}} for number in range(200)]
+    result = run_module(manifest, resources=many)
+    assert len(tried) <= 16
+    assert len(result["refused"]) == len(tried) and len(result["not_tried"]) == 200 - len(tried)
+
+
+def test_what_was_in_a_namespace_that_is_made_anew_is_new(cluster, run_module, monkeypatch):
+    run_module(manifest, resources=[namespace(), settings(a="1")])
+    home = cluster.objects["/api/v1/namespaces/shop"]
+    home["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+
+    def vanish(client, kinds, objects, timeout):
+        cluster.objects.clear()
+
+    monkeypatch.setattr("ansible_collections.bare.mesh.plugins.module_utils._apply.wait_gone", vanish)
+    both = [namespace(), settings(a="1")]
+    assert actions(run_module(manifest, resources=both, check=True)) == {"shop": "created", "settings": "created"}
+    assert actions(run_module(manifest, resources=both)) == {"shop": "created", "settings": "created"}
+    assert PATH in cluster.objects
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_version_that_is_not_served(cluster, run_module, check):
+    scaler = {"apiVersion": "autoscaling/v9", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "web", "namespace": "shop"}}
+    result = run_module(manifest, resources=[settings(a="1"), scaler], check=check)
+    assert "HorizontalPodAutoscaler shop/web: the cluster serves no " in result["msg"]
+    assert "in autoscaling/v9, but in autoscaling/v2" in result["msg"]
+    assert result["failed"] and cluster.writes == 0
+
+
+def test_absent_finds_the_object_under_the_version_that_is_served(cluster, run_module):
+    scaler = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "web", "namespace": "shop"}}
+    run_module(manifest, resources=[scaler])
+    old = {**scaler, "apiVersion": "autoscaling/v9"}
+    for check in (True, False):
+        assert actions(run_module(manifest, resources=[old], state="absent", check=check)) == {"web": "deleted"}
+    assert not cluster.objects
+
+
+def test_kind_that_an_earlier_task_will_bring(cluster, run_module):
+    del cluster.groups["security.istio.io"]
+    policy = {"apiVersion": "security.istio.io/v1", "kind": "AuthorizationPolicy", "metadata": {"name": "x", "namespace": "shop"}}
+    assert actions(run_module(manifest, resources=[policy], check=True)) == {"x": "created"}
+    assert "install what brings its CustomResourceDefinition" in run_module(manifest, resources=[policy])["msg"]
+
+
+@pytest.mark.parametrize(
+    ("error", "fix"),
+    [
+        ((403, 'configmaps "x" is forbidden: exceeded quota: q', "Forbidden"), "raise the ResourceQuota of the namespace shop"),
+        ((403, "unable to create in namespace shop because it is being terminated", "Forbidden"), "is being deleted; run again"),
+        ((403, "no", "Forbidden", ("NamespaceTerminating",)), "is being deleted; run again"),
+        ((403, 'configmaps is forbidden: User "me" cannot patch resource "configmaps"', "Forbidden"), "the credentials lack this right"),
+        ((403, 'pods "x" is forbidden: violates PodSecurity "restricted"', "Forbidden"), "violates PodSecurity"),
+    ],
+)
+def test_refusals_by_cause(cluster, run_module, error, fix):
+    cluster.refuse[PATH] = error
+    message = run_module(manifest, resources=[settings(a="1")])["msg"]
+    assert fix in message
+    assert ("lack this right" in message) is ("cannot patch" in message)
+
+
+def secret(**content):
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, **content}
+
+
+@pytest.mark.parametrize("wrap", [lambda one: one, lambda one: {"apiVersion": "v1", "kind": "List", "items": [one]}])
+def test_secrets_of_any_length_are_hidden(run_for_real, cluster, wrap):
+    contents = ({"stringData": {"pin": "4711"}}, {"data": {"pin": "NDcxMQ=="}}, {"data": {"pin": 4711}}, {"data": ["4711", "NDcxMQ=="]})
+    for content in contents:
+        output = run_for_real(manifest, resources=[wrap(secret(**content))])
+        assert "4711" not in output and "NDcxMQ==" not in output, output
+        assert "pin" in output or "must be a mapping" in output
+
+
+def test_values_of_secrets_are_hidden_in_messages(run_for_real, cluster):
+    cluster.refuse["/api/v1/namespaces/default/secrets/s"] = (422, "cannot take Y29ycmVjdCBob3JzZQ== nor correct horse")
+    output = run_for_real(manifest, resources=[secret(stringData={"password": "correct horse"})])
+    assert "correct horse" not in output and "Y29ycmVjdCBob3JzZQ==" not in output and "cannot take" in output
+
+
+def test_arguments_stay_out_of_the_system_log(run_for_real, cluster, monkeypatch):
+    logged = []
+    monkeypatch.setattr("ansible.module_utils.basic.AnsibleModule.log", lambda self, text, **more: logged.append(text))
+    run_for_real(manifest, resources=[secret(stringData={"pin": "4711"})], api_key="a-secret-token", proxy="http://me:pass%40word@p:1")
+    assert "4711" not in str(logged) and "a-secret-token" not in str(logged)
+
+
+def test_credentials_of_the_connection_are_hidden(run_for_real, cluster):
+    output = run_for_real(manifest, resources=[settings()], api_key="a-secret-token", proxy="http://me:pass%40word@p:1")
+    assert "proxy" in output
+    for secret_text in ("a-secret-token", "pass%40word", "pass@word"):
+        assert secret_text not in output
+
+
+def test_dates_in_files_are_texts(cluster, run_module, tmp_path):
+    file = tmp_path / "shop.yml"
+    file.write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings, namespace: shop}\ndata: {day: 2026-01-01}\n")
+    run_module(manifest, src=[str(file)])
+    assert cluster.objects[PATH]["data"] == {"day": "2026-01-01"}
+    file.write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\nbinaryData: {a: !!binary aGk=}\n")
+    assert "ConfigMap settings holds what JSON cannot hold" in run_module(manifest, src=[str(file)])["msg"]
+
+
 @pytest.mark.parametrize(
     ("resources", "message"),
     [
         ([{"kind": "ConfigMap", "metadata": {"name": "x"}}], "resources, object 1: apiVersion missing"),
         ([{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {}}], "metadata.name missing"),
+        ([{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": ["x"]}], "Secret s: data must be a mapping"),
+        ([{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": {"k": 12345678}}], "Secret s: data.k must be a text"),
         ([settings(), settings()], "ConfigMap shop/settings is named more than once"),
     ],
 )
@@ -169,6 +305,6 @@ def test_kubeconfig_path(monkeypatch):
     monkeypatch.delenv("KUBECONFIG", raising=False)
     assert kubeconfig_path({"kubeconfig": "~/k"}) == "/home/me/k"
     assert kubeconfig_path({}) == "/home/me/.kube/config"
-    assert kubeconfig_path({"host": "https://a"}) == ""
+    assert kubeconfig_path({"api_host": "https://a"}) == ""
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
     assert kubeconfig_path({}) == ""

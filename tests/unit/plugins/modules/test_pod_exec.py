@@ -1,9 +1,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-import types
+import json
 
+import kubernetes.client
+import kubernetes.stream
 import pytest
+import websocket
 from ansible_collections.bare.mesh.plugins.module_utils._failure import Failure
 from ansible_collections.bare.mesh.plugins.modules import pod_exec
 
@@ -16,11 +19,18 @@ def pod(name, ready=True, going=False):
 class Channel:
     """What the kubernetes client gives for an exec, already ended or still open."""
 
-    def __init__(self, is_open=False, code=0):
-        self.open, self.returncode, self.closed = is_open, code, False
+    def __init__(self, is_open=False):
+        self.open, self.closed = is_open, False
+        self.status = '{"status": "Success"}'
+        self.error: Exception | None = None
 
     def run_forever(self, timeout):
-        pass
+        for error in [self.error] if self.error else []:
+            raise error
+
+    def read_channel(self, number):
+        assert number == 3
+        return self.status
 
     def is_open(self):
         return self.open
@@ -36,16 +46,11 @@ class Channel:
 
 
 @pytest.fixture
-def channel(monkeypatch):
+def channel(monkeypatch, cluster):
     channel = Channel()
-
-    def library(name, package):
-        if name == "kubernetes.stream":
-            return types.SimpleNamespace(stream=lambda *arguments, **more: channel)
-        api = types.SimpleNamespace(connect_get_namespaced_pod_exec=None)
-        return types.SimpleNamespace(CoreV1Api=lambda client: api, ApiException=OSError)
-
-    monkeypatch.setattr(pod_exec, "library", library)
+    cluster.api_client = kubernetes.client.ApiClient(kubernetes.client.Configuration(host="http://127.0.0.1:1"))
+    monkeypatch.setattr(pod_exec, "Client", lambda params: cluster)
+    monkeypatch.setattr(kubernetes.stream, "stream", lambda *arguments, **more: channel)
     return channel
 
 
@@ -60,18 +65,43 @@ def test_no_pod_and_no_ready_pod_are_told_apart():
         pod_exec.choose([pod("a", ready=False)], "ns", "app=x")
 
 
-def execute():
-    client = types.SimpleNamespace(api_client=None)
-    return pod_exec.execute(client, "ns", "a", "main", ["true"], 5)
+ARGUMENTS = {"namespace": "ns", "pod": "a", "command": ["true", "x"], "timeout": 5}
 
 
-def test_the_result_carries_output_and_status(channel):
-    channel.returncode = 3
-    assert execute() == {"pod": "a", "rc": 3, "stdout": "out", "stderr": ""}
+def test_output_and_status(channel, run_module):
+    assert run_module(pod_exec, **ARGUMENTS) == {"changed": True, "pod": "a", "rc": 0, "stdout": "out", "stderr": ""}
+    channel.status = '{"status": "Failure", "details": {"causes": [{"reason": "ExitCode", "message": "3"}]}}'
+    result = run_module(pod_exec, **ARGUMENTS)
+    assert result["failed"] and result["changed"] and (result["rc"], result["stdout"]) == (3, "out")
+    assert result["msg"] == "true x in a ended with status 3: out"
 
 
-def test_a_command_without_end_is_given_up(channel):
+def test_pod_by_its_labels(channel, cluster, run_module):
+    one = pod("a")
+    one["metadata"]["labels"] = {"app": "x"}
+    cluster.objects["/api/v1/namespaces/ns/pods/a"] = one
+    arguments = {name: value for name, value in ARGUMENTS.items() if name != "pod"}
+    assert run_module(pod_exec, label_selector="app=x", **arguments)["pod"] == "a"
+
+
+def test_a_command_without_end_is_given_up(channel, run_module):
     channel.open = True
-    with pytest.raises(Failure, match="did not end within 5 seconds"):
-        execute()
+    assert "did not end within 5 seconds" in run_module(pod_exec, **ARGUMENTS)["msg"]
     assert channel.closed
+
+
+def test_program_that_is_missing(channel, run_module):
+    message = 'exec: "tru": executable file not found in $PATH'
+    channel.status = json.dumps({"status": "Failure", "reason": "InternalError", "message": message})
+    assert run_module(pod_exec, **ARGUMENTS)["msg"] == f"the command could not be started in the pod ns/a: {message}"
+
+
+@pytest.mark.parametrize("error", [None, websocket.WebSocketConnectionClosedException("closed"), ConnectionResetError("reset")])
+def test_connection_that_is_lost(channel, run_module, error):
+    channel.error, channel.status = error, ""
+    assert "the connection to the pod ns/a was lost" in run_module(pod_exec, **ARGUMENTS)["msg"]
+
+
+def test_api_server_s_refusal(channel, run_module):
+    channel.error = kubernetes.client.ApiException(status=403, reason="Forbidden")
+    assert run_module(pod_exec, **ARGUMENTS)["msg"] == "no command can be run in the pod ns/a: Forbidden"
