@@ -1,16 +1,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""host_packages and host_service against a host whose programs are played: what they run, in which mode, in which order."""
+"""host_packages against a played package manager: what it runs, in which mode, in which order."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 from ansible.module_utils import basic
-from ansible.module_utils.testing import patch_module_args
 from ansible_collections.bare.mesh.plugins.module_utils import _packages
-from ansible_collections.bare.mesh.plugins.modules import host_packages, host_service
+from ansible_collections.bare.mesh.plugins.modules import host_packages
 
 
 class Host:
@@ -60,52 +58,64 @@ def host(request, monkeypatch, tmp_path):
     monkeypatch.setattr(_packages.time, "sleep", lambda _seconds: None)
     return found
 
-
-def call(module, capsys, check=False, **params):
-    with patch_module_args({**params, "_ansible_check_mode": check}), pytest.raises(SystemExit):
-        module.main()
-    return json.loads(capsys.readouterr().out)
-
-
 both = pytest.mark.parametrize("host", ["dnf", "apt"], indirect=True)
+
 apt = pytest.mark.parametrize("host", ["apt"], indirect=True)
+
 dnf = pytest.mark.parametrize("host", ["dnf"], indirect=True)
 
 
+@pytest.mark.parametrize(("wanted", "installed", "same"), [
+    ("", "1:4.3-2", True),
+    ("1.36.3", "1.36.3-1.1", True),
+    ("1.36.3", "1.36.30-1.1", False),
+    ("1.36.3-1.1", "1.36.3-1.1", True),
+    ("2.4.2", "2.4.2-1~debian.12~bookworm", True),
+    ("27.0.1", "5:27.0.1-1~debian", True),
+    ("27.0.1", "3:27.0.2-1.el9", False),
+])  # fmt: skip
+def test_versions_match(wanted, installed, same):
+    assert _packages.matches(wanted, installed) is same
+
+
+def test_missing_packages():
+    assert _packages.missing({"a": "", "b": "2", "c": "1"}, {"b": "1-1", "c": "1-4"}) == ["a", "b"]
+
+
 @both
-def test_check_mode_foretells_the_run(host, capsys):
+def test_check_mode_foretells_the_run(host, call):
     wanted = {"packages": {"bash": "", "kubelet": "1.36.3"}}
-    foretold = call(host_packages, capsys, check=True, **wanted)
+    foretold = call(host_packages, check=True, **wanted)
     assert host.ran == []
-    done = call(host_packages, capsys, **wanted)
+    done = call(host_packages, **wanted)
     assert (foretold["changed"], foretold["installed"]) == (done["changed"], done["installed"]) == (True, ["kubelet"])
-    assert not call(host_packages, capsys, **wanted)["changed"]
+    assert not call(host_packages, **wanted)["changed"]
 
 
 @dnf
-def test_dnf_disregards_only_the_named_excludes(host, capsys):
-    call(host_packages, capsys, packages={"kubelet": "1.36.3"}, disable_excludes=["repo"])
+def test_dnf_disregards_only_the_named_excludes(host, call):
+    call(host_packages, packages={"kubelet": "1.36.3"}, disable_excludes=["repo"])
     assert host.ran[0][-3:] == ["--disableexcludes=repo", "install", "kubelet-1.36.3"]
 
 
 @dnf
-def test_dnf_looks_again_with_a_fresh_index(host, capsys):
+def test_dnf_looks_again_with_a_fresh_index(host, call):
     host.refuse = [(1, "", "No match for argument: kubelet-1.36.3")]
-    assert call(host_packages, capsys, packages={"kubelet": "1.36.3"})["changed"]
+    assert call(host_packages, packages={"kubelet": "1.36.3"})["changed"]
     assert "--refresh" in host.ran[1]
 
 
 @apt
-def test_apt_waits_for_its_lock_and_holds(host, capsys):
+def test_apt_waits_for_its_lock_and_holds(host, call):
     host.refuse = [(100, "", "E: Could not get lock /var/lib/apt/lists/lock")]
-    done = call(host_packages, capsys, packages={"kubelet": "1.36.3"}, hold=True)
+    done = call(host_packages, packages={"kubelet": "1.36.3"}, hold=True)
     assert done["held"] == ["kubelet"]
     assert host.ran[-1] == ["apt-mark", "hold", "kubelet"]
     assert "kubelet=1.36.3-*" in host.ran[-2]
 
 
 @apt
-def test_a_killed_run_s_policy_goes(host, capsys, monkeypatch):
+def test_a_killed_run_s_policy_goes(host, call, monkeypatch):
     policy = Path(_packages.POLICY)
     monkeypatch.setattr(host_packages, "POLICY", str(policy))
     wanted = {"packages": {"bash": ""}}
@@ -114,36 +124,18 @@ def test_a_killed_run_s_policy_goes(host, capsys, monkeypatch):
         raise KeyboardInterrupt
     assert not policy.exists()
     _packages.Quiet(True).__enter__()
-    foretold = call(host_packages, capsys, check=True, **wanted)
+    foretold = call(host_packages, check=True, **wanted)
     assert foretold["changed"] and policy.exists()
-    done = call(host_packages, capsys, **wanted)
+    done = call(host_packages, **wanted)
     assert done["diff"] == foretold["diff"] and not policy.exists()
-    assert not call(host_packages, capsys, **wanted)["changed"]
+    assert not call(host_packages, **wanted)["changed"]
     policy.write_text("#!/bin/sh\nexit 101\n")
-    assert not call(host_packages, capsys, **wanted)["changed"] and policy.exists()
+    assert not call(host_packages, **wanted)["changed"] and policy.exists()
 
 
 @both
-def test_a_refusal_is_an_error_with_the_managers_words(host, capsys):
+def test_a_refusal_is_an_error_with_the_managers_words(host, call):
     host.refuse = [(1, "", "nothing provides it")] * 4
-    failed = call(host_packages, capsys, packages={"kubelet": "1.36.3"})
+    failed = call(host_packages, packages={"kubelet": "1.36.3"})
     assert failed["failed"]
     assert "nothing provides it" in failed["msg"]
-
-
-@both
-def test_a_unit_that_is_not_there(host, capsys):
-    foretold = call(host_service, capsys, check=True, name="x")
-    assert foretold["changed"]
-    assert foretold["actions"] == ["enable", "start"]
-    assert "no unit x" in call(host_service, capsys, name="x")["msg"]
-    assert not call(host_service, capsys, name="x", state="stopped")["changed"]
-
-
-@both
-def test_a_unit_is_started_after_a_reload(host, capsys):
-    host.unit = "Id=x.service\nLoadState=loaded\nActiveState=inactive\nUnitFileState=enabled\n"
-    assert call(host_service, capsys, name="x")["actions"] == ["start"]
-    assert host.ran == [["systemctl", "daemon-reload"], ["systemctl", "start", "x.service"]]
-    host.unit = "Id=x.service\nLoadState=masked\nActiveState=inactive\nUnitFileState=masked\n"
-    assert "systemctl unmask x" in call(host_service, capsys, name="x")["msg"]

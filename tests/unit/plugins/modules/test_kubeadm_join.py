@@ -1,0 +1,171 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What kubeadm_join makes of what it finds on a host."""
+
+from __future__ import annotations
+
+import datetime
+import http.server
+import ipaddress
+import ssl
+import threading
+
+import pytest
+from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import ApiServer, KubeadmError
+from ansible_collections.bare.mesh.plugins.modules import kubeadm_join
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+# Next to none.
+PATIENCE = 0.001
+
+
+@pytest.mark.parametrize(("files", "answer", "state"), [
+    ([], None, "absent"),
+    (["CA"], None, "broken"),
+    (["BOOTSTRAP_CONF"], None, "broken"),
+    (["UNFINISHED"], None, "broken"),
+    (["KUBELET_CONF"], (200, ""), "joined"),
+    (["KUBELET_CONF", "BOOTSTRAP_CONF"], (200, ""), "unfinished"),
+    (["KUBELET_CONF", "UNFINISHED"], (200, ""), "unfinished"),
+    (["KUBELET_CONF"], (404, ""), "deleted"),
+    (["KUBELET_CONF"], ValueError("certificate cut short"), "broken"),
+])
+def test_worker_states(touch, answering, monkeypatch, files, answer, state):
+    touch(files)
+
+    def server(*arguments):
+        # An authority that does not match shows in an answer, a spoilt certificate before any.
+        if isinstance(answer, ValueError) and not isinstance(answer, ssl.SSLError):
+            raise answer
+        return answering(answer)
+
+    monkeypatch.setattr(kubeadm_join.ApiServer, "of", server)
+    assert kubeadm_join.find_state("192.0.2.10:6443", "w1", patience=PATIENCE) == state
+
+
+def certificate(subject, key, issuer, issuer_key, begins=-1, ends=1, address="127.0.0.1", authority=False):
+    """A certificate from and until so many days from now, made as kubeadm's authorities are: each is called kubernetes."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, subject)]))
+        .issuer_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, issuer)]))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now + datetime.timedelta(days=begins))
+        .not_valid_after(now + datetime.timedelta(days=ends))
+        .add_extension(x509.BasicConstraints(authority, None), critical=True)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
+    )
+    return builder.sign(issuer_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+@pytest.fixture
+def tls(tmp_path):
+    """Start a TLS server on the loopback interface; give an ApiServer that trusts the authority of the cluster."""
+    ours, others, key = (ec.generate_private_key(ec.SECP256R1()) for _number in range(3))
+    authority = certificate("kubernetes", ours, "kubernetes", ours, begins=-9, ends=9, authority=True).decode()
+    secret = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(running.status)
+            self.end_headers()
+
+        def log_message(self, *arguments):
+            pass
+
+    def start(status=200, foreign=False, **validity):
+        file = tmp_path / "server.pem"
+        file.write_bytes(certificate("kube-apiserver", key, "kubernetes", others if foreign else ours, **validity) + secret)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(file)
+        running.status = status
+        running.socket = context.wrap_socket(running.socket, server_side=True)
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        started.append(running)
+        return ApiServer(f"https://127.0.0.1:{running.server_port}", authority)
+
+    started: list = []
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        running.handle_error = lambda *arguments: None
+        yield start
+        if started:
+            running.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("server", "outcome"),
+    [
+        ({}, "joined"),
+        ({"foreign": True}, "foreign"),
+        ({"ends": -0.5}, r"certificate has expired.*Nothing was touched.*kubeadm certs renew all"),
+        ({"begins": 0.5}, r"not yet valid.*Nothing was touched.*clocks"),
+        ({"address": "192.0.2.1"}, r"mismatch.*Nothing was touched.*api_server"),
+        ({"status": 401}, r"refuses the node's certificate .*Nothing was touched.*clock"),
+    ],
+)
+def test_only_another_authority_makes_a_worker_one_of_another_cluster(touch, monkeypatch, tls, server, outcome):
+    touch(["KUBELET_CONF"])
+    api = tls(**server)
+    monkeypatch.setattr(kubeadm_join.ApiServer, "of", lambda *arguments: api)
+    address = api.url.removeprefix("https://")
+    if " " not in outcome and ".*" not in outcome:
+        assert kubeadm_join.find_state(address, "w1", patience=PATIENCE) == outcome
+        return
+    for patience in (0, PATIENCE):
+        with pytest.raises(KubeadmError, match=outcome):
+            kubeadm_join.find_state(address, "w1", patience=patience)
+
+
+def test_a_node_of_another_cluster_is_left_alone(touch, answering, monkeypatch):
+    touch(["KUBELET_CONF"])
+    monkeypatch.setattr(kubeadm_join.ApiServer, "of", lambda *arguments: answering((200, "")))
+    with pytest.raises(KubeadmError, match=r"node of the cluster at https://192\.0\.2\.10:6443.*reset"):
+        kubeadm_join.find_state("192.0.2.99:6443", "w1", patience=PATIENCE)
+
+
+def test_a_control_plane_is_not_made_a_worker(touch):
+    touch(["API_SERVER_MANIFEST"])
+    with pytest.raises(KubeadmError, match="control plane already"):
+        kubeadm_join.find_state("192.0.2.10:6443", "w1", patience=PATIENCE)
+
+
+def test_a_node_of_another_name_is_left_alone(touch, answering, monkeypatch):
+    touch(["KUBELET_CONF"])
+    monkeypatch.setattr(kubeadm_join.ApiServer, "of", lambda *arguments: answering((403, "")))
+    with pytest.raises(KubeadmError, match=r"may not read the node w1.*reset"):
+        kubeadm_join.find_state("192.0.2.10:6443", "w1", patience=PATIENCE)
+
+
+@pytest.mark.parametrize("answer", [ConnectionRefusedError("refused"), (429, ""), (500, ""), (503, "")])
+def test_a_silent_api_server_is_no_reason_to_reset(touch, answering, monkeypatch, answer):
+    touch(["KUBELET_CONF"])
+    monkeypatch.setattr(kubeadm_join.ApiServer, "of", lambda *arguments: answering(answer))
+    monkeypatch.setattr(kubeadm_join.time, "sleep", lambda seconds: None)
+    with pytest.raises(KubeadmError, match="does not answer this host"):
+        kubeadm_join.find_state("192.0.2.10:6443", "w1", patience=PATIENCE)
+
+
+def test_a_first_look_does_not_wait(touch, answering, monkeypatch):
+    touch(["KUBELET_CONF"])
+    monkeypatch.setattr(kubeadm_join.ApiServer, "of", lambda *arguments: answering(ConnectionRefusedError("refused")))
+    assert kubeadm_join.find_state("192.0.2.10:6443", "w1", patience=0) == "unknown"
+
+
+@pytest.mark.parametrize("last", [(200, '{"data": {"jws-kubeconfig-abcdef": "x"}}'), (403, "anonymous"), ConnectionRefusedError()])
+def test_a_join_waits_until_its_token_is_known(answering, monkeypatch, last):
+    answers = iter([(200, "{}"), (200, '{"data": {"jws-kubeconfig-other": "x"}}'), last])
+    server = answering(None)
+
+    def request(path):
+        server.given = next(answers)
+        return answering.request(server, path)
+
+    waiting = type("Waiting", (), {"request": staticmethod(request)})
+    monkeypatch.setattr(kubeadm_join.time, "sleep", lambda seconds: None)
+    kubeadm_join.wait_signed(waiting, "abcdef")
+    assert next(answers, "none") == "none"
