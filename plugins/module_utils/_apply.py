@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.bare.mesh.plugins.module_utils._client import PARALLEL, ApiError, Client
-from ansible_collections.bare.mesh.plugins.module_utils._diff import render, same
-from ansible_collections.bare.mesh.plugins.module_utils._drift import in_order
+from ansible_collections.bare.mesh.plugins.module_utils._diff import render
+from ansible_collections.bare.mesh.plugins.module_utils._drift import in_order, same
 from ansible_collections.bare.mesh.plugins.module_utils._failure import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._kinds import Kinds, UnknownKind, group_kind, is_crd, not_served
 from ansible_collections.bare.mesh.plugins.module_utils._resource import duplicates, identity, key, normalise, summary, waves
@@ -253,7 +253,7 @@ class Engine:
                 # Its namespace or its definition is yet to come, so the server cannot judge it.
                 return Change(one, None, one, action)
             raise _explained(error, one) from error
-        return Change(one, live, after, "unchanged" if same(live, after, self.manager if self.adopt else "") else action)
+        return Change(one, live, after, "unchanged" if same(live, after, self.manager, self.adopt) else action)
 
     def _remove(self, one: dict[str, Any], live: dict[str, Any] | None, propagation: str) -> Change:
         if live is None or self.client is None or live["metadata"].get("deletionTimestamp"):

@@ -6,7 +6,6 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from ansible_collections.bare.mesh.plugins.module_utils._drift import owned_fields
 from ansible_collections.bare.mesh.plugins.module_utils._failure import library
 from ansible_collections.bare.mesh.plugins.module_utils._resource import SERVER_FIELDS, identity
 
@@ -25,16 +24,6 @@ def managers(definition: dict[str, Any] | None) -> list[str]:
     """Who has a say in an object: manager and operation, in order."""
     entries = (definition or {}).get("metadata", {}).get("managedFields") or []
     return sorted({f"{entry.get('manager')} ({entry.get('operation')})" for entry in entries if not entry.get("subresource")})
-
-
-def same(before: dict[str, Any] | None, after: dict[str, Any], manager: str = "") -> bool:
-    """Whether a write has changed nothing, or a dry-run would; with a manager a change of what it owns counts.
-
-    What others own is no matter of ours: a controller may write between the reading and the writing.
-    """
-    if before is None or visible(before) != visible(after):
-        return False
-    return not manager or owned_fields(before, manager) == owned_fields(after, manager)
 
 
 def _name(item: Any) -> Any:

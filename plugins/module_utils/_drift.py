@@ -66,6 +66,34 @@ def in_order(desired: dict[str, Any], live: dict[str, Any], manager: str, adopt:
     return _Comparison(_built_in(desired["apiVersion"]), adopt).map(wanted, live, mine, ())
 
 
+def same(before: dict[str, Any] | None, after: dict[str, Any], manager: str, adopt: bool = True) -> bool:
+    """Whether a write of ours has changed nothing, or a dry-run would; with adopt a change of what we own counts.
+
+    What others own is no matter of ours: a controller may write between our reading and our writing.
+    """
+    if before is None:
+        return False
+    sets = [owned_fields(before, manager) or {}, owned_fields(after, manager) or {}]
+    if adopt and sets[0] != sets[1]:
+        return False
+    return all(_values(before, fields) == _values(after, fields) for fields in sets if fields)
+
+
+def _values(value: Any, fields: dict[str, Any]) -> Any:
+    """The part of a value that a field set covers, with its order."""
+    names = {name: inner for name, inner in fields.items() if name not in (".", "f:status")}
+    if not names:
+        return value
+    if isinstance(value, dict):
+        return {name[2:]: _values(value.get(name[2:]), inner) for name, inner in names.items()}
+    if isinstance(value, list):
+        keyed = [(json.loads(name[2:]), inner) for name, inner in names.items() if name.startswith("k:")]
+        single = [json.loads(name[2:]) for name in names if name.startswith("v:")]
+        items = [(keys, _values(item, inner)) for item in value for keys, inner in keyed if _has(item, keys)]
+        return items or [item for item in value if item in single]
+    return value
+
+
 def _built_in(api_version: str) -> bool:
     """Whether the kind is one of Kubernetes' own, for which the server drops empty values and has defaults."""
     group = api_version.rpartition("/")[0]

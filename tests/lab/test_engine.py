@@ -74,7 +74,7 @@ def refused(work, *arguments, **more):
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape["kind"])
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_second_definition_is_what_there_is_after_it(cluster, shape, data):
     first, second = data.draw(edited(shape)), data.draw(edited(shape))

@@ -6,8 +6,8 @@ from __future__ import annotations
 import copy
 
 import pytest
-from ansible_collections.bare.mesh.plugins.module_utils._diff import delta, render, same
-from ansible_collections.bare.mesh.plugins.module_utils._drift import equal, in_order
+from ansible_collections.bare.mesh.plugins.module_utils._diff import delta, render
+from ansible_collections.bare.mesh.plugins.module_utils._drift import equal, in_order, same
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -277,14 +277,45 @@ def test_copy_that_kubectl_keeps_of_a_secret_is_hidden():
     assert "c2VjcmV0" not in shown["before"] and noted["data"] == {"k": "c2VjcmV0"}
 
 
-def test_time_of_a_write_and_what_others_own_are_no_change():
-    def owned(**fields):
-        return {"manager": "me", "operation": "Apply", "time": str(id(fields)), "fieldsV1": fields}
+def test_time_of_a_write_and_what_others_own_are_no_change(live):
+    after = copy.deepcopy(live)
+    after["metadata"] |= {"resourceVersion": "2", "annotations": {"revision": "1"}}
+    after["metadata"]["managedFields"][0]["time"] = "later"
+    after["metadata"]["managedFields"].insert(0, {"manager": "controller", "operation": "Update", "fieldsV1": {}})
+    after["spec"]["replicas"] = 4
+    after["status"] = {"x": 1}
+    assert same(live, after, "me") and same(live, after, "me", adopt=False)
+    assert not same(None, after, "me")
 
-    one = {"metadata": {"managedFields": [owned(a={})], "resourceVersion": "1"}, "status": {"x": 1}}
-    other = {"metadata": {"managedFields": [{"manager": "controller"}, owned(a={})], "resourceVersion": "2"}, "status": {}}
-    assert same(one, other, "me") and same(one, other)
-    other["metadata"]["managedFields"] = [owned(b={})]
-    assert not same(one, other, "me") and same(one, other)
-    assert not same(one, {**other, "spec": {}})
-    assert not same(None, other)
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda one: container(one).update(image="web:2"),
+        lambda one: container(one)["args"].append("-x"),
+        lambda one: container(one)["ports"].reverse(),
+        lambda one: container(one)["env"].clear(),
+        lambda one: one["spec"]["template"]["spec"].update(containers=None),
+        lambda one: one["metadata"].pop("labels"),
+        lambda one: one["spec"]["template"]["spec"]["volumes"][0].pop("emptyDir"),
+    ],
+)
+def test_changes_of_what_we_own(live, change):
+    after = copy.deepcopy(live)
+    change(after)
+    assert not same(live, after, "me") and not same(live, after, "me", adopt=False)
+
+
+def test_change_of_owner_counts_where_it_matters(live):
+    after = copy.deepcopy(live)
+    owned_container(after).update({"f:command": {}})
+    assert not same(live, after, "me") and same(live, after, "me", adopt=False)
+    after["metadata"]["managedFields"] = []
+    assert not same(live, after, "me") and same(live, after, "me", adopt=False)
+
+
+def test_change_in_a_set():
+    entry = {"manager": "me", "operation": "Apply", "fieldsV1": {"f:metadata": {"f:finalizers": {'v:"a"': {}, 'v:"b"': {}}}}}
+    one = {"metadata": {"finalizers": ["a", "b"], "managedFields": [entry]}}
+    assert same(one, {"metadata": {"finalizers": ["a", "other", "b"], "managedFields": [entry]}}, "me")
+    assert not same(one, {"metadata": {"finalizers": ["b", "a"], "managedFields": [entry]}}, "me")
