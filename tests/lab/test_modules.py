@@ -13,6 +13,7 @@ import pytest
 import yaml
 from conftest import LAB
 
+ISTIOCTL = str(Path("~/.cache/bare_mesh/istioctl/current/bin/istioctl").expanduser())
 MODULES = ["virtual_service", "destination_rule", "gateway", "manifest", "resource_info", "pod_exec", "istio_operator"]
 HOME = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}
 FILES = {
@@ -64,7 +65,7 @@ def test_examples_of_the_documentation_run(tasks, tmp_path, name):
         planned = name == "istio_operator" and arguments.get("state", "present") == "present"
         task = {**task, "register": f"example{number}", "diff": True, **({"check_mode": True} if planned else {})}
         if name == "istio_operator":
-            task[f"bare.mesh.{name}"] = {"istioctl": str(Path("~/.cache/bare_mesh/istioctl/current/bin/istioctl").expanduser()), **arguments}
+            task[f"bare.mesh.{name}"] = {"istioctl": ISTIOCTL, **arguments}
         steps.append(task)
     results, _output = tasks(steps)
     assert len(results) == len(steps) - 1

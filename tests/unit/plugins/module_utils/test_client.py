@@ -201,6 +201,24 @@ def test_broken_answers_are_asked_for_again(server):
         server.client.get("/x")
 
 
+def test_patience_that_is_used_up_is_told(client):
+    """What is asked next would wait as long, so a batch ends here; a refusal is one object's matter."""
+    client.pool = Pool(Answer(200, {}), *[Answer(503, {"message": "busy"})] * 20, Answer(422, {}))
+    client.reach()
+    client.patience = 3
+    with pytest.raises(ApiError, match="busy") as busy:
+        client.get("/x")
+    client.pool.answers = client.pool.answers[-1:]
+    with pytest.raises(ApiError) as refusal:
+        client.get("/x")
+    assert busy.value.given_up and not refusal.value.given_up
+    client.pool = Pool(urllib3.exceptions.ProtocolError("gone"))
+    client.patience = 0
+    with pytest.raises(Unreachable) as gone:
+        client.get("/x")
+    assert gone.value.given_up
+
+
 def test_retry_after():
     assert _retry_after("2") == 2 and _retry_after(None) == 0 and _retry_after("-1") == 0 and _retry_after("soon") == 0
     assert 50 < _retry_after(email.utils.formatdate(time.time() + 60, usegmt=True)) <= 60
