@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from ansible_collections.bare.mesh.plugins.module_utils import _formats
-from ansible_collections.bare.mesh.plugins.module_utils._schema import Fault
+from ansible_collections.bare.mesh.plugins.module_utils._schema import MILLISECOND, Fault, duration, nanoseconds
 
 _POLICY = ("outlierDetection", "connectionPool", "loadBalancer", "tls", "portLevelSettings", "tunnel", "proxyProtocol", "retryBudget")
 _PORT_POLICY = ("outlierDetection", "connectionPool", "loadBalancer", "tls")
+_TOPOLOGY = ("topology.kubernetes.io/region", "topology.kubernetes.io/zone", "topology.istio.io/subzone")
 _NOT_NEGATIVE = {
     "http": ("http1MaxPendingRequests", "http2MaxRequests", "maxRequestsPerConnection", "maxRetries", "maxConcurrentStreams"),
     "tcp": ("maxConnections",),
@@ -98,6 +99,12 @@ def _pool(pool: dict[str, Any], path: str) -> Iterator[Fault]:
         for name in names:
             if ((pool.get(part) or {}).get(name) or 0) < 0:
                 yield Fault(f"{path}.{part}.{name}", f"{pool[part][name]} is negative")
+    idle = (pool.get("tcp") or {}).get("idleTimeout")
+    if idle is not None:
+        length = nanoseconds(idle)
+        # 0 is no limit, and Istio takes a part of a millisecond for 0.
+        if (length is None or abs(length) >= MILLISECOND) and (wrong := duration(idle)):
+            yield Fault(f"{path}.tcp.idleTimeout", f"{wrong}; 0s is for no limit")
     http = pool.get("http") or {}
     if http.get("h2UpgradePolicy") == "UPGRADE" and http.get("useClientProtocol"):
         yield Fault(f"{path}.http.useClientProtocol", "cannot be true with h2UpgradePolicy: UPGRADE")
@@ -108,6 +115,7 @@ def _balancer(balancer: dict[str, Any], path: str) -> Iterator[Fault]:
     cookie = hashing.get("httpCookie")
     if cookie is not None and not cookie.get("name"):
         yield Fault(f"{path}.consistentHash.httpCookie.name", "is required")
+    yield from _cookie(cookie or {}, f"{path}.consistentHash.httpCookie")
     size = (hashing.get("maglev") or {}).get("tableSize")
     if hashing.get("maglev") is not None and (not size or size >= 5000011 or not _prime(size)):
         yield Fault(f"{path}.consistentHash.maglev.tableSize", f"{size} must be a prime number below 5000011, such as 65537")
@@ -124,15 +132,38 @@ def _balancer(balancer: dict[str, Any], path: str) -> Iterator[Fault]:
     yield from _locality(balancer.get("localityLbSetting") or {}, f"{path}.localityLbSetting")
 
 
+def _cookie(cookie: dict[str, Any], path: str) -> Iterator[Fault]:
+    if cookie.get("ttl") is not None and nanoseconds(cookie["ttl"]) is None:
+        yield Fault(f"{path}.ttl", f"{cookie['ttl']!r} is no duration, such as 0s, 10s or 1h")
+    names: set[str] = set()
+    for index, attribute in enumerate(cookie.get("attributes") or []):
+        name = attribute.get("name") or ""
+        if not name:
+            yield Fault(f"{path}.attributes[{index}].name", "must not be empty, such as SameSite")
+        elif name in names:
+            yield Fault(f"{path}.attributes[{index}].name", f"there is another attribute {name!r}: remove one of the two")
+        names.add(name)
+
+
 def _locality(setting: dict[str, Any], path: str) -> Iterator[Fault]:
     distribute, failover = setting.get("distribute") or [], setting.get("failover") or []
     if distribute and failover:
         yield Fault(path, "distribute and failover cannot be combined")
         return
     for index, entry in enumerate(distribute):
-        weights = (entry.get("to") or {}).values()
+        weights = [weight or 0 for weight in (entry.get("to") or {}).values()]
         if any(not 1 <= weight <= 100 for weight in weights) or sum(weights) != 100:
             yield Fault(f"{path}.distribute[{index}].to", f"the weights must be 1 to 100 each and 100 together, they are {sum(weights)}")
+        to = list(entry.get("to") or {})
+        # Istio takes them in any order, so what it refuses in one order alone is refused.
+        for place, locality in enumerate(to):
+            if wrong := _locality_fault(locality, to[:place] + to[place + 1 :]):
+                yield Fault(f"{path}.distribute[{index}].to[{locality!r}]", wrong)
+        if wrong := _locality_fault(entry.get("from") or "", [other.get("from") or "" for other in distribute[:index]]):
+            yield Fault(f"{path}.distribute[{index}].from", wrong)
+    for index, name in enumerate(setting.get("failoverPriority") or []):
+        if failover and name in _TOPOLOGY:
+            yield Fault(f"{path}.failoverPriority[{index}]", f"{name!r} cannot be combined with failover: remove one of the two")
     for index, entry in enumerate(failover):
         sides = entry.get("from") or "", entry.get("to") or ""
         if sides[0] == sides[1]:
@@ -141,14 +172,41 @@ def _locality(setting: dict[str, Any], path: str) -> Iterator[Fault]:
             yield Fault(f"{path}.failover[{index}]", "from and to are regions alone, without / and *")
 
 
+def _locality_fault(locality: str, before: list[str]) -> str:
+    """As Istio's validateLocalities: REGION/ZONE/SUBZONE, with one * in place of all that follows."""
+    if "*" in locality[:-1]:
+        return f"{locality!r}: * can only stand at the end, as in REGION/*"
+    if "" in locality.split("/", 2):
+        return f"{locality!r} has an empty part: write REGION, REGION/ZONE or REGION/ZONE/SUBZONE"
+    twin = next((other for other in before if _covers(other, locality)), None)
+    return f"{locality!r} overlaps with {twin!r}: remove one of the two" if twin is not None else ""
+
+
+def _covers(earlier: str, later: str) -> bool:
+    """Whether Istio takes the later of two localities for a part of the earlier one, or for the same."""
+    if earlier == "*":
+        return True
+    known, parts = earlier.split("/", 2), later.split("/", 2)
+    for depth, part in enumerate(parts):
+        # What an earlier locality leaves out, or has * for, is all of it; a later one that ends here meets it.
+        if depth and (depth >= len(known) or known[depth] == "*"):
+            return True
+        if known[depth] != part:
+            return False
+    return True
+
+
 def _prime(number: int) -> bool:
-    return number > 1 and all(number % factor for factor in range(2, int(number**0.5) + 1))
+    """As Envoy's own, for which 1 is one."""
+    return number > 0 and all(number % factor for factor in range(2, int(number**0.5) + 1))
 
 
 def _tls(tls: dict[str, Any], path: str, namespace: str) -> Iterator[Fault]:
     mode, credential = tls.get("mode") or "DISABLE", tls.get("credentialName") or ""
-    if credential.startswith("configmap://") and credential.removeprefix("configmap://").rpartition("/")[0] not in ("", namespace):
-        yield Fault(f"{path}.credentialName", f"{credential!r} must be in the namespace of the rule, {namespace}")
+    if credential.startswith("configmap://"):
+        owner, *names = credential.removeprefix("configmap://").split("/")
+        if owner != namespace or not names or not names[0]:
+            yield Fault(f"{path}.credentialName", f"{credential!r} must be configmap://{namespace}/NAME: in the namespace of the rule")
     if tls.get("insecureSkipVerify"):
         never = {"SIMPLE": ("caCertificates", "credentialName", "subjectAltNames"), "MUTUAL": ("caCertificates", "subjectAltNames")}
         for name in never.get(mode, ()):

@@ -57,7 +57,7 @@ def _server(server: dict[str, Any], path: str) -> Iterator[Fault]:
 
 
 def _host(host: str, path: str) -> Iterator[Fault]:
-    namespace, slash, name = host.rpartition("/")
+    namespace, slash, name = host.partition("/") if "/" in host else ("", "", host)
     if slash and namespace not in ("*", ".") and not _formats.dns_label(namespace):
         yield Fault(path, f"{host!r}: {namespace!r} is no namespace; write NAMESPACE/HOST, */HOST or ./HOST")
     if name != "*" and "." not in name:
@@ -85,8 +85,9 @@ def _port(port: dict[str, Any], bind: str, path: str) -> Iterator[Fault]:
         yield Fault(f"{path}.port.number", f"must be 0 with the socket {bind}")
     if not socket and bind and not _formats.is_ip(bind):
         yield Fault(f"{path}.bind", f"{bind!r} is neither an IP address nor a socket (unix://)")
-    if socket and not bind.removeprefix("unix://").startswith(("/", "@")):
-        yield Fault(f"{path}.bind", f"{bind!r} must name an absolute path, or an abstract socket with @")
+    target = bind.removeprefix("unix://")
+    if socket and not target.startswith("@") and (not target.startswith("/") or target.endswith("/")):
+        yield Fault(f"{path}.bind", f"{bind!r} must name a file with its absolute path, or an abstract socket with @")
 
 
 def _tls(tls: dict[str, Any], path: str) -> Iterator[Fault]:
@@ -102,6 +103,8 @@ def _tls(tls: dict[str, Any], path: str) -> Iterator[Fault]:
     ]
     if len(given := [name for name in sources if name]) > 1:
         yield Fault(path, f"only one source of certificates is possible, not {' and '.join(given)}")
+    if mode in _PASSTHROUGH and tls.get("caCrl") and tls.get("credentialName"):
+        yield Fault(f"{path}.caCrl", "cannot be combined with credentialName, which holds it")
     if mode in _PASSTHROUGH or tls.get("credentialName") or tls.get("credentialNames"):
         return
     if mode in ("MUTUAL", "OPTIONAL_MUTUAL") and not tls.get("caCertificates"):

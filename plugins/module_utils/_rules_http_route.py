@@ -6,13 +6,15 @@ https://istio.io/latest/docs/reference/config/networking/virtual-service/#HTTPRo
 
 from __future__ import annotations
 
+import base64
+import re
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
 from ansible_collections.bare.mesh.plugins.module_utils import _formats
 from ansible_collections.bare.mesh.plugins.module_utils._regex import refused
-from ansible_collections.bare.mesh.plugins.module_utils._schema import Fault, milliseconds
+from ansible_collections.bare.mesh.plugins.module_utils._schema import Fault, nanoseconds
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE", "*")
 # https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/router_filter#x-envoy-retry-on
@@ -39,9 +41,7 @@ def route_faults(route: dict[str, Any], path: str, delegate: bool) -> Iterator[F
     yield from _fault(route.get("fault"), f"{path}.fault")
     yield from _mirrors(route, path)
     yield from _redirect(route.get("redirect"), f"{path}.redirect")
-    direct = route.get("directResponse")
-    if direct is not None and not 200 <= (direct.get("status") or 0) <= 600:
-        yield Fault(f"{path}.directResponse.status", f"{direct.get('status')} is no HTTP status: 200 to 599")
+    yield from _direct(route.get("directResponse"), f"{path}.directResponse")
     yield from _retries(route.get("retries") or {}, f"{path}.retries")
     yield from _rewrite(route.get("rewrite"), f"{path}.rewrite")
     for index, entry in enumerate(route.get("route") or []):
@@ -49,6 +49,18 @@ def route_faults(route: dict[str, Any], path: str, delegate: bool) -> Iterator[F
         yield from _headers(entry.get("headers") or {}, f"{where}.headers")
         yield from destination(entry.get("destination"), f"{where}.destination")
     yield from weights(route.get("route") or [], f"{path}.route")
+
+
+def _direct(direct: dict[str, Any] | None, path: str) -> Iterator[Fault]:
+    if direct is None:
+        return
+    if not 200 <= (direct.get("status") or 0) <= 600:
+        yield Fault(f"{path}.status", f"{direct.get('status')} is no HTTP status: 200 to 599")
+    body = direct.get("body") or {}
+    sizes = {"string": len((body.get("string") or "").encode("utf-8", "replace")), "bytes": len(base64.b64decode(body.get("bytes") or ""))}
+    for name, size in sizes.items():
+        if size > 2**20:
+            yield Fault(f"{path}.body.{name}", f"has {size} bytes; 1048576 (1 MB) are possible: serve it from a workload")
 
 
 def _kind(route: dict[str, Any], path: str, delegate: bool) -> Iterator[Fault]:
@@ -167,8 +179,7 @@ def _cors(cors: dict[str, Any], path: str) -> Iterator[Fault]:
         for index, name in enumerate(cors.get(field) or []):
             if _formats.header_name(name):
                 yield Fault(f"{path}.{field}[{index}]", _formats.header_name(name))
-    length = milliseconds(cors["maxAge"]) if isinstance(cors.get("maxAge"), str) else None
-    if length and length % 1000:
+    if cors.get("maxAge") is not None and (nanoseconds(cors["maxAge"]) or 0) % 10**9:
         yield Fault(f"{path}.maxAge", f"{cors['maxAge']!r} must be whole seconds")
 
 
@@ -215,7 +226,8 @@ def _mirrors(route: dict[str, Any], path: str) -> Iterator[Fault]:
 def _redirect(redirect: dict[str, Any] | None, path: str) -> Iterator[Fault]:
     if redirect is None:
         return
-    if not any(redirect.get(name) for name in ("uri", "authority", "scheme", "port", "derivePort")):
+    ports = [redirect.get(name) for name in ("port", "derivePort")]
+    if not any(redirect.get(name) for name in ("uri", "authority", "scheme")) and ports == [None, None]:
         yield Fault(path, "is empty: uri, authority, scheme or port is required")
     code = redirect.get("redirectCode")
     if code and not 300 <= code <= 399:
@@ -233,7 +245,7 @@ def _retries(retries: dict[str, Any], path: str) -> Iterator[Fault]:
     if attempts == 0 and any(retries.get(name) not in (None, "") for name in ("perTryTimeout", "retryOn", "retryRemoteLocalities")):
         yield Fault(f"{path}.attempts", "is 0, so there are no retries to configure: set it, or remove the other fields")
     for policy in retries["retryOn"].split(",") if retries.get("retryOn") else []:
-        if policy not in _RETRY_ON and not (policy.isdigit() and int(policy) in {status.value for status in HTTPStatus}):
+        if policy not in _RETRY_ON and not (re.fullmatch("[0-9]{3}", policy) and int(policy) in {status.value for status in HTTPStatus}):
             yield Fault(f"{path}.retryOn", f"{policy!r} is neither a status nor one of {', '.join(_RETRY_ON)}")
 
 

@@ -27,14 +27,14 @@ def faults(definition: dict[str, Any]) -> Iterator[Fault]:
     yield from _formats.gateway_names(gateways, "spec.gateways")
     # Without gateways it is for the sidecars; with mesh among them it is for both, and must suit both.
     for_gateways = bool(gateways) and "mesh" not in gateways
-    yield from _hosts(hosts, for_gateways)
+    yield from _hosts(hosts, for_gateways, any(match.get("sniHosts") for route in tls for match in route.get("match") or []))
     for index, route in enumerate(http):
         path = f"spec.http[{index}]"
         yield from route_faults(route, path, delegate=not hosts)
         if not for_gateways:
             yield from _claims(route, path)
     for index, route in enumerate(tls):
-        yield from _tls_route(route, f"spec.tls[{index}]", hosts)
+        yield from _tls_route(route, f"spec.tls[{index}]", hosts, "mesh" not in gateways)
     for index, route in enumerate(tcp):
         path = f"spec.tcp[{index}]"
         for number, match in enumerate(route.get("match") or []):
@@ -43,10 +43,15 @@ def faults(definition: dict[str, Any]) -> Iterator[Fault]:
     yield from _formats.export_to(spec.get("exportTo"), namespace)
 
 
-def _hosts(hosts: list[str], for_gateways: bool) -> Iterator[Fault]:
+def _domain(host: str, generated: bool) -> str:
+    """Istio's ValidateWildcardDomain; where TLS is routed at gateways the names that Istio generates are possible."""
+    return _formats.sni_host(host) if generated and host.startswith("outbound_") else _formats.fqdn(host, wildcard=True)
+
+
+def _hosts(hosts: list[str], for_gateways: bool, sni: bool) -> Iterator[Fault]:
     valid = True
     for index, host in enumerate(hosts):
-        wrong = "" if _formats.is_ip(host) or host.startswith("outbound_") else _formats.fqdn(host, wildcard=True)
+        wrong = "" if _formats.is_ip(host) else _domain(host, for_gateways and sni)
         if not wrong and host == "*" and not for_gateways:
             wrong = "* is only possible for gateways; sidecars (no gateways, or mesh among them) need a host's name"
         if wrong:
@@ -68,7 +73,7 @@ def _claims(route: dict[str, Any], path: str) -> Iterator[Fault]:
                     yield Fault(where, "claims can only be matched at gateways: set spec.gateways, without mesh")
 
 
-def _tls_route(route: dict[str, Any], path: str, hosts: list[str]) -> Iterator[Fault]:
+def _tls_route(route: dict[str, Any], path: str, hosts: list[str], generated: bool) -> Iterator[Fault]:
     if not route.get("match"):
         yield Fault(f"{path}.match", "at least one match with sniHosts is required")
     for number, match in enumerate(route.get("match") or []):
@@ -76,9 +81,9 @@ def _tls_route(route: dict[str, Any], path: str, hosts: list[str]) -> Iterator[F
         if not match.get("sniHosts"):
             yield Fault(f"{where}.sniHosts", "at least one host is required")
         for index, host in enumerate(match.get("sniHosts") or []):
-            if _formats.is_ip(host) or host.startswith("outbound_"):
+            if _formats.is_ip(host):
                 continue
-            wrong = _formats.fqdn(host, wildcard=True)
+            wrong = _domain(host, generated)
             if not wrong and not any(_formats.within(host, other) for other in hosts):
                 wrong = f"{host!r} is none of spec.hosts ({', '.join(hosts)})"
             if wrong:

@@ -1,11 +1,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Holds data against a packaged schema: unknown fields, wrong types, missing and mutually exclusive fields.
+"""Holds data against a packaged schema: unknown fields, wrong types, bounds, missing and mutually exclusive fields.
 
 tools/istio_schema.py makes the schemas, and says what their nodes mean.
 """
 
 from __future__ import annotations
 
+import base64
 import difflib
 import re
 from collections.abc import Iterator
@@ -22,23 +23,40 @@ class Fault(NamedTuple):
 _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "duration": (str,),
+    "bytes": (str,),
     "boolean": (bool,),
+    "integer": (int,),
     "int": (int,),
     "uint": (int,),
     "number": (int, float),
 }
-_NAMES = {"int": "an integer", "uint": "an integer", "duration": "a duration such as 10s", "boolean": "true or false"}
-_RANGES = {"int": (-(2**31), 2**31 - 1), "uint": (0, 2**32 - 1)}
+_NAMES = {
+    "integer": "an integer",
+    "int": "an integer",
+    "uint": "an integer",
+    "duration": "a duration such as 10s",
+    "bytes": "a text in base64",
+    "boolean": "true or false",
+}
+_RANGES = {"int": (-(2**31), 2**31 - 1), "uint": (0, 2**32 - 1), "integer": (-(2**63), 2**63 - 1)}
 # As the definitions' own rules have it, duration(self) >= duration('1ms'): https://pkg.go.dev/time#ParseDuration
-_PART = r"(\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h)"
-_UNITS = {"ns": 1e-6, "us": 1e-3, "µs": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4, "h": 3.6e6}
+_PART = r"(?:([0-9]+)(?:\.([0-9]*))?|\.([0-9]+))(ns|us|µs|μs|ms|s|m|h)"
+_UNITS = {"ns": 1, "us": 1000, "µs": 1000, "μs": 1000, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
+MILLISECOND = 10**6
 
 
-def milliseconds(text: str) -> float | None:
-    """A duration's length; None where the text is none."""
-    if not re.fullmatch(rf"(?:{_PART})+", text):
-        return 0.0 if text == "0" else None
-    return sum(float(number) * _UNITS[unit] for number, unit in re.findall(_PART, text))
+def nanoseconds(text: str) -> int | None:
+    """A duration's length, parts of a nanosecond left out; None where the text is none, or one of more than 292 years."""
+    sign, rest = (-1 if text[:1] == "-" else 1), re.sub("^[-+]", "", text)
+    if not re.fullmatch(rf"(?:{_PART})+", rest):
+        return 0 if rest == "0" else None
+    length = 0
+    for whole, fraction, only, unit in re.findall(_PART, rest):
+        digits = (fraction or only)[:20]
+        if len(whole.lstrip("0")) > 19:
+            return None
+        length += int(whole or 0) * _UNITS[unit] + int(digits or 0) * _UNITS[unit] // 10 ** len(digits)
+    return sign * length if length < 2**63 else None
 
 
 def check(value: Any, node: Any, definitions: dict[str, Any], path: str, aliases: bool = False) -> Iterator[Fault]:
@@ -49,10 +67,14 @@ def check(value: Any, node: Any, definitions: dict[str, Any], path: str, aliases
         return
     if isinstance(node, str):
         yield from _scalar(value, node, path)
+    elif "=" in node:
+        wrong = list(_scalar(value, node["="], path))
+        yield from wrong or _bounds(value, node, path)
     elif "[]" in node:
         if not isinstance(value, list):
             yield Fault(path, f"must be a list, is {_shown(value)}")
             return
+        yield from _bounds(value, node, path)
         for index, item in enumerate(value):
             if item is None:
                 yield Fault(f"{path}[{index}]", "must not be null: remove the item, or give it content")
@@ -63,6 +85,7 @@ def check(value: Any, node: Any, definitions: dict[str, Any], path: str, aliases
     elif not isinstance(value, dict):
         yield Fault(path, f"must be a mapping, is {_shown(value)}")
     elif "{}" in node:
+        yield from _bounds(value, node, path)
         for name, item in value.items():
             yield from check(item, node["{}"], definitions, f"{path}[{name!r}]", aliases)
     else:
@@ -88,6 +111,18 @@ def _object(value: dict[str, Any], node: dict[str, Any], definitions: dict[str, 
             yield Fault(path, f"only one of {' and '.join(given)} can be given")
 
 
+def _bounds(value: Any, node: dict[str, Any], path: str) -> Iterator[Fault]:
+    """Bounds of the definitions (CRDs): https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/"""
+    least, most = node.get("..", (None, None))
+    size, what = (len(value), "items") if isinstance(value, (list, dict)) else (value, "")
+    if isinstance(value, str):
+        size, what = len(value), "characters"
+    if (least is None or size >= least) and (most is None or size <= most):
+        return
+    limits = f"{least} to {most}" if None not in (least, most) else f"at most {most}" if least is None else f"at least {least}"
+    yield Fault(path, f"has {size} {what}, possible are {limits}" if what else f"{value} is out of range, possible is {limits}")
+
+
 def _fits(value: Any, node: str) -> bool:
     return isinstance(value, _TYPES[node]) and (not isinstance(value, bool) or node == "boolean")
 
@@ -99,17 +134,36 @@ def _scalar(value: Any, node: str, path: str) -> Iterator[Fault]:
     elif node in _RANGES and not _RANGES[node][0] <= value <= _RANGES[node][1]:
         yield Fault(path, f"{value} is not in the range {_RANGES[node][0]} to {_RANGES[node][1]}")
     elif node == "duration":
-        length = milliseconds(value)
-        if length is None or length < 1:
-            yield Fault(path, f"{value!r} is no duration of at least 1ms, such as 500ms, 10s or 1h")
+        if wrong := duration(value):
+            yield Fault(path, wrong)
+    elif node == "bytes" and not _base64(value):
+        yield Fault(path, "is no base64 text: encode the bytes, or give a text in the field string")
+
+
+def duration(text: str) -> str:
+    """What Istio's ValidateDuration refuses."""
+    length = nanoseconds(text)
+    if length is None or length < MILLISECOND:
+        return f"{text!r} is no duration of at least 1ms, such as 500ms, 10s or 1h"
+    return f"{text!r} must be whole milliseconds, such as {max(1, length // MILLISECOND)}ms" if length % MILLISECOND else ""
+
+
+def _base64(text: str) -> bool:
+    try:
+        base64.b64decode(re.sub("[\r\n]", "", text), validate=True)
+    except ValueError:
+        return False
+    return True
 
 
 def coerce(value: Any, node: Any, definitions: dict[str, Any]) -> Any:
     """A copy in which texts are numbers and truth values where the schema wants these: a template's result is a text."""
     while isinstance(node, str) and node.startswith("#"):
         node = definitions[node[1:]]
-    if isinstance(value, str) and node in ("int", "uint", "number"):
-        return int(value) if re.fullmatch(r"-?\d+", value) else float(value) if re.fullmatch(r"-?\d+\.\d+", value) else value
+    if isinstance(node, dict) and "=" in node:
+        node = node["="]
+    if isinstance(value, str) and node in ("int", "uint", "integer", "number"):
+        return int(value) if re.fullmatch(r"-?\d{1,20}", value) else float(value) if re.fullmatch(r"-?\d+\.\d+", value) else value
     if isinstance(value, str) and node == "boolean":
         return {"true": True, "false": False}.get(value.lower(), value)
     if isinstance(value, list) and isinstance(node, dict) and "[]" in node:

@@ -12,10 +12,12 @@ _TEXT = r'''
 "Gateway":{"selector":{"{}":"string"},"servers":{"[]":{"bind":"string","defaultEndpoint":"string","hosts":{"[]":"string"},"name":"string",
 "port":{"name":"string","number":"uint","protocol":"string","targetPort":"uint","!":["number","protocol","name"]},
 "tls":{"caCertCredentialName":"string","caCertificates":"string","caCrl":"string","cipherSuites":{"[]":"string"},
-"credentialName":"string","credentialNames":{"[]":"string"},"httpsRedirect":"boolean","maxProtocolVersion":"#1","minProtocolVersion":"#1",
-"mode":{"?":["PASSTHROUGH","SIMPLE","MUTUAL","AUTO_PASSTHROUGH","ISTIO_MUTUAL","OPTIONAL_MUTUAL"]},"privateKey":"string",
-"serverCertificate":"string","subjectAltNames":{"[]":"string"},"tlsCertificates":{"[]":{"caCertificates":"string","privateKey":"string",
-"serverCertificate":"string"}},"verifyCertificateHash":{"[]":"string"},"verifyCertificateSpki":{"[]":"string"}},"!":["port","hosts"]}}}}
+"credentialName":"string","credentialNames":{"[]":"string","..":[1,2]},"httpsRedirect":"boolean","maxProtocolVersion":"#1",
+"minProtocolVersion":"#1","mode":{"?":["PASSTHROUGH","SIMPLE","MUTUAL","AUTO_PASSTHROUGH","ISTIO_MUTUAL","OPTIONAL_MUTUAL"]},
+"privateKey":"string","serverCertificate":"string","subjectAltNames":{"[]":"string"},"tlsCertificates":{"[]":{"caCertificates":"string",
+"privateKey":"string","serverCertificate":"string"},"..":[1,2]},"verifyCertificateHash":{"[]":"string"},
+"verifyCertificateSpki":{"[]":"string"},"1":[["credentialNames","tlsCertificates"],["credentialName","credentialNames"]]},"!":["port",
+"hosts"]}}}}
 '''
 DEFINITIONS: dict[str, Any] = json.loads(_TEXT)
 ROOT = "#Gateway"

@@ -18,7 +18,7 @@ _TEXT = r'''
 "http":{"[]":{"corsPolicy":{"allowCredentials":"boolean","allowHeaders":{"[]":"string"},"allowMethods":{"[]":"string"},
 "allowOrigin":{"[]":"string"},"allowOrigins":{"[]":"#1"},"exposeHeaders":{"[]":"string"},"maxAge":"duration",
 "unmatchedPreflights":{"?":["UNSPECIFIED","FORWARD","IGNORE"]}},"delegate":{"name":"string","namespace":"string"},
-"directResponse":{"body":{"bytes":"string","string":"string","1":[["string","bytes"]]},"status":"uint","!":["status"]},
+"directResponse":{"body":{"bytes":"bytes","string":"string","1":[["string","bytes"]]},"status":"uint","!":["status"]},
 "fault":{"abort":{"grpcStatus":"string","http2Error":"string","httpStatus":"int","percentage":{"value":"number"},"1":[["httpStatus",
 "grpcStatus","http2Error"]]},"delay":{"exponentialDelay":"duration","fixedDelay":"duration","percent":"int",
 "percentage":{"value":"number"},"1":[["fixedDelay","exponentialDelay"]]}},"headers":"#3","match":{"[]":{"authority":"#1",

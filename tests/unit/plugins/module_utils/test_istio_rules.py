@@ -10,7 +10,7 @@ import pytest
 import yaml
 from ansible_collections.bare.mesh.plugins.module_utils._formats import metadata
 from ansible_collections.bare.mesh.plugins.module_utils._regex import refused
-from ansible_collections.bare.mesh.plugins.module_utils._schema import check, coerce, milliseconds
+from ansible_collections.bare.mesh.plugins.module_utils._schema import check, coerce, nanoseconds
 
 MODULES = {"VirtualService": "virtual_service", "DestinationRule": "destination_rule", "Gateway": "gateway"}
 TABLE = yaml.safe_load((Path(__file__).parent / "files/istio_rules.yml").read_text())
@@ -85,10 +85,26 @@ def test_regex_that_re2_refuses(text):
 
 
 @pytest.mark.parametrize(
-    ("text", "length"), [("10s", 10000), ("1h30m", 5400000), ("1.5s", 1500), ("0", 0), ("10", None), ("", None), ("-1s", None)]
+    ("text", "length"),
+    [
+        ("10s", 10 * 10**9),
+        ("1h30m", 5400 * 10**9),
+        ("1.5s", 1500 * 10**6),
+        ("0.1ms", 100_000),
+        ("1.μs", 1000),
+        (".5ns", 0),
+        ("0", 0),
+        ("+1s", 10**9),
+        ("-1s", -(10**9)),
+        ("10", None),
+        ("", None),
+        (".s", None),
+        ("9" * 5000 + "s", None),
+        ("300000000h", None),
+    ],
 )
 def test_durations(text, length):
-    assert milliseconds(text) == length
+    assert nanoseconds(text) == length
 
 
 @pytest.mark.parametrize(

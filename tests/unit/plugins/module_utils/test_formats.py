@@ -1,0 +1,33 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Metadata: names of Kubernetes, and the annotations that Istio's validateMetadata refuses."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.bare.mesh.plugins.module_utils._formats import metadata
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["istio.io/dry-run", "internal.istio.io/webhook-always-reject", "internal.istio.io/parents", "internal.istio.io/parent-namespace"],
+)
+def test_annotations_that_istio_refuses(name):
+    (fault,) = metadata({"name": "a", "annotations": {name: "x"}})
+    assert fault.path == f"metadata.annotations[{name!r}]"
+    assert "remove it" in fault.message
+
+
+@pytest.mark.parametrize(
+    ("meta", "valid"),
+    [
+        ({"labels": {"example.1/a": "b"}}, True),
+        ({"labels": {"Example.com/a": "b"}}, False),
+        ({"labels": {"/a": "b"}}, False),
+        ({"labels": {"a": "b" * 64}}, False),
+        ({"labels": {"a." * 127 + "b/c": "d"}}, False),
+        ({"annotations": {"Example.com/A": "b"}}, True),
+        ({"annotations": {"a": "b" * 5000}}, True),
+    ],
+)
+def test_names_of_labels_and_annotations(meta, valid):
+    assert bool(list(metadata({"name": "a", **meta}))) is not valid
