@@ -24,7 +24,10 @@ PLAYED = (
 )
 # What takes a path, by the number of paths.
 REDIRECTED = {
-    1: ("access", "chmod", "chown", "listdir", "lstat", "mkdir", "open", "readlink", "remove", "rmdir", "scandir", "stat", "unlink"),
+    1: (
+        *("access", "chmod", "chown", "getxattr", "listdir", "listxattr", "lstat", "mkdir", "open", "readlink", "remove", "rmdir"),
+        *("scandir", "setxattr", "stat", "unlink", "utime"),
+    ),
     2: ("rename", "replace"),
 }
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from ansible_collections.bare.mesh.plugins.module_utils import _files
+from ansible_collections.bare.mesh.plugins.modules import host_files
 
 
 def test_only_files_of_this_collection_are_removed(tmp_path):
@@ -15,3 +16,33 @@ def test_only_files_of_this_collection_are_removed(tmp_path):
         files.unwant(path)
     files.write()
     assert [path.name for path in tmp_path.iterdir()] == ["theirs"]
+
+
+WANTED = {"files": {"/etc/x/a": "one\n", "/etc/b": "two\n"}, "absent": ["/etc/old", "/etc/none", "/etc/theirs"], "mode": "0600"}
+
+
+def test_check_mode_foretells_the_run(machine, foretold):
+    machine.put("/etc/old", "# bare.mesh\n")
+    machine.put("/etc/theirs", "theirs\n")
+    machine.put("/etc/b", "before\n")
+    done = foretold(host_files, **WANTED)
+    assert done["files"] == ["/etc/b", "/etc/old", "/etc/x/a"]
+    assert {diff["before_header"]: (diff["before"], diff["after"]) for diff in done["diff"]} == {
+        "/etc/x/a": ("", "one\n"),
+        "/etc/b": ("before\n", "two\n"),
+        "/etc/old": ("# bare.mesh\n", ""),
+    }
+    assert (machine.text("/etc/x/a"), machine.text("/etc/b"), machine.text("/etc/theirs")) == ("one\n", "two\n", "theirs\n")
+    assert machine.mode("/etc/b") == machine.mode("/etc/x/a") == 0o600 and not machine.path("/etc/old").exists()
+    assert sorted(path.name for path in machine.path("/etc").iterdir()) == ["b", "theirs", "x"]
+
+
+def test_another_mode_is_a_change(machine, foretold):
+    machine.put("/etc/b", "two\n")
+    assert foretold(host_files, files={"/etc/b": "two\n"}, mode="0640")["files"] == ["/etc/b"]
+    assert machine.mode("/etc/b") == 0o640
+
+
+def test_a_relative_path_is_refused(machine, call):
+    failed = call(host_files, files={"/etc/a": "x", "etc/b": "x"})
+    assert failed["msg"] == "etc/b is no absolute path" and machine.everything() == {}

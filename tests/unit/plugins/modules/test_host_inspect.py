@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import socket
 
+import pytest
 from ansible_collections.bare.mesh.plugins.modules import host_inspect
 
 
@@ -41,3 +42,58 @@ def test_servers_out_of_reach():
         # No host, no question: the controller's check tells of such a URL.
         found = host_inspect.unreachable([f"https://127.0.0.1:{open_port}/a", "http://127.0.0.1:1/b", ":///v2"])
     assert list(found) == ["127.0.0.1:1"]
+
+ADDRESSES = """[{"ifname": "eth0", "address": "02:00:00:00:00:01",
+  "addr_info": [{"scope": "global", "local": "10.0.0.5", "prefixlen": 24}]}]"""
+TABLE = "header\n   0: 00000000:192B 00000000:0000 0A 0:0 0:0 0 0 0 4711 1\n"
+
+
+@pytest.fixture
+def looked_at(machine):
+    """A host with one interface and one program that listens."""
+    machine.programs = {"ip", "modprobe"}
+    machine.looks = {
+        "ip -j addr": ADDRESSES,
+        "ip -j -4 route get 8.8.8.8": '[{"dst": "8.8.8.8", "dev": "eth0", "prefsrc": "10.0.0.5"}]',
+        "modprobe -n -q": (1, "", ""),
+        "modprobe -n -q overlay": "",
+    }
+    machine.put("/etc/os-release", 'ID="rocky"\nVERSION_ID="9.6"\n')
+    machine.put("/proc/meminfo", "MemTotal:        2097152 kB\nMemFree: 1 kB\n")
+    machine.put("/proc/net/tcp", TABLE)
+    machine.put("/proc/1/comm", "kube-apiserver\n")
+    machine.put("/proc/1/fd/1").unlink()
+    machine.path("/proc/1/fd/3").symlink_to("socket:[4711]")
+    machine.put("/sys/class/dmi/id/product_uuid", "uuid\n")
+    machine.put("/etc/ufw/ufw.conf", "LOGLEVEL=low\nENABLED=yes\n")
+    return machine
+
+
+def test_what_is_found(looked_at, call):
+    before, results = looked_at.everything(), []
+    for check in (True, False):
+        results.append(call(host_inspect, check=check, features=["overlay", "vxlan"], sent_at=host_inspect.time.time(), reach=["http://127.0.0.1:1"]))
+    assert looked_at.everything() == before and looked_at.ran == []
+    for result in results:
+        report, facts = result["report"], result["ansible_facts"]
+        assert result["changed"] is False and abs(report["clock"]) < 5
+        assert report["os"] == {"ID": "rocky", "VERSION_ID": "9.6"} and report["memory_mb"] == 2048
+        assert (report["macs"], report["networks"], report["address"]) == (["02:00:00:00:00:01"], ["10.0.0.5/24"], "10.0.0.5")
+        assert report["listening"] == {"6443/tcp": "kube-apiserver"} and report["features"] == {"overlay": "loadable", "vxlan": "missing"}
+        assert report["product_id"] == "uuid" and report["ufw"] and not report["member"] and report["cgroup"] == 1
+        assert list(report["unreachable"]) == ["127.0.0.1:1"]
+        assert facts["os_family"] == "RedHat" and facts["default_ipv4"] == {"address": "10.0.0.5", "interface": "eth0"}
+
+
+@pytest.mark.parametrize("path", ["/etc/kubernetes/manifests/x.yaml", "/etc/kubernetes/kubelet.conf", "/var/lib/kubelet/config.yaml"])
+def test_a_member_of_a_cluster(looked_at, call, path):
+    looked_at.put(path)
+    assert call(host_inspect, sent_at=0)["report"]["member"]
+
+
+def test_a_bare_host_is_told_of_too(machine, call):
+    """Neither programs nor files: what is not there is empty."""
+    report = call(host_inspect, sent_at=0, features=["overlay"])["report"]
+    assert (report["os"], report["macs"], report["address"], report["listening"], report["memory_mb"]) == ({}, [], "", {}, 0)
+    assert report["features"] == {"overlay": "missing"} and not report["ufw"]
+    assert "missing required arguments: sent_at" in call(host_inspect)["msg"]

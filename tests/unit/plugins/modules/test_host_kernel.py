@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import platform
+
+import pytest
 from ansible_collections.bare.mesh.plugins.modules import host_kernel
 
 
@@ -18,3 +21,84 @@ def test_swap_lines_become_comments():
 def test_sysctls_of_skipped_namespaces():
     values = {"vm.overcommit_memory": 1, "net.ipv4.ip_forward": 1, "net.ipv4.tcp_rmem": "4096  1 2"}
     assert host_kernel.wanted_sysctls(values, ["vm"]) == {"net.ipv4.ip_forward": "1", "net.ipv4.tcp_rmem": "4096 1 2"}
+
+SWAPS = "Filename Type Size Used Priority\n"
+WANTED = {
+    "modules": ["overlay", "br_netfilter"],
+    "optional_modules": ["xt_owner", "nf_tables"],
+    "sysctls": {"net.ipv4.ip_forward": 1, "net.bridge.bridge-nf-call-iptables": 1, "vm.overcommit_memory": 1},
+    "skip": ["vm"],
+    "swap": "off",
+    "selinux": "permissive",
+}
+
+
+@pytest.fixture
+def kernel(machine):
+    """A kernel with overlay built in, br_netfilter as a module, swap, SELinux, and no nf_tables."""
+    machine.programs = {"modprobe", "swapoff", "setenforce"}
+    folder = f"/lib/modules/{platform.release()}"
+    machine.put(f"{folder}/modules.builtin", "kernel/fs/overlayfs/overlay.ko\n")
+    machine.put(f"{folder}/modules.dep", "kernel/net/bridge/br-netfilter.ko: kernel/net/bridge/bridge.ko\n")
+    machine.put("/proc/filesystems", "nodev\tproc\n")
+    machine.put("/proc/sys/net/ipv4/ip_forward", "0\n")
+    machine.put("/proc/swaps", SWAPS + "/dev/sda2 partition 1 0 -2\n")
+    machine.put("/etc/fstab", "/dev/sda2 none swap sw 0 0\n", 0o600)
+    machine.put("/sys/fs/selinux/enforce", "1")
+    machine.put("/etc/selinux/config", "SELINUX=enforcing\nSELINUXTYPE=targeted\n")
+    machine.path("/sys/module/xt_owner").mkdir(parents=True)
+    machine.looks = {"modprobe -n -q": (1, "", ""), "modprobe -n -q br_netfilter": ""}
+
+    def load(_command):
+        machine.path("/sys/module/br_netfilter").mkdir()
+        machine.put("/proc/sys/net/bridge/bridge-nf-call-iptables", "0\n")
+
+    machine.acts = {
+        "modprobe br_netfilter": load,
+        "swapoff -a": lambda _command: machine.put("/proc/swaps", SWAPS) and "",
+        "setenforce 0": lambda _command: machine.put("/sys/fs/selinux/enforce", "0") and "",
+    }
+    return machine
+
+
+def test_check_mode_foretells_the_run(kernel, foretold):
+    done = foretold(host_kernel, **WANTED)
+    assert done["actions"] == [
+        "modprobe br_netfilter",
+        "net.bridge.bridge-nf-call-iptables=1",
+        "net.ipv4.ip_forward=1",
+        "swapoff -a",
+        "setenforce 0",
+    ]
+    assert kernel.ran == ["modprobe br_netfilter", "swapoff -a", "setenforce 0"]
+    assert kernel.text("/proc/sys/net/ipv4/ip_forward") == kernel.text("/proc/sys/net/bridge/bridge-nf-call-iptables") == "1"
+    assert kernel.text("/etc/modules-load.d/bare-mesh.conf").splitlines()[1:] == ["br_netfilter", "overlay"]
+    assert "vm." not in kernel.text(host_kernel.SYSCTL_FILE) and "net.ipv4.ip_forward = 1\n" in kernel.text(host_kernel.SYSCTL_FILE)
+    assert kernel.text("/etc/fstab").startswith("# bare.mesh") and kernel.mode("/etc/fstab") == 0o600
+    assert kernel.text("/etc/selinux/config") == "SELINUX=permissive\nSELINUXTYPE=targeted\n"
+
+
+def test_swap_and_selinux_are_kept_unless_asked_for(kernel, foretold):
+    assert foretold(host_kernel, modules=["br_netfilter"])["actions"] == ["modprobe br_netfilter"]
+    assert kernel.text("/sys/fs/selinux/enforce") == "1" and kernel.text("/etc/fstab").startswith("/dev/sda2")
+
+
+def test_a_kernel_that_lacks_a_module_is_left_alone(kernel, call):
+    before = kernel.everything()
+    assert "the kernel lacks vxlan" in call(host_kernel, **{**WANTED, "modules": ["vxlan"]})["msg"]
+    assert kernel.everything() == before and kernel.ran == []
+
+
+def test_sysctls_that_cannot_be_set(kernel, call, monkeypatch):
+    assert "no sysctl net.none" in call(host_kernel, sysctls={"net.none": 1})["msg"]
+
+    def refuse(path, *_mode, **_options):
+        raise PermissionError(f"Permission denied: {path}")
+
+    monkeypatch.setattr(host_kernel, "open", refuse, raising=False)
+    failed = call(host_kernel, sysctls={"net.ipv4.ip_forward": 1})
+    assert "net.ipv4.ip_forward=1: Permission denied" in failed["msg"] and "host_prep_sysctl_skip" in failed["msg"]
+
+
+def test_a_wrong_choice_is_a_message(kernel, call):
+    assert "value of swap must be one of: off, keep" in call(host_kernel, swap="no thanks")["msg"]

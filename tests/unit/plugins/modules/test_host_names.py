@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import pytest
 from ansible_collections.bare.mesh.plugins.modules import host_names
 
 
@@ -19,3 +20,34 @@ def test_hosts_file_keeps_what_is_not_ours():
 def test_hosts_do_not_lead_to_themselves():
     text = "127.0.0.1 localhost\n127.0.1.1 a.example a\n127.0.1.1 other\n"
     assert host_names.with_block(text, {"a": "10.0.0.1"}).startswith("127.0.0.1 localhost\n127.0.1.1 other\n# BEGIN")
+
+
+@pytest.fixture
+def named(machine, monkeypatch):
+    """A host that is called old; hostnamectl renames it."""
+    machine.put("/etc/hosts", "127.0.0.1 localhost\n")
+    machine.put("/etc/hostname", "old\n")
+    monkeypatch.setattr(host_names.socket, "gethostname", lambda: machine.text("/etc/hostname").strip())
+    machine.acts = {"hostnamectl set-hostname": lambda command: machine.put("/etc/hostname", command.split()[-1] + "\n") and ""}
+    return machine
+
+
+def test_check_mode_foretells_the_run(named, foretold):
+    done = foretold(host_names, name="w1", hosts={"w1": "10.0.0.1"})
+    assert [diff["before_header"] for diff in done["diff"]] == ["host name", "/etc/hosts"] and done["name"] == "w1"
+    assert (done["diff"][0]["before"], done["diff"][0]["after"]) == ("old\n", "w1\n")
+    assert named.ran == ["hostnamectl set-hostname w1"] and "10.0.0.1 w1\n" in named.text("/etc/hosts")
+    done = foretold(host_names, name="w1", hosts={"w1": "10.0.0.2"})
+    assert [diff["before_header"] for diff in done["diff"]] == ["/etc/hosts"] and len(named.ran) == 1
+
+
+def test_a_name_that_would_not_survive_a_reboot_is_a_change(named, foretold, monkeypatch):
+    monkeypatch.setattr(host_names.socket, "gethostname", lambda: "w1")
+    assert foretold(host_names, name="w1", hosts={})["changed"]
+    assert named.text("/etc/hostname") == "w1\n"
+
+
+def test_a_refusal_is_a_message(named, call):
+    named.acts["hostnamectl"] = named.acts.pop("hostnamectl set-hostname") and (1, "", "Invalid hostname")
+    assert call(host_names, name="w 1", hosts={})["msg"] == "Invalid hostname"
+    assert "missing required arguments: hosts" in call(host_names, name="w1")["msg"]
