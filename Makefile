@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help site url lab-up lab-down check test test-lifecycle bench docs venv lab-host
+.PHONY: help site url lab-up lab-down check test test-lifecycle bench docs venv lab-host mutation
 
 PYTHON ?= python3
 VENV := $(CURDIR)/.venv
@@ -47,6 +47,10 @@ bench: lab-host venv ## measure site.yml against a shell script, and the second 
 
 docs: venv ## write the generated pages anew: role READMEs, docs/variables.md
 	python tools/role_docs.py
+
+# Long, and about the tests alone (docs/mutation.md); FILES names parts of paths, as in FILES="_apply _drift".
+mutation: venv
+	python tools/mutation.py $(FILES)
 
 venv: $(STAMP)
 

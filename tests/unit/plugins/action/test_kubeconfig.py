@@ -1,9 +1,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+import base64
 import stat
+import types
 
+import pytest
 import yaml
+from ansible.errors import AnsibleActionFail
 from ansible_collections.bare.mesh.plugins.action import kubeconfig
 
 ADMIN = yaml.safe_dump({"clusters": [{"cluster": {"server": "https://192.0.2.10:6443"}, "name": "kubernetes"}], "users": []})
@@ -31,3 +35,75 @@ def test_another_text_or_mode_is_a_difference(tmp_path):
     assert not kubeconfig.same(path, "other")
     path.chmod(0o644)
     assert not kubeconfig.same(path, "text")
+
+
+class Play:
+    """As much of a play as the action asks for."""
+
+    no_log = False
+
+
+@pytest.fixture
+def act(tmp_path, monkeypatch):
+    """Run the action; slurped is what the host's file is, or None where there is none."""
+
+    def run(slurped=ADMIN, check=False, **arguments):
+        answer = {"failed": True, "msg": "file not found"} if slurped is None else {"content": base64.b64encode(slurped.encode())}
+        given = {"dest": str(tmp_path / "made" / "kubeconfig"), "server": "https://198.51.100.1:6443", **arguments}
+        given = {name: value for name, value in given.items() if value}
+        task = types.SimpleNamespace(args=given, check_mode=check, async_val=0, diff=False, action="bare.mesh.kubeconfig", environment=None)
+        connection = types.SimpleNamespace(_play_context=Play(), _shell=types.SimpleNamespace(tmpdir=""))
+        action = kubeconfig.ActionModule(task, connection, connection._play_context, None, None, None)
+        asked = []
+
+        def execute(name, module_args, task_vars):
+            asked.append((name, module_args, task_vars, connection._play_context.no_log))
+            return answer
+
+        monkeypatch.setattr(action, "_execute_module", execute)
+        try:
+            return action.run(task_vars={"a": 1}), asked
+        finally:
+            assert connection._play_context.no_log is False
+
+    return run
+
+
+def test_check_mode_writes_nothing(act, tmp_path):
+    result, asked = act(check=True)
+    assert result["changed"] is True and not list(tmp_path.iterdir())
+    assert asked == [("ansible.builtin.slurp", {"src": "/etc/kubernetes/admin.conf"}, {"a": 1}, True)]
+
+
+def test_the_copy_is_written_once(act, tmp_path):
+    path = tmp_path / "made/kubeconfig"
+    result, _asked = act()
+    assert result["changed"] is True and result["dest"] == str(path)
+    assert path.read_text() == kubeconfig.with_server(ADMIN, "https://198.51.100.1:6443") and "content" not in result
+    before = path.stat().st_ino
+    for check in (True, False):
+        assert act(check=check)[0]["changed"] is False and path.stat().st_ino == before
+    assert act(check=True, server="https://other:6443")[0]["changed"] is True and path.stat().st_ino == before
+
+
+def test_without_a_kubeconfig_on_the_host(act, tmp_path):
+    result, _asked = act(None, check=True, src="/elsewhere")
+    assert result["changed"] is True and not list(tmp_path.iterdir())
+    with pytest.raises(AnsibleActionFail, match=r"cannot read /elsewhere of the host: file not found"):
+        act(None, src="/elsewhere")
+
+
+@pytest.mark.parametrize("missing", ["dest", "server"])
+def test_what_must_be_given(act, missing):
+    with pytest.raises(AnsibleActionFail, match=missing):
+        act(**{missing: ""})
+
+
+def test_it_supports_check_mode_and_no_async():
+    assert kubeconfig.ActionModule._supports_check_mode is True
+    assert kubeconfig.ActionModule._supports_async is False
+
+
+def test_a_folder_is_no_copy(tmp_path):
+    assert not kubeconfig.same(tmp_path, "text")
+    kubeconfig.write(tmp_path / "kubeconfig", "text")

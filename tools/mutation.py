@@ -1,0 +1,269 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Change the code in many small ways, one at a time, and see whether the unit tests notice. docs/mutation.md explains it."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import contextlib
+import fnmatch
+import importlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cosmic_ray.ast import ast_nodes, get_ast
+from cosmic_ray.mutating import mutate_code
+from cosmic_ray.plugins import get_operator, operator_names
+
+ROOT = Path(__file__).resolve().parents[1]
+# What the last run of the tests has printed, below the copy.
+LOG = ".mutation.log"
+TESTS = "tests/unit/plugins"
+ENGINE = ("module_utils/test_engine.py", "module_utils/test_drift.py", "modules/test_manifest.py")
+# Source file: the test files that cover it, the quickest first.
+COVERED_BY: dict[str, tuple[str, ...]] = {
+    "module_utils/_drift.py": ("module_utils/test_drift.py", "module_utils/test_engine.py", "modules/test_manifest.py"),
+    "module_utils/_apply.py": (*ENGINE, "modules/test_kinds.py", "modules/test_istio_operator.py"),
+    "module_utils/_client.py": ("module_utils/test_client.py", "modules/test_manifest.py"),
+    "module_utils/_module.py": ("module_utils/test_module.py", "modules/test_manifest.py"),
+    "module_utils/_wait.py": ("module_utils/test_wait.py", "module_utils/test_engine.py"),
+    "module_utils/_resource.py": ("module_utils/test_resource.py", "modules/test_manifest.py"),
+    "module_utils/_kinds.py": ("module_utils/test_resource.py", "module_utils/test_engine.py", "modules/test_manifest.py"),
+    "module_utils/_diff.py": ("module_utils/test_diff.py", "modules/test_manifest.py"),
+    "module_utils/_argspec.py": ("module_utils/test_argspec.py",),
+    "module_utils/_archive.py": ("module_utils/test_archive.py", "modules/test_release_archive.py"),
+    "module_utils/_fetch.py": ("module_utils/test_archive.py", "modules/test_release_archive.py", "module_utils/test_preflight_source.py"),
+    "module_utils/_openpgp.py": ("module_utils/test_openpgp.py",),
+    "module_utils/_istioctl.py": ("modules/test_istio_operator.py",),
+    "action/kubeconfig.py": ("action/test_kubeconfig.py",),
+    "modules/host_repositories.py": ("module_utils/test_openpgp.py",),
+    "modules/kubeadm_init.py": ("module_utils/test_argspec.py",),
+    "modules/kubeadm_join.py": ("module_utils/test_argspec.py",),
+    "modules/kubeadm_token.py": ("module_utils/test_argspec.py",),
+}
+# Of a few files only what is CHOSEN is changed.
+CHOSEN_ONLY = tuple(name for name in COVERED_BY if name.startswith("modules/"))
+# Changes that no general rule makes and that must never pass: file, text, its replacement.
+CHOSEN: tuple[tuple[str, str, str], ...] = (
+    ("module_utils/_apply.py", "self.client.delete(self.kinds.path(one), self.check,", "self.client.delete(self.kinds.path(one), False,"),
+    ("module_utils/_apply.py", "self.manager, self.check, self.validation)", "self.manager, False, self.validation)"),
+    ("module_utils/_apply.py", "wait_ready(self.client, self.kinds, fresh, {}, self.timeout)", "pass"),
+    ("module_utils/_apply.py", "wait_ready(self.client, self.kinds, objects, known, self.timeout)", "pass"),
+    ("module_utils/_apply.py", "wait_gone(self.client, self.kinds, [one], self.timeout)", "pass"),
+    ("module_utils/_apply.py", "wait_gone(self.client, self.kinds, gone, self.timeout)", "pass"),
+    ("module_utils/_apply.py", "reversed(waves(objects))", "waves(objects)"),
+    ("module_utils/_resource.py", 'getattr(yaml, "CSafeLoader", yaml.SafeLoader)', 'getattr(yaml, "CUnsafeLoader", yaml.UnsafeLoader)'),
+    ("module_utils/_argspec.py", '"api_key": {"type": "str", "no_log": True,', '"api_key": {"type": "str", "no_log": False,'),
+    ("module_utils/_archive.py", "!= os.path.realpath(staging):", "== None:"),
+    ("action/kubeconfig.py", 'result["changed"] and not self._task.check_mode', 'result["changed"]'),
+    ("modules/host_repositories.py", "if found != [wanted]:", "if not found:"),
+    ("modules/host_repositories.py", "if not data or _openpgp.fingerprints(data) != [wanted]:", "if not data:"),
+    ("modules/kubeadm_init.py", '"token": {"type": "str", "no_log": True}', '"token": {"type": "str", "no_log": False}'),
+    ("modules/kubeadm_join.py", '"token": {"type": "str", "no_log": True}', '"token": {"type": "str", "no_log": False}'),
+    ("modules/kubeadm_token.py", '"required": True, "no_log": True}', '"required": True, "no_log": False}'),
+)
+
+
+@dataclass
+class Mutant:
+    """One change of a source file."""
+
+    line: int
+    change: str
+    text: str
+
+
+@dataclass
+class Score:
+    """What became of one source file's mutants."""
+
+    name: str
+    caught: int = 0
+    survived: list[Mutant] = field(default_factory=list)
+
+    @property
+    def total(self) -> int:
+        return self.caught + len(self.survived)
+
+    def row(self) -> str:
+        share = f"{100 * self.caught / self.total:.0f} %" if self.total else "-"
+        return f"| {self.name} | {self.total} | {self.caught} | {len(self.survived)} | {share} |"
+
+
+def operators() -> list[str]:
+    """Cosmic Ray's operators, without those that differ from another one in name alone: a + b becomes a - b, not ten other things."""
+    pairs = "Add_Sub Sub_Add Mul_Add Div_Mul FloorDiv_Mul Mod_Mul Pow_Mul RShift_LShift LShift_RShift BitOr_BitAnd BitAnd_BitOr"
+    comparisons = "Eq_NotEq NotEq_Eq Lt_LtE Lt_GtE LtE_Lt LtE_Gt Gt_GtE Gt_LtE GtE_Gt GtE_Lt Is_IsNot IsNot_Is"
+    kept = {f"core/ReplaceBinaryOperator_{pair}" for pair in pairs.split()}
+    kept |= {f"core/ReplaceComparisonOperator_{pair}" for pair in comparisons.split()}
+    kept |= {"core/ReplaceUnaryOperator_Delete_Not", "core/ReplaceUnaryOperator_USub_UAdd"}
+    others = ("core/Replace?*Operator_*", "core/Variable*")
+    return [name for name in operator_names() if name in kept or not any(fnmatch.fnmatch(name, pattern) for pattern in others)]
+
+
+def type_places(source: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """Where the types stand, which are not evaluated."""
+    found: list[ast.expr] = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, (ast.arg, ast.AnnAssign)) and node.annotation:
+            found.append(node.annotation)
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.returns:
+            found.append(node.returns)
+    return [((one.lineno, one.col_offset), (one.end_lineno or one.lineno, one.end_col_offset or 0)) for one in found]
+
+
+def mutants(source: str, name: str) -> Iterator[Mutant]:
+    """Every mutant of a file: the chosen ones first."""
+    for file, old, new in CHOSEN:
+        if file == name:
+            if source.count(old) != 1:
+                raise SystemExit(f"{name} holds {source.count(old)} times {old!r}: correct CHOSEN in tools/mutation.py")
+            yield mutant(source, source.replace(old, new))
+    if name in CHOSEN_ONLY:
+        return
+    types, tree, seen = type_places(source), get_ast(source), set()
+    for operator in operators():
+        changing = get_operator(operator)()
+        places = [where for node in ast_nodes(tree) for where, _end in changing.mutation_positions(node)]
+        for number, where in enumerate(places):
+            if any(start <= where < end for start, end in types):
+                continue
+            try:
+                text = mutate_code(source, changing, number)
+            except AttributeError:
+                # Cosmic Ray cannot replace an exception with a dot in its name.
+                continue
+            if text and text != source and text not in seen:
+                seen.add(text)
+                yield mutant(source, text)
+
+
+def mutant(source: str, text: str) -> Mutant:
+    before, after = source.splitlines(), text.splitlines()
+    first = next((number for number, pair in enumerate(zip(before, after)) if pair[0] != pair[1]), min(len(before), len(after)) - 1)
+    return Mutant(first + 1, f"{before[first].strip()}  ->  {after[first].strip()}", text)
+
+
+@contextlib.contextmanager
+def tree(committed: bool = False) -> Iterator[Path]:
+    """A copy of the checkout as it stands, or of its last commit, which is what is imported from here on; it goes at the end."""
+    with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
+        copy = Path(folder).resolve() / "ansible_collections/bare/mesh"
+        copy.mkdir(parents=True)
+        listing = "git ls-files -z --cached --others --exclude-standard"
+        content = "git archive HEAD" if committed else f"{listing} | tar c --null --ignore-failed-read -T -"
+        subprocess.run(["bash", "-c", f'set -o pipefail; {content} | tar x -C "$0"', copy], cwd=ROOT, check=True)
+        here = os.getcwd()
+        os.chdir(copy)
+        sys.path[:] = [folder, *(one for one in sys.path if Path(one).resolve() not in (ROOT, ROOT / "tools"))]
+        sys.dont_write_bytecode = True
+        # Imported once, here, not for each mutant.
+        for name in ("pytest", "yaml", "ansible.module_utils.basic", "ansible.plugins.action", "kubernetes.client", "openshift.dynamic"):
+            importlib.import_module(name)
+        try:
+            yield copy
+        finally:
+            os.chdir(here)
+
+
+def passes(copy: Path, tests: list[str], patience: float) -> bool:
+    """Run the tests in a process of their own; whether all of them pass in time."""
+    child = os.fork()
+    if child == 0:
+        status = 3
+        try:
+            os.setsid()
+            log = os.open(copy / LOG, os.O_CREAT | os.O_TRUNC | os.O_RDWR)
+            for stream in (0, 1, 2):
+                os.dup2(log, stream)
+            module = importlib.import_module("ansible_collections.bare.mesh.plugins.module_utils._failure")
+            if Path(str(module.__file__)).is_relative_to(copy):
+                pytest = importlib.import_module("pytest")
+                status = pytest.main(["-q", "-x", "-p", "no:xdist", "-p", "no:logging", *tests])
+        finally:
+            os._exit(int(status))
+    deadline = time.monotonic() + patience
+    try:
+        while time.monotonic() < deadline:
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                child = 0
+                return status == 0
+            time.sleep(0.01)
+        return False
+    finally:
+        if child:
+            # The group is there only once the child has made it.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+
+
+def score(copy: Path, name: str, verbose: bool = False, step: int = 1) -> Score:
+    """Try every mutant of one file, or one in step of them."""
+    path, result = copy / "plugins" / name, Score(f"plugins/{name}")
+    tests = [f"{TESTS}/{one}" for one in COVERED_BY[name] if (copy / TESTS / one).exists()]
+    source, started = path.read_text(encoding="utf-8"), time.monotonic()
+    if not passes(copy, tests, 300):
+        print((copy / LOG).read_text(errors="replace")[-3000:], file=sys.stderr)
+        raise SystemExit(f"the tests of plugins/{name} fail without any change: {' '.join(tests)}")
+    patience = 5 + 5 * (time.monotonic() - started)
+    chosen = sum(file == name for file, _old, _new in CHOSEN)
+    try:
+        for number, one in enumerate(mutants(source, name)):
+            if number >= chosen and (number - chosen) % step:
+                continue
+            path.write_text(one.text, encoding="utf-8")
+            if passes(copy, tests, patience):
+                result.survived.append(one)
+                if verbose:
+                    print(f"{result.name}:{one.line}: {one.change}", flush=True)
+            else:
+                result.caught += 1
+    finally:
+        path.write_text(source, encoding="utf-8")
+    return result
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("files", nargs="*", metavar="FILE", help="only these, by any part of their paths; all when none is given")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="try one mutant in N, for a quick impression")
+    parser.add_argument("--chosen", action="store_true", help="only the changes that must never pass")
+    parser.add_argument("--committed", action="store_true", help="take the last commit, not the files as they stand")
+    options = parser.parse_args(arguments)
+    names = [name for name in COVERED_BY if not options.files or any(part in f"plugins/{name}" for part in options.files)]
+    if options.chosen:
+        names = [name for name in names if any(file == name for file, _old, _new in CHOSEN)]
+    if not names:
+        parser.error(f"none of these: {', '.join(COVERED_BY)}")
+    # An interruption by kill must clean up, too.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))
+    os.nice(10)
+    scores: list[Score] = []
+    try:
+        with tree(options.committed) as copy:
+            for name in names:
+                scores.append(score(copy, name, verbose=True, step=sys.maxsize if options.chosen else options.every))
+                print(scores[-1].row(), flush=True)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+    print("\n| File | Mutants | Caught | Survived | Score |\n| --- | ---: | ---: | ---: | ---: |")
+    for one in scores:
+        print(one.row())
+    everything = Score("all", sum(one.caught for one in scores), [gone for one in scores for gone in one.survived])
+    print(everything.row())
+    return 0 if len(scores) == len(names) else 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
