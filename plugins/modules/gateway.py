@@ -50,6 +50,19 @@ EXAMPLES = r"""
         hosts: [shop.example.com]
         tls: {mode: SIMPLE, credentialName: shop-certificate}
 
+- name: Two gateways at once, the second in Kubernetes' own form
+  bare.mesh.gateway:
+    namespace: shop
+    resources:
+      - name: tls
+        selector: {istio: ingressgateway}
+        servers: [{port: {number: 443, name: tls, protocol: TLS}, hosts: [pay.example.com], tls: {mode: PASSTHROUGH}}]
+      - metadata:
+          name: tcp
+        spec:
+          selector: {istio: ingressgateway}
+          servers: [{port: {number: 3306, name: mysql, protocol: TCP}, hosts: ["*"]}]
+
 - name: Remove it
   bare.mesh.gateway:
     name: shop

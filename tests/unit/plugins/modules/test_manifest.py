@@ -157,6 +157,26 @@ def test_what_was_in_a_namespace_that_is_made_anew_is_new(cluster, run_module, m
     assert PATH in cluster.objects
 
 
+def test_objects_of_a_kind_that_is_made_anew_are_new(cluster, run_module, monkeypatch):
+    monkeypatch.setattr("ansible_collections.bare.mesh.plugins.module_utils._apply.wait_ready", lambda *arguments: None)
+    crd = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "foos.example.com"},
+        "spec": {"group": "example.com", "names": {"kind": "Foo", "plural": "foos"}, "scope": "Namespaced"},
+    }
+    both = [crd, {"apiVersion": "example.com/v1", "kind": "Foo", "metadata": {"name": "one", "namespace": "shop"}}]
+    run_module(manifest, resources=both)
+    (path,) = [path for path in cluster.objects if path.endswith("foos.example.com")]
+    cluster.objects[path]["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    monkeypatch.setattr(
+        "ansible_collections.bare.mesh.plugins.module_utils._apply.wait_gone", lambda *arguments: cluster.objects.clear()
+    )
+    expected = {"foos.example.com": "created", "one": "created"}
+    assert actions(run_module(manifest, resources=both, check=True)) == expected
+    assert actions(run_module(manifest, resources=both)) == expected and len(cluster.objects) == 2
+
+
 @pytest.mark.parametrize("check", [False, True])
 def test_version_that_is_not_served(cluster, run_module, check):
     scaler = {"apiVersion": "autoscaling/v9", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "web", "namespace": "shop"}}
