@@ -19,7 +19,8 @@ _LABEL = r"[a-zA-Z0-9](?:[-a-zA-Z0-9]*[a-zA-Z0-9])?"
 _WILDCARD_LABEL = rf"\*|(?:\*|\*-)?{_LABEL}"
 _SUBDOMAIN = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
 _QUALIFIED = r"(?:[A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
-_HEADER_NAME = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
+# With the comma, for in Istio's own expression +-. is a range.
+_HEADER_NAME = re.compile(r"[-,!#$%&'*+.^_`|~0-9A-Za-z]+")
 _PSEUDO_HEADERS = (":method", ":scheme", ":authority", ":path", ":status")
 # pkg/jwt, ToRoutingClaim
 _JWT_CLAIM = re.compile(r"@request\.auth\.claims(?:\..+|\[.+\])", re.IGNORECASE | re.DOTALL)
@@ -72,11 +73,13 @@ def sni_host(text: str) -> str:
 
 
 def is_ip(text: str) -> bool:
+    """As Go's netip.ParseAddr has it, for which an IPv6 zone is any text."""
+    address, percent, zone = text.partition("%")
     try:
-        ipaddress.ip_address(text)
+        parsed = ipaddress.ip_address(address)
     except ValueError:
         return False
-    return True
+    return not percent or (parsed.version == 6 and zone != "")
 
 
 def subnet(text: str) -> str:
@@ -128,7 +131,11 @@ def labels(values: dict[str, Any] | None, path: str, own: bool = False) -> Itera
 
 
 def metadata(meta: dict[str, Any]) -> Iterator[Fault]:
-    """Kubernetes' own limits, and Istio's reserved annotations."""
+    """Kubernetes' own limits, and the annotations that Istio refuses."""
+    odd = [field for field in ("labels", "annotations") if meta.get(field) and not isinstance(meta[field], dict)]
+    if odd:
+        yield Fault(f"metadata.{odd[0]}", f"must be a mapping of texts, is {meta[odd[0]]!r:.60}")
+        return
     name, namespace = meta.get("name"), meta.get("namespace")
     if not isinstance(name, str) or not name:
         yield Fault("metadata.name", "is required")

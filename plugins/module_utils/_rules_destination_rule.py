@@ -51,7 +51,8 @@ def faults(definition: dict[str, Any]) -> Iterator[Fault]:
 def _policy(policy: dict[str, Any] | None, path: str, namespace: str) -> Iterator[Fault]:
     if policy is None:
         return
-    if not any(policy.get(name) is not None for name in _POLICY):
+    # An empty list is no field: protobuf knows no difference.
+    if not any(policy.get(name) not in (None, []) for name in _POLICY):
         yield Fault(path, f"is empty: at least one of {', '.join(_POLICY)} is required")
     if policy.get("tunnel") is not None and policy.get("proxyProtocol") is not None:
         yield Fault(path, "tunnel and proxyProtocol cannot be combined")

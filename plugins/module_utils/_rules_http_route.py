@@ -23,6 +23,7 @@ _RETRY_ON = [
     "retriable-status-codes", "retriable-headers", "envoy-ratelimited", "http3-post-connect-failure", "cancelled",
     "deadline-exceeded", "internal", "resource-exhausted", "unavailable",
 ]
+_STATUSES = {status.value for status in HTTPStatus}
 # https://github.com/grpc/grpc/blob/master/doc/statuscodes.md
 _GRPC = [
     "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED",
@@ -69,7 +70,7 @@ def _kind(route: dict[str, Any], path: str, delegate: bool) -> Iterator[Fault]:
         if delegate:
             yield Fault(f"{path}.delegate", "a delegate (a VirtualService without hosts) cannot delegate")
         for name in ("redirect", "route"):
-            if route.get(name) is not None:
+            if route.get(name) not in (None, []):
                 yield Fault(f"{path}.{name}", "cannot be combined with delegate")
         if not delegate:
             return
@@ -209,8 +210,10 @@ def _fault(fault: dict[str, Any] | None, path: str) -> Iterator[Fault]:
 
 
 def _mirrors(route: dict[str, Any], path: str) -> Iterator[Fault]:
-    if (route.get("mirrorPercent") or 0) > 100:
-        yield Fault(f"{path}.mirrorPercent", f"{route['mirrorPercent']} is no percentage: 0 to 100")
+    # The definition has both spellings.
+    for name in ("mirrorPercent", "mirror_percent"):
+        if (route.get(name) or 0) > 100:
+            yield Fault(f"{path}.{name}", f"{route[name]} is no percentage: 0 to 100")
     yield from destination(route.get("mirror"), f"{path}.mirror")
     shares = [(route.get("mirrorPercentage"), f"{path}.mirrorPercentage")]
     for index, entry in enumerate(route.get("mirrors") or []):
@@ -245,7 +248,7 @@ def _retries(retries: dict[str, Any], path: str) -> Iterator[Fault]:
     if attempts == 0 and any(retries.get(name) not in (None, "") for name in ("perTryTimeout", "retryOn", "retryRemoteLocalities")):
         yield Fault(f"{path}.attempts", "is 0, so there are no retries to configure: set it, or remove the other fields")
     for policy in retries["retryOn"].split(",") if retries.get("retryOn") else []:
-        if policy not in _RETRY_ON and not (re.fullmatch("[0-9]{3}", policy) and int(policy) in {status.value for status in HTTPStatus}):
+        if policy not in _RETRY_ON and not (re.fullmatch("[+]?0*[0-9]{3}", policy) and int(policy) in _STATUSES):
             yield Fault(f"{path}.retryOn", f"{policy!r} is neither a status nor one of {', '.join(_RETRY_ON)}")
 
 

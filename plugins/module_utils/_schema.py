@@ -87,6 +87,8 @@ def check(value: Any, node: Any, definitions: dict[str, Any], path: str, aliases
     elif "{}" in node:
         yield from _bounds(value, node, path)
         for name, item in value.items():
+            if not isinstance(name, str):
+                yield Fault(f"{path}[{name!r}]", "its name must be a text: quote it")
             yield from check(item, node["{}"], definitions, f"{path}[{name!r}]", aliases)
     else:
         yield from _object(value, node, definitions, path, aliases)

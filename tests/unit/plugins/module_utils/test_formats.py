@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.bare.mesh.plugins.module_utils._formats import metadata
+from ansible_collections.bare.mesh.plugins.module_utils._formats import is_ip, metadata
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,17 @@ def test_annotations_that_istio_refuses(name):
         ({"labels": {"a." * 127 + "b/c": "d"}}, False),
         ({"annotations": {"Example.com/A": "b"}}, True),
         ({"annotations": {"a": "b" * 5000}}, True),
+        ({"annotations": ["a"]}, False),
+        ({"labels": "a=b"}, False),
     ],
 )
 def test_names_of_labels_and_annotations(meta, valid):
     assert bool(list(metadata({"name": "a", **meta}))) is not valid
+
+
+@pytest.mark.parametrize(
+    ("text", "valid"),
+    [("1.2.3.4", True), ("fe80::1%a/b", True), ("01.2.3.4", False), ("1.2.3.4%a", False), ("fe80::1%", False), ("a", False)],
+)
+def test_ip_addresses(text, valid):
+    assert is_ip(text) is valid

@@ -107,6 +107,7 @@ def test_failover_beside_a_topology_label(label):
     ("fields", "path"),
     [
         ({"retryBudget": {"percent": 101}}, "retryBudget.percent"),
+        ({"retryBudget": None, "portLevelSettings": []}, ""),
         ({"retryBudget": {"percent": -1}}, "retryBudget.percent"),
         ({"retryBudget": {"percent": 100}}, None),
         ({"loadBalancer": {"warmup": {"duration": "1s", "minimumPercent": -0.5}}}, "loadBalancer.warmup.minimumPercent"),
@@ -122,7 +123,7 @@ def test_failover_beside_a_topology_label(label):
     ],
 )
 def test_bounds_and_durations(fields, path):
-    assert policy(**fields) == ([f"spec.trafficPolicy.{path}"] if path else [])
+    assert policy(**fields) == ([] if path is None else [f"spec.trafficPolicy.{path}".rstrip(".")])
 
 
 @pytest.mark.parametrize(

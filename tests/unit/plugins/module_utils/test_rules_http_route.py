@@ -68,11 +68,19 @@ def test_claim(name, valid):
         ({"corsPolicy": {"maxAge": "1500ms"}}, "corsPolicy.maxAge"),
         ({"retries": {"attempts": 1, "retryOn": "5" * 5000}}, "retries.retryOn"),
         ({"retries": {"attempts": 1, "retryOn": "\uff15\uff10\uff13"}}, "retries.retryOn"),
+        ({"retries": {"attempts": 1, "retryOn": "503,+0503"}}, None),
         ({"redirect": {"port": 0}}, None),
+        ({"mirror": {"host": "b"}, "mirror_percent": 101}, "mirror_percent"),
+        ({"match": [{"headers": {"a,b": {"exact": "c"}}}]}, None),
     ],
 )
 def test_durations_and_numbers(fields, path):
     assert route(**fields) == ([path] if path else [])
+
+
+def test_delegate_beside_an_empty_list():
+    spec = {"hosts": ["a"], "http": [{"delegate": {"name": "d"}, "route": []}]}
+    assert not list(_rules_virtual_service.faults({"metadata": {"name": "x"}, "spec": spec}))
 
 
 @pytest.mark.parametrize(

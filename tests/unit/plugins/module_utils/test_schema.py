@@ -19,6 +19,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._schema import check, co
         ({"[]": "string", "..": [1, 2]}, [], "has 0 items, possible are 1 to 2"),
         ({"[]": "string", "..": [1, 2]}, ["a", "b", "c"], "has 3 items"),
         ({"{}": "string", "..": [None, 1]}, {"a": "b", "c": "d"}, "has 2 items, possible are at most 1"),
+        ({"{}": "string"}, {1: "a"}, "must be a text"),
         ("bytes", "?", "no base64"),
         ("bytes", 1, "must be a text in base64"),
         ("duration", "1.5ms", "whole milliseconds, such as 1ms"),
