@@ -6,9 +6,9 @@ where there is no cluster yet. Run it after a change of the locked Istio version
 
 A node of a schema is one of
   a name of a scalar type, "any" for whatever;  "#name" a definition in DEFINITIONS;
-  {"[]": node} a list;  {"{}": node} a map;  {"?": [values]} a choice;  {"=": node} a scalar;
-  any of these three but the choice with "..": [least, most], null for none: of a number its value, of a text its length,
-  of a list or map the number of its items;
+  {"[]": node} a list;  {"{}": node} a map;  {"?": [values]} a choice;  {"=": name} a scalar type that has bounds;
+  "..": [least, most], beside "[]", "{}" or "=", null for none, bounds: of a number its value, of a text its length, of a
+  list or map the number of its items;
   {field: node, ..., "!": [required fields], "1": [[fields of which at most one is set], ...]} an object.
 """
 
