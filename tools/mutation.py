@@ -26,10 +26,10 @@ ROOT = Path(__file__).resolve().parents[1]
 # What the last run of the tests has printed, below the copy.
 LOG = ".mutation.log"
 TESTS = "tests/unit/plugins"
-ENGINE = ("module_utils/test_engine.py", "module_utils/test_drift.py", "modules/test_manifest.py")
+ENGINE = ("module_utils/test_engine.py", "modules/test_manifest.py", "module_utils/test_drift.py")
 # Source file: the test files that cover it, the quickest first.
 COVERED_BY: dict[str, tuple[str, ...]] = {
-    "module_utils/_drift.py": ("module_utils/test_drift.py", "module_utils/test_engine.py", "modules/test_manifest.py"),
+    "module_utils/_drift.py": ENGINE,
     "module_utils/_apply.py": (*ENGINE, "modules/test_kinds.py", "modules/test_istio_operator.py"),
     "module_utils/_client.py": ("module_utils/test_client.py", "modules/test_manifest.py"),
     "module_utils/_module.py": ("module_utils/test_module.py", "modules/test_manifest.py"),
@@ -43,7 +43,7 @@ COVERED_BY: dict[str, tuple[str, ...]] = {
     "module_utils/_openpgp.py": ("module_utils/test_openpgp.py",),
     "module_utils/_istioctl.py": ("modules/test_istio_operator.py",),
     "action/kubeconfig.py": ("action/test_kubeconfig.py",),
-    "modules/host_repositories.py": ("module_utils/test_openpgp.py",),
+    "modules/host_repositories.py": ("module_utils/test_openpgp.py", "modules/test_host_repositories.py"),
     "modules/kubeadm_init.py": ("module_utils/test_argspec.py",),
     "modules/kubeadm_join.py": ("module_utils/test_argspec.py",),
     "modules/kubeadm_token.py": ("module_utils/test_argspec.py",),
@@ -163,7 +163,8 @@ def tree(committed: bool = False) -> Iterator[Path]:
         here = os.getcwd()
         os.chdir(copy)
         sys.path[:] = [folder, *(one for one in sys.path if Path(one).resolve() not in (ROOT, ROOT / "tools"))]
-        sys.dont_write_bytecode = True
+        # Neither plugins nor the words of a failed assertion are needed.
+        os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
         # Imported once, here, not for each mutant.
         for name in ("pytest", "yaml", "ansible.module_utils.basic", "ansible.plugins.action", "kubernetes.client", "openshift.dynamic"):
             importlib.import_module(name)
@@ -186,7 +187,7 @@ def passes(copy: Path, tests: list[str], patience: float) -> bool:
             module = importlib.import_module("ansible_collections.bare.mesh.plugins.module_utils._failure")
             if Path(str(module.__file__)).is_relative_to(copy):
                 pytest = importlib.import_module("pytest")
-                status = pytest.main(["-q", "-x", "-p", "no:xdist", "-p", "no:logging", *tests])
+                status = pytest.main(["-q", "-x", "--assert=plain", "-p", "no:logging", *tests])
         finally:
             os._exit(int(status))
     deadline = time.monotonic() + patience
@@ -209,7 +210,7 @@ def passes(copy: Path, tests: list[str], patience: float) -> bool:
 
 
 def score(copy: Path, name: str, verbose: bool = False, step: int = 1) -> Score:
-    """Try every mutant of one file, or one in step of them."""
+    """Try every mutant of one file, or one in step of them; with step 0 the chosen ones alone."""
     path, result = copy / "plugins" / name, Score(f"plugins/{name}")
     tests = [f"{TESTS}/{one}" for one in COVERED_BY[name] if (copy / TESTS / one).exists()]
     source, started = path.read_text(encoding="utf-8"), time.monotonic()
@@ -220,9 +221,9 @@ def score(copy: Path, name: str, verbose: bool = False, step: int = 1) -> Score:
     chosen = sum(file == name for file, _old, _new in CHOSEN)
     try:
         for number, one in enumerate(mutants(source, name)):
-            if number >= chosen and (number - chosen) % step:
+            if number >= chosen and (not step or (number - chosen) % step):
                 continue
-            path.write_text(one.text, encoding="utf-8")
+            put(path, one.text, number + 1)
             if passes(copy, tests, patience):
                 result.survived.append(one)
                 if verbose:
@@ -230,8 +231,14 @@ def score(copy: Path, name: str, verbose: bool = False, step: int = 1) -> Score:
             else:
                 result.caught += 1
     finally:
-        path.write_text(source, encoding="utf-8")
+        put(path, source, 0)
     return result
+
+
+def put(path: Path, text: str, moment: int) -> None:
+    """Write a source file; by a moment of its own Python tells its bytecode from that of the one before."""
+    path.write_text(text, encoding="utf-8")
+    os.utime(path, (moment, moment))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -253,7 +260,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with tree(options.committed) as copy:
             for name in names:
-                scores.append(score(copy, name, verbose=True, step=sys.maxsize if options.chosen else options.every))
+                scores.append(score(copy, name, verbose=True, step=0 if options.chosen else options.every))
                 print(scores[-1].row(), flush=True)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

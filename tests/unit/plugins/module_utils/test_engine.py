@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.bare.mesh.plugins.module_utils import _apply
+from ansible_collections.bare.mesh.plugins.module_utils import _apply, _drift
 from ansible_collections.bare.mesh.plugins.module_utils._apply import Change, Engine, outcome
 from ansible_collections.bare.mesh.plugins.module_utils._client import ApiError
 from ansible_collections.bare.mesh.plugins.module_utils._failure import Failure
@@ -336,3 +336,67 @@ def test_outcome(action, changed):
     quiet = {"api_version": "v1", "kind": "ConfigMap", "namespace": "shop", "name": "a", "action": action}
     assert outcome([change], False) == {"changed": changed, "objects": [quiet]}
     assert len(outcome([change], True)["diff"]) == changed
+
+
+def owned_by_me(live, fields):
+    entry = {"manager": "me", "operation": "Apply", "fieldsV1": fields}
+    return {**live, "metadata": {**live["metadata"], "managedFields": [entry]}}
+
+
+LEAF = {"f:spec": {"f:a": {"f:b": {}}}}
+KEYED = {"f:spec": {"f:containers": {'k:{"name":"x"}': {"f:name": {}}}}}
+SET = {"f:metadata": {"f:finalizers": {'v:"x"': {}}}}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "live", "fields", "expected"),
+    [
+        ({"a": {"b": 1}}, {"a": {"b": 1}}, LEAF, True),
+        ({"a": {"b": 1}}, {"a": {"b": 2}}, LEAF, False),
+        ({"a": {"b": 1}}, {}, LEAF, False),
+        ({"a": {"b": 1}}, {"a": [1]}, LEAF, False),
+        ({"a": {"b": 1}, "c": None}, {"a": {"b": 1}}, LEAF, True),
+        ({"a": {"b": 1}, "c": None}, {"a": {"b": 1}, "c": 2}, LEAF, False),
+        ({"a": {"b": 1}, "c": 2}, {"a": {"b": 1}, "c": 2}, LEAF, False),
+        ({"a": {}}, {"a": {"b": 1}}, LEAF, False),
+        ({"containers": [{"name": "x"}]}, {"containers": [{"name": "x"}]}, KEYED, True),
+        ({"containers": ["x"]}, {"containers": [{"name": "x"}]}, KEYED, False),
+        ({"containers": [{"name": "y"}]}, {"containers": [{"name": "y"}]}, KEYED, False),
+        ({"containers": [{"name": "x"}]}, {"containers": None}, KEYED, False),
+        ({"containers": []}, {"containers": [{"name": "x"}]}, KEYED, False),
+    ],
+)
+def test_what_is_in_order(wanted, live, fields, expected):
+    live = owned_by_me(one("Deployment", "web", api_version="apps/v1", spec=live), fields)
+    assert _drift.in_order(one("Deployment", "web", api_version="apps/v1", spec=wanted), live, "me") is expected
+
+
+@pytest.mark.parametrize(
+    ("wanted", "live", "expected"),
+    [(["x"], ["x"], True), (["x"], ["y", "x"], True), (["y"], ["y", "x"], False), (["x"], ["y"], False), ([], ["x"], False)],
+)
+def test_finalizers_are_a_set(wanted, live, expected):
+    definition, there = one("ConfigMap", "a"), one("ConfigMap", "a")
+    definition["metadata"]["finalizers"], there["metadata"]["finalizers"] = wanted, live
+    assert _drift.in_order(definition, owned_by_me(there, SET), "me") is expected
+
+
+@pytest.mark.parametrize(
+    ("api_version", "built_in"),
+    [("v1", True), ("apps/v1", True), ("networking.k8s.io/v1", True), ("networking.istio.io/v1", False), ("example.com/v1", False)],
+)
+def test_kinds_of_kubernetes_itself(api_version, built_in):
+    assert _drift._built_in(api_version) is built_in
+
+
+def test_the_server_s_defaults_count_for_its_own_kinds_alone():
+    path, live = ("sources", "serviceAccountToken"), {"path": "token", "expirationSeconds": 3600}
+    assert _drift.equal({"path": "token"}, live, path, True) is True
+    assert _drift.equal({"path": "token"}, live, path, False) is False
+    assert _drift.equal({"path": "token"}, {**live, "expirationSeconds": 3601}, path, True) is False
+    assert _drift.equal({"path": "token"}, live, ("sources",), True) is False
+
+
+@pytest.mark.parametrize(("one_value", "other", "expected"), [(1, 1.0, True), (1, True, False), (1, "1", False), ([1], [1, 2], False)])
+def test_equal_values(one_value, other, expected):
+    assert _drift.equal(one_value, other) is expected
