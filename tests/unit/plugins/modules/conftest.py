@@ -14,13 +14,14 @@ from pathlib import Path
 import pytest
 from ansible.module_utils import basic
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.bare.mesh.plugins.module_utils import _kubeadm
 from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import SIGN_OF_LIFE
 from ansible_collections.bare.mesh.plugins.modules import kubeadm_init, kubeadm_join, kubeadm_token
 
 # Whatever lies here is the played host's.
 PLAYED = (
     *("/boot/", "/etc/", "/lib/modules/", "/opt/cni/", "/proc/", "/run/", "/sys/", "/usr/lib/firewalld/"),
-    *("/usr/local/share/ca-certificates", "/usr/sbin/", "/var/"),
+    *("/usr/local/", "/usr/sbin/", "/var/"),
 )
 # What takes a path, by the number of paths.
 REDIRECTED = {
@@ -89,18 +90,19 @@ class Machine:
             if f"/proc/self/fd/{number}" in words:
                 self.inputs.append(os.pread(number, 1 << 20, 0).decode())
         found = found(command) if callable(found) else found
-        return (0, found or "", "") if not isinstance(found, tuple) else found
+        return found if isinstance(found, tuple) else (0, found or "", "")
 
 
 @pytest.fixture
 def machine(tmp_path, monkeypatch):
     played = Machine(f"{tmp_path}/root")
-    os.mkdir(played.root)
+    for folder in PLAYED:
+        os.makedirs(played.root + folder)
 
     def moved(path):
         name = os.fsdecode(path) if isinstance(path, (str, bytes, os.PathLike)) else ""
         # Open files are the process's own.
-        if not name.startswith(PLAYED) or name.startswith(("/proc/self/fd", str(tmp_path))):
+        if not f"{name}/".startswith(PLAYED) or name.startswith(("/proc/self/fd", str(tmp_path))):
             return path
         return os.fsencode(played.root + name) if isinstance(path, bytes) else played.root + name
 
@@ -136,6 +138,8 @@ def machine(tmp_path, monkeypatch):
 
     monkeypatch.setattr(basic.AnsibleModule, "run_command", run_command)
     monkeypatch.setattr(basic.AnsibleModule, "get_bin_path", get_bin_path)
+    # The lock goes with a module's process, and here all of them are one.
+    monkeypatch.setattr(_kubeadm.fcntl, "flock", lambda number, _how: None)
     # No process of the machine that runs the tests.
     monkeypatch.setattr(os, "kill", lambda number, _signal: played.ran.append(f"kill {number}"))
     return played
@@ -254,3 +258,48 @@ def ca_cert_hash():
 @pytest.fixture
 def kubeadm(ca_cert_hash):
     return PlayedKubeadm(ca_cert_hash)
+
+
+class Cluster:
+    """An API server by its answers, and how kubeadm, systemctl and the kubelet of the played host come to it."""
+
+    def __init__(self, machine):
+        self.machine = machine
+        self.url = "https://192.0.2.10:6443"
+        self.ready_now = True
+        self.unit = {"ActiveState": "active", "UnitFileState": "enabled"}
+        self.objects: dict[str, object] = {}
+        self.deleted: list[str] = []
+        machine.programs = {"kubeadm", "systemctl"}
+        machine.looks = {"systemctl show kubelet": lambda _command: "".join(f"{key}={value}\n" for key, value in self.unit.items())}
+        machine.acts = {
+            "systemctl enable": lambda command: self.unit.update(
+                UnitFileState="enabled", **({"ActiveState": "active"} if "--now" in command else {})
+            ),
+            "systemctl disable": lambda _command: self.unit.update(UnitFileState="disabled", ActiveState="inactive"),
+            "systemctl restart": lambda _command: self.unit.update(ActiveState="active"),
+        }
+        machine.put("/proc/self/mounts")
+        machine.path("/sys/class/net").mkdir(parents=True)
+
+    def ready(self):
+        return self.ready_now
+
+    def request(self, path, method="GET"):
+        if method == "DELETE":
+            self.deleted.append(path)
+            self.objects.pop(path, None)
+            return 200, "{}"
+        found = self.objects.get(path.split("?")[0], (404, "{}"))
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+
+@pytest.fixture
+def member(machine, monkeypatch):
+    """A host that can be a node, with a cluster to be a node of."""
+    found = Cluster(machine)
+    monkeypatch.setattr(_kubeadm.ApiServer, "of", lambda *arguments: found)
+    monkeypatch.setattr(_kubeadm.time, "sleep", lambda seconds: None)
+    return found

@@ -139,3 +139,63 @@ def test_a_refusal_is_an_error_with_the_managers_words(host, call):
     failed = call(host_packages, packages={"kubelet": "1.36.3"})
     assert failed["failed"]
     assert "nothing provides it" in failed["msg"]
+
+
+@both
+def test_a_run_that_does_not_bring_the_version_fails(host, call, monkeypatch):
+    monkeypatch.setattr(host, "refuse", [(0, "", "")] * 9)
+    assert "kubelet: still not at the wanted version" in call(host_packages, packages={"kubelet": "1.36.3"})["msg"]
+
+
+@dnf
+def test_an_upgrade_of_dnf(host, call, monkeypatch):
+    updates = {"check-update": (100, "\nbash.x86_64  5-2  base\n\nObsoleting Packages\nx.x86_64 1 base\n", "")}
+    real = host.run_command
+
+    def run_command(module, arguments, **options):
+        if "upgrade" in arguments:
+            updates.clear()
+        return updates.get(arguments[-1], (0, "", "")) if arguments[-1] == "check-update" else real(module, arguments, **options)
+
+    monkeypatch.setattr(host, "run_command", run_command)
+    foretold = call(host_packages, check=True, packages={}, upgrade=True)
+    assert host.ran == []
+    done = call(host_packages, packages={}, upgrade=True)
+    assert foretold["upgraded"] == done["upgraded"] == ["bash.x86_64"] and foretold["changed"] is done["changed"] is True
+    assert foretold["diff"] == done["diff"] and host.ran == [["dnf", "-y", "upgrade"]]
+    assert not call(host_packages, packages={}, upgrade=True)["changed"]
+
+
+@apt
+def test_an_upgrade_of_apt(host, call, monkeypatch):
+    updates = ["Inst bash [5-1] (5-2 stable)\nConf bash (5-2 stable)\n"]
+    real = host.run_command
+
+    def run_command(module, arguments, **options):
+        if "-s" in arguments:
+            return 0, "".join(updates), ""
+        if arguments[-1] == "dist-upgrade":
+            updates.clear()
+        return real(module, arguments, **options)
+
+    monkeypatch.setattr(host, "run_command", run_command)
+    foretold = call(host_packages, check=True, packages={}, upgrade=True)
+    assert [words for words in host.ran if words[-1] != "update"] == []
+    done = call(host_packages, packages={}, upgrade=True)
+    assert foretold["upgraded"] == done["upgraded"] == ["bash"] and foretold["changed"] is done["changed"] is True
+    assert foretold["diff"] == done["diff"] and host.ran[-1][-1] == "dist-upgrade"
+    assert not call(host_packages, packages={}, upgrade=True)["changed"]
+
+
+@apt
+def test_packages_that_are_held_already(host, call):
+    foretold = call(host_packages, check=True, packages={"bash": ""}, hold=True)
+    done = call(host_packages, packages={"bash": ""}, hold=True)
+    assert foretold == done and done["held"] == ["bash"]
+    host.held = ["bash"]
+    assert not call(host_packages, packages={"bash": ""}, hold=True)["changed"]
+
+
+def test_a_host_with_neither_manager(machine, call):
+    assert "neither dnf nor apt-get" in call(host_packages, packages={})["msg"]
+    assert "missing required arguments: packages" in call(host_packages)["msg"]

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from ansible_collections.bare.mesh.plugins.module_utils import _systems
+from ansible_collections.bare.mesh.plugins.module_utils import _fetch, _openpgp, _systems
 from ansible_collections.bare.mesh.plugins.modules import host_repositories
 
 SOURCE = {"kubernetes": "https://k", "docker": "https://d"}
@@ -59,3 +61,85 @@ def test_proxy_of_dnf_comes_and_goes():
     assert host_repositories.dnf_conf(text + "proxy = http://own\n", "http://p:1") == once
     assert host_repositories.dnf_conf(text + "proxy = http://own\n", "") == text + "proxy = http://own\n"
     assert host_repositories.dnf_conf("", "http://p:1").startswith("[main]\n")
+
+KEY = (Path(__file__).parent.parent / "module_utils/files/key.asc").read_bytes()
+FINGERPRINT = "E275AE3D22FF829D722070563C6A191E34774BAF"
+SYSTEMS = {
+    "deb": "ID=debian\nVERSION_ID=12\nVERSION_CODENAME=bookworm\n",
+    "rpm": "ID=rocky\nVERSION_ID=9.6\n",
+}
+PROXY_FILE = {"deb": host_repositories.APT_PROXY, "rpm": host_repositories.DNF_CONF}
+KEY_FILE = {"deb": "/etc/apt/keyrings/bare-mesh-docker.gpg", "rpm": "/etc/pki/rpm-gpg/RPM-GPG-KEY-bare-mesh-docker"}
+WANTED = {
+    "source": {"kubernetes": "https://k", "docker": "https://d"},
+    "kubernetes_version": "1.36.3",
+    "fingerprints": dict.fromkeys(("kubernetes", "docker_deb", "docker_rpm"), FINGERPRINT.lower()),
+}
+
+
+@pytest.fixture
+def answers(monkeypatch):
+    """What the source gives for each key; an error is raised."""
+    given = {"key": KEY}
+
+    def get(fetcher, url, method="GET"):
+        if isinstance(given["key"], Exception):
+            raise given["key"]
+        return given["key"]
+
+    monkeypatch.setattr(_fetch.Fetcher, "get", get)
+    return given
+
+
+@pytest.fixture(params=SYSTEMS)
+def system(request, machine):
+    machine.put("/etc/os-release", SYSTEMS[request.param])
+    if request.param == "rpm":
+        machine.put("/etc/dnf/dnf.conf", "[main]\ngpgcheck=1\n")
+    return request.param
+
+
+def test_check_mode_foretells_the_run(system, machine, answers, foretold):
+    done = foretold(host_repositories, **WANTED)
+    assert len(done["files"]) == 4 and KEY_FILE[system] in done["files"]
+    assert f"the key {FINGERPRINT}\n" in [diff["after"] for diff in done["diff"]]
+    assert machine.path(KEY_FILE[system]).read_bytes() == (KEY if system == "rpm" else _openpgp.dearmor(KEY))
+    source = {"deb": "/etc/apt/sources.list.d/bare-mesh-docker.sources", "rpm": "/etc/yum.repos.d/bare-mesh-docker.repo"}[system]
+    assert "https://d/linux/" in machine.text(source)
+
+
+def test_a_proxy_comes_and_goes(system, machine, answers, foretold):
+    before = machine.everything().get(str(machine.path(PROXY_FILE[system])))
+    assert PROXY_FILE[system] in foretold(host_repositories, proxy="http://p:1", **WANTED)["files"]
+    assert "http://p:1" in machine.text(PROXY_FILE[system])
+    assert foretold(host_repositories, **WANTED)["files"] == [PROXY_FILE[system]]
+    after = machine.everything().get(str(machine.path(PROXY_FILE[system])))
+    assert (before and before[2]) == (after and after[2])
+
+
+def test_the_password_of_a_proxy_is_printed_nowhere(system, machine, answers, call):
+    for check in (True, False):
+        call(host_repositories, check=check, proxy="http://user:correct-horse@p:1", **WANTED)
+        assert "correct-horse" not in call.printed
+    assert "correct-horse" in machine.text(PROXY_FILE[system]) and machine.mode(PROXY_FILE[system]) == 0o600
+
+
+def test_a_source_that_is_down_does_not_disturb_a_host_that_has_the_keys(system, machine, answers, call):
+    answers["key"] = _fetch.FetchError("https://k/key cannot be reached: timed out")
+    failed = call(host_repositories, **WANTED)
+    assert "cannot be reached: timed out; check bare_mesh_source" in failed["msg"] and not machine.path(KEY_FILE[system]).exists()
+    answers["key"] = KEY
+    assert call(host_repositories, **WANTED)["changed"]
+    answers["key"] = _fetch.FetchError("https://k/key cannot be reached: timed out")
+    assert not call(host_repositories, **WANTED)["changed"]
+
+
+def test_another_key_is_refused(system, machine, answers, call):
+    before = machine.everything()
+    for check in (True, False):
+        failed = call(host_repositories, check=check, **{**WANTED, "fingerprints": dict.fromkeys(WANTED["fingerprints"], "AB" * 20)})
+        assert f"has the fingerprint {FINGERPRINT}" in failed["msg"] and "AB" * 20 in failed["msg"]
+    assert "has no entry kubernetes" in call(host_repositories, **{**WANTED, "fingerprints": {}})["msg"]
+    answers["key"] = b"<html>"
+    assert "not an OpenPGP key; check bare_mesh_source" in call(host_repositories, **WANTED)["msg"]
+    assert machine.everything() == before

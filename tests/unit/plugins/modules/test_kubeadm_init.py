@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import types
+from pathlib import Path
 
 import pytest
-from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import KubeadmError, left_tokens
+from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import SIGN_OF_LIFE, KubeadmError, left_tokens
 from ansible_collections.bare.mesh.plugins.modules import kubeadm_init
 
 STARTED = ["ADMIN_CONF", "KUBELET_CONF", "API_SERVER_MANIFEST"]
@@ -94,3 +96,149 @@ def test_init_leaves_no_token_but_the_callers(touch, ca_cert_hash, monkeypatch, 
     assert kubeadm_init.initialise(Init(), kubelet, params, resume=False)["ca_cert_hash"] == ca_cert_hash
     assert len(Init.module.no_log_values) == 1
     assert [arguments[:2] for arguments in ran] == [("init",), *([] if token else [("token", "delete")])]
+
+TOKEN = "abcdef.0123456789abcdef"
+INIT = {"kind": "InitConfiguration", "apiVersion": "kubeadm.k8s.io/v1beta4"}
+WANTED = {"config": [INIT, {"kind": "ClusterConfiguration"}], "images": ["r/pause:1"]}
+SECRETS = "/api/v1/namespaces/kube-system/secrets"
+
+
+@pytest.fixture
+def empty(member, machine, ca_cert_hash, monkeypatch):
+    """A host without a control plane, on which kubeadm init makes one."""
+    member.unit = {"ActiveState": "inactive", "UnitFileState": "disabled"}
+    member.ready_now = False
+
+    def init(_command):
+        for path in ("admin.conf", "kubelet.conf", "manifests/kube-apiserver.yaml"):
+            machine.put(f"/etc/kubernetes/{path}", path)
+        machine.put("/etc/kubernetes/pki/ca.crt", "authority")
+        machine.put("/var/lib/etcd/member/snap/db", SIGN_OF_LIFE)
+        member.ready_now = True
+        member.unit["ActiveState"] = "active"
+        return f"kubeadm join --token {TOKEN} --discovery-token-ca-cert-hash {ca_cert_hash}"
+
+    machine.acts["kubeadm init"] = init
+    monkeypatch.setattr(kubeadm_init.Images, "missing", lambda self, images: list(images))
+    monkeypatch.setattr(kubeadm_init.Images, "pull", lambda self, images: machine.ran.append(f"pull {' '.join(images)}"))
+    return member
+
+
+def test_check_mode_foretells_a_new_cluster(empty, machine, call, ca_cert_hash):
+    before = machine.everything()
+    foretold = call(kubeadm_init, check=True, token=TOKEN, **WANTED)
+    assert machine.everything() == before and machine.ran == []
+    done = call(kubeadm_init, token=TOKEN, **WANTED)
+    for name in ("changed", "diff", "state", "initialised"):
+        assert foretold[name] == done[name]
+    assert done["state"] == "absent" and done["initialised"] and done["token_made"] and not foretold["token_made"]
+    assert (done["ca_certificate"], done["ca_cert_hash"]) == ("authority", ca_cert_hash)
+    assert machine.ran[:2] == ["pull r/pause:1", "systemctl enable kubelet"] and len(machine.ran) == 3
+    assert TOKEN in machine.inputs[0] and TOKEN not in machine.ran[2]
+    for check in (True, False):
+        again = call(kubeadm_init, check=check, token=TOKEN, **WANTED)
+        assert (again["changed"], again["state"], again["token_made"]) == (False, "ready", False)
+    assert not machine.path(kubeadm_init.UNFINISHED).exists()
+
+
+def test_an_init_that_was_killed_is_begun_anew(empty, machine, foretold):
+    machine.put(kubeadm_init.UNFINISHED)
+    machine.put("/etc/kubernetes/manifests/etcd.yaml")
+    machine.put("/var/lib/kubelet/config.yaml")
+    done = foretold(kubeadm_init, **WANTED)
+    assert done["state"] == "broken" and done["initialised"]
+    words = [command.split(" --config")[0] for command in machine.ran]
+    assert words.index("kubeadm reset") < words.index("pull r/pause:1") < words.index("kubeadm init")
+    assert words[-1].startswith("kubeadm token delete ")
+    assert not machine.path("/var/lib/kubelet/config.yaml").exists()
+
+
+def test_an_init_that_was_killed_late_is_continued(empty, machine, foretold):
+    machine.acts["kubeadm init"]("")
+    machine.put(kubeadm_init.UNFINISHED)
+    assert foretold(kubeadm_init, **WANTED)["state"] == "unfinished"
+    assert "Port-6443" in machine.inputs[0] and not any("reset" in command for command in machine.ran)
+
+
+def test_a_cluster_that_is_down_is_started(empty, machine, foretold):
+    machine.acts["kubeadm init"]("")
+    empty.ready_now = False
+    empty.unit["ActiveState"] = "inactive"
+
+    def start(_command):
+        empty.ready_now = True
+        empty.unit.update(UnitFileState="enabled", ActiveState="active")
+
+    machine.acts["systemctl enable --now kubelet"] = start
+    done = foretold(kubeadm_init, **WANTED)
+    assert done["state"] == "stopped" and not done["initialised"] and machine.ran == ["systemctl enable --now kubelet"]
+
+
+def test_a_cluster_that_stays_down_is_not_undone(empty, machine, call):
+    machine.acts["kubeadm init"]("")
+    empty.ready_now = False
+    failed = call(kubeadm_init, timeout=0, **WANTED)
+    assert "its API server does not come up" in failed["msg"] and machine.ran == ["systemctl enable --now kubelet"]
+    assert machine.path("/var/lib/etcd/member/snap/db").exists()
+
+
+def test_tokens_that_a_killed_run_left_go(empty, machine, foretold):
+    machine.acts["kubeadm init"]("")
+    empty.unit["UnitFileState"] = "enabled"
+    left = {"metadata": {"name": "bootstrap-token-abcdef"}, "data": {"description": base64.b64encode(b"bare.mesh: w1 joins").decode()}}
+
+    def secrets(path, method="GET"):
+        items = [] if empty.deleted else [left]
+        return (200, json.dumps({"items": items})) if method == "GET" else (empty.deleted.append(path), "")
+
+    empty.request = secrets
+    assert foretold(kubeadm_init, **WANTED)["state"] == "ready"
+    assert empty.deleted == [f"{SECRETS}/bootstrap-token-abcdef"] and machine.ran == []
+
+
+@pytest.mark.parametrize("token", [TOKEN, None])
+def test_a_token_is_printed_nowhere(empty, machine, call, token):
+    """Neither the caller's nor a random one, and not when kubeadm fails and prints its configuration."""
+    def fail(_command):
+        given = json.loads(machine.inputs[-1].split("\n---\n")[0])["bootstrapTokens"][0]["token"]
+        return 1, f"using token {given}", f"cannot use {given}"
+
+    init, machine.acts["kubeadm init"] = machine.acts["kubeadm init"], fail
+    failed = call(kubeadm_init, **({"token": token} if token else {}), **WANTED)
+    made = json.loads(machine.inputs[-1].split("\n---\n")[0])["bootstrapTokens"][0]["token"]
+    assert "kubeadm init failed with code 1" in failed["msg"] and made not in call.printed
+    assert machine.path(kubeadm_init.UNFINISHED).exists()
+    machine.acts["kubeadm init"] = init
+    assert call(kubeadm_init, **({"token": token} if token else {}), **WANTED)["initialised"]
+    assert TOKEN not in call.printed
+
+
+def test_the_users_kubeconfig(empty, machine, call, tmp_path, monkeypatch):
+    account = types.SimpleNamespace(pw_dir=str(tmp_path), pw_uid=os.getuid(), pw_gid=os.getgid())
+    monkeypatch.setattr(kubeadm_init.pwd, "getpwnam", {"admin": account}.__getitem__)
+    kubeconfig = tmp_path / ".kube/config"
+    call(kubeadm_init, **WANTED)
+    assert call(kubeadm_init, check=True, kubeconfig_user="admin", **WANTED)["changed"] and not kubeconfig.parent.exists()
+    done = call(kubeadm_init, kubeconfig_user="admin", **WANTED)
+    assert done["changed"] and "backup" not in done and kubeconfig.read_text() == "admin.conf"
+    assert (kubeconfig.stat().st_mode & 0o777, kubeconfig.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert not call(kubeadm_init, kubeconfig_user="admin", **WANTED)["changed"]
+    kubeconfig.write_text("another cluster's")
+    backup = call(kubeadm_init, kubeconfig_user="admin", **WANTED)["backup"]
+    assert Path(backup).read_text() == "another cluster's" and kubeconfig.read_text() == "admin.conf"
+    assert "this host has no such user" in call(kubeadm_init, kubeconfig_user="nobody", **WANTED)["msg"]
+
+
+def test_failures_are_messages(empty, machine, call):
+    assert "no document of kind InitConfiguration" in call(kubeadm_init, config=[])["msg"]
+    machine.programs = {"systemctl"}
+    assert call(kubeadm_init, check=True, **WANTED)["changed"]
+    assert "kubeadm is not installed on this node" in call(kubeadm_init, **WANTED)["msg"]
+    machine.programs = set()
+    assert "systemctl" in call(kubeadm_init, **WANTED)["msg"]
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_worker_is_left_alone(empty, machine, call, check):
+    machine.put("/etc/kubernetes/kubelet.conf")
+    assert "worker of a cluster already" in call(kubeadm_init, check=check, **WANTED)["msg"] and machine.ran == []

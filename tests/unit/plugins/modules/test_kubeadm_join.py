@@ -6,6 +6,7 @@ from __future__ import annotations
 import datetime
 import http.server
 import ipaddress
+import json
 import ssl
 import threading
 
@@ -169,3 +170,117 @@ def test_a_join_waits_until_its_token_is_known(answering, monkeypatch, last):
     monkeypatch.setattr(kubeadm_join.time, "sleep", lambda seconds: None)
     kubeadm_join.wait_signed(waiting, "abcdef")
     assert next(answers, "none") == "none"
+
+TOKEN = "abcdef.0123456789abcdef"
+NODE = "/api/v1/nodes/w1"
+
+
+@pytest.fixture
+def wanted(ca_cert_hash):
+    return {
+        "api_server": "192.0.2.10:6443",
+        "token": TOKEN,
+        "ca_cert_hash": ca_cert_hash,
+        "node_registration": {"name": "w1"},
+        "patience": 0,
+    }
+
+
+@pytest.fixture
+def worker(member, machine):
+    """A host that is no node yet, and becomes one by kubeadm join."""
+    member.unit = {"ActiveState": "inactive", "UnitFileState": "disabled"}
+
+    def join(_command):
+        machine.put("/etc/kubernetes/kubelet.conf")
+        machine.put("/etc/kubernetes/pki/ca.crt")
+        member.unit["ActiveState"] = "active"
+        member.objects[NODE] = (200, "{}")
+
+    machine.acts["kubeadm join"] = join
+    return member
+
+
+def test_check_mode_foretells_a_join(worker, machine, foretold, wanted):
+    done = foretold(kubeadm_join, **wanted)
+    assert (done["state"], done["join"], done["needed"]) == ("absent", True, True)
+    assert machine.ran[0] == "systemctl enable kubelet" and machine.ran[1].startswith("kubeadm join --config /proc/self/fd/")
+    document = json.loads(machine.inputs[0])
+    assert document["discovery"]["bootstrapToken"]["token"] == TOKEN and document["nodeRegistration"] == {"name": "w1"}
+    assert not machine.path(kubeadm_join.UNFINISHED).exists()
+
+
+def joined(worker, machine):
+    machine.acts["kubeadm join"]("")
+    worker.unit["UnitFileState"] = "enabled"
+
+
+@pytest.mark.parametrize("state", ["broken", "foreign"])
+def test_what_is_no_node_any_more_is_reset_first(worker, machine, foretold, wanted, state):
+    if state == "broken":
+        machine.put(kubeadm_join.UNFINISHED)
+        machine.put("/etc/kubernetes/pki/ca.crt")
+    else:
+        joined(worker, machine)
+        error = ssl.SSLCertVerificationError(1, "self-signed certificate in certificate chain")
+        error.verify_code = 19
+        worker.objects[NODE] = error
+    machine.put("/var/lib/kubelet/config.yaml")
+    done = foretold(kubeadm_join, **wanted)
+    assert (done["state"], done["join"]) == (state, True)
+    words = [command.split(" --config")[0] for command in machine.ran]
+    assert words.index("kubeadm reset") < words.index("kubeadm join") and not machine.path("/var/lib/kubelet/config.yaml").exists()
+
+
+def test_a_join_that_was_killed_late_is_finished(worker, machine, foretold, wanted):
+    joined(worker, machine)
+    machine.put(kubeadm_join.UNFINISHED)
+    machine.put("/etc/kubernetes/bootstrap-kubelet.conf")
+    done = foretold(kubeadm_join, **wanted)
+    assert (done["state"], done["join"]) == ("unfinished", False) and machine.ran == ["systemctl enable --now kubelet"]
+    assert not machine.path("/etc/kubernetes/bootstrap-kubelet.conf").exists()
+
+
+def test_a_node_that_was_deleted_registers_again(worker, machine, foretold, wanted):
+    joined(worker, machine)
+    worker.objects.clear()
+    machine.acts["systemctl restart kubelet"] = lambda _command: worker.objects.update({NODE: (200, "{}")})
+    assert foretold(kubeadm_join, **wanted)["state"] == "deleted"
+    assert machine.ran == ["systemctl enable kubelet", "systemctl restart kubelet"]
+
+
+def test_a_kubelet_that_stands_still_is_started(worker, machine, foretold, wanted):
+    joined(worker, machine)
+    worker.unit["ActiveState"] = "failed"
+    done = foretold(kubeadm_join, **wanted)
+    assert (done["state"], done["join"]) == ("joined", False) and machine.ran == ["systemctl enable --now kubelet"]
+
+
+def test_check_mode_before_the_new_cluster_is_there(worker, machine, call, wanted):
+    joined(worker, machine)
+    worker.objects[NODE] = ConnectionRefusedError("refused")
+    done = call(kubeadm_join, check=True, **wanted)
+    assert (done["changed"], done["state"], done["join"]) == (True, "unknown", False)
+    done = call(kubeadm_join, check=True, cluster_pending=True, **wanted)
+    assert (done["changed"], done["state"], done["join"]) == (True, "foreign", True)
+    assert machine.ran == []
+
+
+def test_the_token_is_printed_nowhere(worker, machine, call, wanted):
+    machine.acts["kubeadm join"] = (1, f"token {TOKEN}", f"could not use {TOKEN}")
+    assert "kubeadm join failed with code 1" in call(kubeadm_join, **wanted)["msg"] and TOKEN not in call.printed
+    assert machine.path(kubeadm_join.UNFINISHED).exists()
+    call(kubeadm_join, check=True, **wanted)
+    assert TOKEN not in call.printed
+
+
+def test_failures_are_messages(worker, machine, call, wanted):
+    failed = call(kubeadm_join, **{**wanted, "token": ""})
+    assert "the node is to join (it is absent): token and ca_cert_hash are needed" in failed["msg"] and machine.ran == []
+    assert "missing required arguments: api_server" in call(kubeadm_join)["msg"]
+    machine.put("/etc/kubernetes/manifests/kube-apiserver.yaml")
+    for check in (True, False):
+        assert "control plane already" in call(kubeadm_join, check=check, **wanted)["msg"]
+    machine.path("/etc/kubernetes/manifests/kube-apiserver.yaml").unlink()
+    machine.programs = {"systemctl"}
+    assert "kubeadm is not installed" in call(kubeadm_join, **wanted)["msg"]

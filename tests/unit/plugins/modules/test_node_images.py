@@ -1,0 +1,57 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""node_images against a played containerd."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+from ansible_collections.bare.mesh.plugins.module_utils import _images
+from ansible_collections.bare.mesh.plugins.modules import node_images
+
+
+@pytest.fixture
+def containerd(machine, monkeypatch):
+    """containerd has one image; a pull brings another unless its registry refuses it."""
+    machine.programs = {"ctr"}
+    machine.images, machine.refusals = ["r/a:1"], {}
+    machine.looks = {"ctr -n k8s.io images ls -q": lambda _command: "".join(f"{image}\n" for image in machine.images)}
+
+    def pull(command, **_options):
+        machine.ran.append(" ".join(command[1:]))
+        reasons = machine.refusals.get(command[-1], [])
+        reason = reasons.pop(0) if reasons else ""
+        if not reason:
+            machine.images.append(command[-1])
+        return subprocess.CompletedProcess(command, 1 if reason else 0, None, reason)
+
+    monkeypatch.setattr(_images.subprocess, "run", pull)
+    return machine
+
+
+def test_check_mode_foretells_the_run(containerd, foretold):
+    done = foretold(node_images, images=["r/b:1", "r/a:1", "r/b:1"])
+    assert done["pulled"] == ["r/b:1"] and done["diff"] == {"before": "r/a:1\n", "after": "r/a:1\nr/b:1\n"}
+    assert containerd.ran == ["-n k8s.io images pull --hosts-dir /etc/containerd/certs.d r/b:1"]
+
+
+def test_a_registry_that_falters_is_asked_again(containerd, call):
+    containerd.refusals = {"r/b:1": ["reset", "reset"]}
+    assert call(node_images, images=["r/b:1"])["changed"] and len(containerd.ran) == 3
+
+
+def test_an_image_that_cannot_be_pulled_is_named(containerd, call):
+    containerd.refusals = {"r/b:1": ["one\nnot found"] * 3}
+    failed = call(node_images, images=["r/b:1", "r/c:1"])
+    assert "r/b:1: one\nnot found" in failed["msg"] and "r/c:1" not in failed["msg"] and "bare_mesh_source" in failed["msg"]
+    # What could be pulled is there.
+    assert call(node_images, check=True, images=["r/b:1", "r/c:1"])["pulled"] == ["r/b:1"]
+
+
+def test_without_containerd_only_check_mode_goes_on(machine, call):
+    for programs, message in ((set(), "ctr is not installed"), ({"ctr"}, "containerd does not answer: no socket; see: systemctl")):
+        machine.programs = programs
+        machine.looks = {"ctr": (1, "", "no socket")}
+        assert call(node_images, check=True, images=["r/a:1"])["pulled"] == ["r/a:1"]
+        assert message in call(node_images, images=["r/a:1"])["msg"]
+    assert "missing required arguments: images" in call(node_images)["msg"]
