@@ -163,3 +163,24 @@ def test_the_forms_of_checksum_files():
     assert _archive.published(f"{good}\n", "x.tgz") == good.lower()
     assert _archive.published(f"{'0' * 64} *y.tgz\n{good} *dist/x.tgz\n", "x.tgz") == good.lower()
     assert _archive.published("<html>not found</html>", "x.tgz") is None
+
+
+def test_check_mode_foretells_the_run_of_main(server, params, call, tmp_path):
+    predicted = call(release_archive, check=True, **params)
+    assert predicted["changed"] and sorted(os.listdir(tmp_path)) == ["www"]
+    done = call(release_archive, **params)
+    assert (predicted["changed"], predicted["diff"]) == (done["changed"], done["diff"])
+    for check in (True, False):
+        assert not call(release_archive, check=check, **params)["changed"]
+
+
+def test_failures_of_main_are_messages(server, params, call, tmp_path):
+    for changes, message in (
+        ({"checksum": "0" * 64}, "Nothing was installed"),
+        ({"checksum": "abc"}, "neither a SHA-256"),
+        ({"url": "http://127.0.0.1:1/x.tar.gz", "checksum": "0" * 64}, "cannot be downloaded"),
+        ({"members": [{"member": "tool-1.0/README", "dest": "../../x"}]}, "leads out of the destination"),
+        ({"members": [{"member": "x"}]}, "missing required arguments: dest"),
+    ):
+        assert message in call(release_archive, **{**params, **changes})["msg"]
+    assert not (tmp_path / "store/1.0").exists()

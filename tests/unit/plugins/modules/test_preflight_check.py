@@ -1,0 +1,62 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""preflight_check with played hosts and a played source."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+from ansible_collections.bare.mesh.plugins.module_utils import _preflight, _preflight_source
+from ansible_collections.bare.mesh.plugins.modules import preflight_check
+
+WANTED = {
+    "inspections": {},
+    "groups": {"control_plane": [], "workers": []},
+    "inventory": {},
+    "limits": {},
+    "settings": {
+        "bare_mesh_pod_cidr": "10.244.0.0/16",
+        "bare_mesh_service_cidr": "10.96.0.0/12",
+        "kubernetes_version": "1.36.3",
+        "kubernetes_releases": {"1.36.3": {}},
+        "istio_version": "1.29.1",
+        "istio_releases": {"1.29.1": {}},
+        "istio_profile": "default",
+        "source": {"registries": {}},
+        "fingerprints": {},
+    },
+}
+FAULT = _preflight.Fault("memory", "w1", "has 1 MiB", "Give it more")
+
+
+@pytest.fixture
+def judged(monkeypatch):
+    """The faults that are found."""
+    faults: list = []
+    monkeypatch.setattr(_preflight, "judge", lambda **_case: (list(faults), {}))
+    monkeypatch.setattr(_preflight_source, "source", lambda *_arguments: [])
+    return faults
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_faults_are_one_message_and_allowed_ones_are_warnings(machine, call, judged, check):
+    machine.programs = {"gpgv"}
+    done = call(preflight_check, check=check, **WANTED)
+    assert done["changed"] is False
+    judged += [FAULT, FAULT._replace(check="disk", where="w2")]
+    failed = call(preflight_check, check=check, **WANTED)
+    assert failed["msg"].startswith("2 faults, and nothing was changed:\n- w1 [memory]: has 1 MiB. Give it more.\n- w2 [disk]")
+    failed = call(preflight_check, check=check, allow=["disk"], **WANTED)
+    assert failed["msg"].startswith("1 fault,") and "w2 [disk]" in str(failed["warnings"])
+    assert "failed" not in call(preflight_check, check=check, allow=["disk", "memory"], **WANTED)
+
+
+def test_a_controller_without_gpgv_and_with_a_bad_certificate(machine, call, judged):
+    assert "no gpgv" in str(call(preflight_check, **WANTED)["warnings"])
+    settings = copy.deepcopy(WANTED)
+    for text in (None, "no certificate"):
+        if text:
+            machine.put("/etc/ca.crt", text)
+        settings["settings"]["ca_file"] = "/etc/ca.crt"
+        assert "bare_mesh_mirror_ca_file [source]" in call(preflight_check, **settings)["msg"]
+    assert "missing required arguments" in call(preflight_check)["msg"]
