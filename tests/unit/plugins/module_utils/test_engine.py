@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.bare.mesh.plugins.module_utils import _apply, _drift
+from ansible_collections.bare.mesh.plugins.module_utils import _apply, _drift, _wait
 from ansible_collections.bare.mesh.plugins.module_utils._apply import Change, Engine, outcome
 from ansible_collections.bare.mesh.plugins.module_utils._client import ApiError
 from ansible_collections.bare.mesh.plugins.module_utils._failure import Failure
@@ -400,3 +400,15 @@ def test_the_server_s_defaults_count_for_its_own_kinds_alone():
 @pytest.mark.parametrize(("one_value", "other", "expected"), [(1, 1.0, True), (1, True, False), (1, "1", False), ([1], [1, 2], False)])
 def test_equal_values(one_value, other, expected):
     assert _drift.equal(one_value, other) is expected
+
+
+def test_a_rollout_without_a_partition_updates_all():
+    live = one("StatefulSet", "db", spec={"replicas": 2, "updateStrategy": {"rollingUpdate": {}}})
+    live["status"] = {"readyReplicas": 2, "updatedReplicas": 1}
+    assert _wait.CHECKS["apps", "StatefulSet"](live) == "2 of 2 replicas ready, 1 updated"
+
+
+def test_the_last_event_is_told(cluster):
+    for name, message, when in (("a", "late", {"eventTime": "2026-01-02"}), ("b", "early", {"lastTimestamp": "2026-01-01"})):
+        cluster.objects[f"/api/v1/namespaces/shop/events/{name}"] = {"metadata": {"name": name}, "reason": "R", "message": message, **when}
+    assert _wait._details(cluster, one("Job", "a")) == " [event R: late]"
