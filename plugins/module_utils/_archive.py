@@ -10,6 +10,7 @@ import re
 import shutil
 import tarfile
 import tempfile
+from typing import Any
 
 RECORD = ".release.json"
 SHA256 = re.compile(r"[0-9a-fA-F]{64}")
@@ -19,7 +20,7 @@ class ArchiveError(Exception):
     """The archive cannot be had or isn't what was asked for; the message names the URL."""
 
 
-def digest(path):
+def digest(path: str) -> str | None:
     """The SHA-256 of a file, in hexadecimal; None if there is no such file."""
     found = hashlib.sha256()
     try:
@@ -31,7 +32,7 @@ def digest(path):
     return found.hexdigest()
 
 
-def published(text, file_name):
+def published(text: str, file_name: str) -> str | None:
     """The checksum that a published checksum file names for an archive; None if it names none."""
     lines = [line.split() for line in text.splitlines() if line.strip()]
     sums = {fields[-1].lstrip("*").rsplit("/", 1)[-1]: fields[0] for fields in lines if SHA256.fullmatch(fields[0])}
@@ -41,7 +42,7 @@ def published(text, file_name):
     return sums.get(file_name, "").lower() or None
 
 
-def installed(dest):
+def installed(dest: str) -> dict[str, Any] | None:
     """What the record of an earlier installation says, if every file of it is still the one installed."""
     try:
         with open(os.path.join(dest, RECORD), encoding="utf-8") as file:
@@ -50,12 +51,12 @@ def installed(dest):
             there = os.path.join(dest, path)
             if digest(there) != facts["sha256"] or os.stat(there).st_mode & 0o7777 != int(facts["mode"], 8):
                 return None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     return record
 
 
-def satisfies(record, url, checksum, members):
+def satisfies(record: dict[str, Any] | None, url: str, checksum: str, members: list[dict[str, str]]) -> bool:
     """Whether an installation is the wanted one; an empty checksum accepts the one verified then."""
     return bool(
         record
@@ -66,13 +67,13 @@ def satisfies(record, url, checksum, members):
     )
 
 
-def extract(archive, url, sha256, members, dest):
+def extract(archive: str, url: str, sha256: str, members: list[dict[str, str]], dest: str) -> None:
     """Put the members into place as the whole content of dest, by renaming a finished directory."""
     parent = os.path.dirname(os.path.abspath(dest))
     os.makedirs(parent, exist_ok=True)
     staging = tempfile.mkdtemp(prefix=f".{os.path.basename(dest)}.", dir=parent)
     try:
-        record = {"url": url, "sha256": sha256, "files": {}}
+        record: dict[str, Any] = {"url": url, "sha256": sha256, "files": {}}
         with _opened(archive, url) as tar:
             for member in members:
                 record["files"][member["dest"]] = _extract_one(tar, url, member, staging)
@@ -91,14 +92,14 @@ def extract(archive, url, sha256, members, dest):
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _opened(archive, url):
+def _opened(archive: str, url: str) -> tarfile.TarFile:
     try:
         return tarfile.open(archive)
     except tarfile.TarError as error:
         raise ArchiveError(f"{url} is no tar archive: {error}") from error
 
 
-def _extract_one(tar, url, member, staging):
+def _extract_one(tar: tarfile.TarFile, url: str, member: dict[str, str], staging: str) -> dict[str, str | None]:
     try:
         source = tar.extractfile(member["member"])
     except KeyError:
@@ -115,7 +116,7 @@ def _extract_one(tar, url, member, staging):
     return {"member": member["member"], "mode": member["mode"], "sha256": digest(target)}
 
 
-def link_state(path, target):
+def link_state(path: str, target: str) -> bool:
     """Whether a symbolic link is there and leads to the target; a file or directory in its place is an error."""
     if not os.path.lexists(path):
         return False
@@ -124,7 +125,7 @@ def link_state(path, target):
     return os.readlink(path) == target
 
 
-def link(path, target):
+def link(path: str, target: str) -> None:
     """Make or move a link in one step."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     temporary = f"{path}.{os.getpid()}"

@@ -15,7 +15,7 @@ class FetchError(Exception):
 class Fetcher:
     """Fetches small files; ca is PEM text, proxy a URL (empty: none), also for hosts that carry proxy variables."""
 
-    def __init__(self, ca="", proxy="", timeout=15):
+    def __init__(self, ca: str = "", proxy: str = "", timeout: float = 15) -> None:
         context = ssl.create_default_context()
         if ca:
             context.load_verify_locations(cadata=ca)
@@ -23,7 +23,7 @@ class Fetcher:
         self.opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context), proxies)
         self.timeout = timeout
 
-    def get(self, url, method="GET"):
+    def get(self, url: str, method: str = "GET") -> bytes:
         """The body of the answer."""
         try:
             with self.opener.open(urllib.request.Request(url, method=method), timeout=self.timeout) as answer:

@@ -6,20 +6,22 @@ from __future__ import annotations
 import os
 import tempfile
 
+from ansible.module_utils.basic import AnsibleModule
 
-def read(path):
+
+def read(path: str) -> bytes:
     """The file's bytes, empty where there is no such file."""
     try:
         with open(path, "rb") as file:
             return file.read()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return b""
 
 
 MARK = b"bare.mesh"
 
 
-def ours(path):
+def ours(path: str) -> bool:
     """Whether this collection wrote the file, which its first line says."""
     return MARK in read(path).split(b"\n", 1)[0]
 
@@ -27,14 +29,14 @@ def ours(path):
 class Files:
     """Collects what files shall hold or be gone; `write` puts down those that differ."""
 
-    def __init__(self, module):
+    def __init__(self, module: AnsibleModule) -> None:
         self.module = module
-        self.todo = {}
-        self.diff = []
+        self.todo: dict[str, tuple[bytes | None, int]] = {}
+        self.diff: list[dict[str, str]] = []
 
-    def want(self, path, content, mode=0o644, shown=None):
+    def want(self, path: str, content: str | bytes, mode: int = 0o644, shown: str | None = None) -> None:
         """Remembers the file if its content or mode differs; shown says what it is where its text tells nobody anything."""
-        data = content if isinstance(content, bytes) else content.encode()
+        data = content if isinstance(content, bytes) else content.encode(errors="surrogateescape")
         before = read(path)
         same_mode = os.path.exists(path) and os.stat(path).st_mode & 0o777 == mode
         if data == before and same_mode:
@@ -43,13 +45,13 @@ class Files:
         texts = ("", shown) if shown else (_text(before), _text(data))
         self.diff.append({"before_header": path, "after_header": path, "before": texts[0], "after": texts[1]})
 
-    def unwant(self, path):
-        """Remembers to remove the file if it is this collection's."""
+    def unwant(self, path: str, shown: str | None = None) -> None:
+        """Remembers to remove the file if it is this collection's; shown as with want."""
         if ours(path):
             self.todo[path] = (None, 0)
-            self.diff.append({"before_header": path, "after_header": path, "before": _text(read(path)), "after": ""})
+            self.diff.append({"before_header": path, "after_header": path, "before": shown or _text(read(path)), "after": ""})
 
-    def write(self):
+    def write(self) -> None:
         for path, (data, mode) in self.todo.items():
             if data is None:
                 os.remove(path)
@@ -65,7 +67,7 @@ class Files:
             os.chmod(path, mode)
 
 
-def _text(data):
+def _text(data: bytes) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError:

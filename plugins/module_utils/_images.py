@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+
+from ansible.module_utils.basic import AnsibleModule
 
 ATTEMPTS = 3
 PARALLEL = 3
@@ -16,7 +19,7 @@ class ImageError(Exception):
     """An image could not be pulled; the message says which and why."""
 
 
-def pull(command):
+def pull(command: list[str]) -> str:
     """The reason why an image could not be pulled; empty if it could."""
     reason = ""
     for _attempt in range(ATTEMPTS):
@@ -30,11 +33,11 @@ def pull(command):
 class Images:
     """The kubelet's images on this host."""
 
-    def __init__(self, module):
+    def __init__(self, module: AnsibleModule) -> None:
         self.module = module
         self.ctr = module.get_bin_path("ctr")
 
-    def missing(self, wanted):
+    def missing(self, wanted: Iterable[str]) -> list[str]:
         """The images that are not there. In check mode, containerd itself may be what the run brings."""
         if not self.ctr and not self.module.check_mode:
             raise ImageError("ctr is not installed on this host; run the containerd role first")
@@ -44,7 +47,7 @@ class Images:
         present = set() if code else set(out.split())
         return sorted(set(wanted) - present)
 
-    def pull(self, images):
+    def pull(self, images: list[str]) -> None:
         command = [self.ctr, "-n", "k8s.io", "images", "pull", "--hosts-dir", HOSTS]
         with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
             reasons = list(pool.map(pull, ([*command, image] for image in images)))

@@ -6,6 +6,7 @@ from __future__ import annotations
 import gzip
 import os
 import platform
+from collections.abc import Callable, Iterable
 
 # A kernel may carry neither /lib/modules nor a /sys/module entry for what is built in: its configuration tells then.
 OPTIONS = {
@@ -24,7 +25,7 @@ OPTIONS = {
 }
 
 
-def _text(path):
+def _text(path: str) -> str:
     try:
         with (gzip.open if path.endswith(".gz") else open)(path, "rt", encoding="utf-8", errors="replace") as file:
             return file.read()
@@ -32,11 +33,11 @@ def _text(path):
         return ""
 
 
-def _configured():
+def _configured() -> str:
     return _text("/proc/config.gz") or _text(f"/boot/config-{platform.release()}")
 
 
-def states(names, modprobe):
+def states(names: Iterable[str], modprobe: Callable[[str], bool]) -> dict[str, str]:
     """Feature -> present (loaded or built in), loadable or missing. modprobe(name) tells whether it could load it."""
     builtin = _text(f"/lib/modules/{platform.release()}/modules.builtin").replace("-", "_")
     filesystems = _text("/proc/filesystems").split()
@@ -53,7 +54,7 @@ def states(names, modprobe):
     return result
 
 
-def known_to_modprobe(name):
+def known_to_modprobe(name: str) -> bool:
     """Whether the boot's module loading finds the name, so that it may be listed for it."""
     folder = f"/lib/modules/{platform.release()}"
     listed = _text(f"{folder}/modules.builtin") + _text(f"{folder}/modules.dep")

@@ -88,7 +88,8 @@ def build(facts: Facts, params: dict[str, Any], schema: ModuleType) -> list[dict
         meta, spec = _parts(facts, item, f"resources, item {number}")
         merged = {**common, **{name: value for name, value in meta.items() if value is not None}}
         for name in ("labels", "annotations"):
-            if common[name] and meta.get(name):
+            # What is no mapping is a fault of the item, named with the others.
+            if common[name] and isinstance(meta.get(name), dict):
                 merged[name] = {**common[name], **meta[name]}
         result.append(_definition(facts, merged, spec, schema))
     return result

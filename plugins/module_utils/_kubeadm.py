@@ -13,7 +13,10 @@ import re
 import ssl
 import time
 from glob import glob
+from typing import Any
 from urllib.parse import urlsplit
+
+from ansible.module_utils.basic import AnsibleModule
 
 KUBERNETES = "/etc/kubernetes"
 ADMIN_CONF = f"{KUBERNETES}/admin.conf"
@@ -33,7 +36,7 @@ class KubeadmError(Exception):
     """kubeadm or the node's state refused; the message says what and how to cure it."""
 
 
-def secret_file(text):
+def secret_file(text: str) -> int:
     """An open file that exists in memory alone, for what must never be on disk or on a command line."""
     descriptor = os.memfd_create("bare-mesh")
     os.write(descriptor, text.encode())
@@ -43,12 +46,12 @@ def secret_file(text):
 class Kubeadm:
     """kubeadm on this node. Commands that change it run under a lock that a kubeadm outliving its module keeps."""
 
-    def __init__(self, module):
+    def __init__(self, module: AnsibleModule) -> None:
         self.module = module
         self.program = module.get_bin_path("kubeadm")
-        self.lock = None
+        self.lock: int | None = None
 
-    def acquire(self, timeout=600):
+    def acquire(self, timeout: float = 600) -> None:
         self.lock = os.open(LOCK, os.O_CREAT | os.O_RDWR, 0o600)
         deadline = time.monotonic() + timeout
         while True:
@@ -62,7 +65,7 @@ class Kubeadm:
                     ) from None
                 time.sleep(1)
 
-    def run(self, *arguments, config=None):
+    def run(self, *arguments: str, config: list[dict[str, Any]] | None = None) -> str:
         """kubeadm's output. config is a list of documents; it may hold secrets, since no file of it is made."""
         if not self.program:
             raise KubeadmError("kubeadm is not installed on this node; run the kubeadm role's entry point install first")
@@ -86,7 +89,7 @@ TOKEN_MARK = "bare.mesh: "
 TOKENS = "/api/v1/namespaces/kube-system/secrets"
 
 
-def left_tokens(server):
+def left_tokens(server: ApiServer) -> list[str]:
     """Secrets of the bootstrap tokens that runs of ours, cut short, have left; others' are theirs."""
     status, body = server.request(f"{TOKENS}?fieldSelector=type%3Dbootstrap.kubernetes.io%2Ftoken")
     secrets = json.loads(body)["items"] if status == 200 else []
@@ -97,12 +100,12 @@ def left_tokens(server):
 class ApiServer:
     """The API server at a URL."""
 
-    def __init__(self, url, authority):
+    def __init__(self, url: str, authority: str) -> None:
         self.url = url
         self.context = ssl.create_default_context(cadata=authority)
 
     @classmethod
-    def of(cls, kubeconfig, certificate=None):
+    def of(cls, kubeconfig: str, certificate: str | None = None) -> ApiServer:
         """As a kubeconfig of this node names it; with a certificate of one's own or the kubeconfig's."""
         with open(kubeconfig, encoding="utf-8") as file:
             text = file.read()
@@ -116,7 +119,7 @@ class ApiServer:
             os.close(descriptor)
         return server
 
-    def request(self, path, method="GET", timeout=5):
+    def request(self, path: str, method: str = "GET", timeout: float = 5) -> tuple[int, str]:
         """The status and body of an answer; raises OSError where there is none."""
         connection = http.client.HTTPSConnection(urlsplit(self.url).netloc, timeout=timeout, context=self.context)
         try:
@@ -128,14 +131,14 @@ class ApiServer:
         finally:
             connection.close()
 
-    def ready(self):
+    def ready(self) -> bool:
         try:
             return self.request("/readyz")[0] == 200
         except OSError:
             return False
 
 
-def field(kubeconfig, name):
+def field(kubeconfig: str, name: str) -> str:
     """A value of a kubeconfig that kubeadm wrote; hosts need no YAML library for that."""
     found = re.search(rf"^\s+{name}: (\S+)$", kubeconfig, re.MULTILINE)
     if not found:
@@ -143,11 +146,11 @@ def field(kubeconfig, name):
     return found.group(1)
 
 
-def decoded(kubeconfig, name):
+def decoded(kubeconfig: str, name: str) -> str:
     return base64.b64decode(field(kubeconfig, name)).decode()
 
 
-def api_ready(kubeconfig=ADMIN_CONF, certificate=None):
+def api_ready(kubeconfig: str = ADMIN_CONF, certificate: str | None = None) -> bool:
     """Whether the API server answers; an unreadable kubeconfig or certificate, cut short by a kill, counts as no."""
     try:
         return ApiServer.of(kubeconfig, certificate).ready()
@@ -155,7 +158,7 @@ def api_ready(kubeconfig=ADMIN_CONF, certificate=None):
         return False
 
 
-def wait_ready(seconds):
+def wait_ready(seconds: float) -> bool:
     deadline = time.monotonic() + seconds
     while not api_ready():
         if time.monotonic() > deadline:
@@ -164,7 +167,7 @@ def wait_ready(seconds):
     return True
 
 
-def has_lived(data_directory):
+def has_lived(data_directory: str) -> bool:
     """Whether the etcd data holds a cluster that came to life, as far as the files tell while etcd is down."""
     member = os.path.join(data_directory, "member")
     for path in glob(f"{member}/snap/db") + glob(f"{member}/wal/*.wal"):
@@ -178,21 +181,21 @@ def has_lived(data_directory):
 class Kubelet:
     """The kubelet's unit."""
 
-    def __init__(self, module):
+    def __init__(self, module: AnsibleModule) -> None:
         self.module = module
         self.systemctl = module.get_bin_path("systemctl", required=True)
 
-    def idle(self):
+    def idle(self) -> bool:
         """Whether the unit misses being enabled or running. On a node that is to run pods, both are wanted."""
         command = [self.systemctl, "show", "kubelet", "-p", "ActiveState,UnitFileState"]
         out = self.module.run_command(command, check_rc=True)[1]
         return "UnitFileState=enabled" not in out or "ActiveState=inactive" in out or "ActiveState=failed" in out
 
-    def do(self, *arguments):
+    def do(self, *arguments: str) -> None:
         self.module.run_command([self.systemctl, *arguments, "kubelet"], check_rc=True)
 
 
-def ca_cert_hash(output):
+def ca_cert_hash(output: str) -> str:
     """The hash of the certificate authority from the command for joining that kubeadm prints."""
     found = re.search(r"sha256:[0-9a-f]{64}", output)
     if not found:
@@ -200,12 +203,12 @@ def ca_cert_hash(output):
     return found.group()
 
 
-def begin():
+def begin() -> None:
     os.makedirs(KUBERNETES, exist_ok=True)
     with open(UNFINISHED, "w", encoding="utf-8") as file:
         file.write("kubeadm was started on this node and has not come to its end.\n")
 
 
-def finish():
+def finish() -> None:
     if os.path.exists(UNFINISHED):
         os.remove(UNFINISHED)

@@ -9,7 +9,8 @@ import shutil
 import signal
 from glob import glob
 
-from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import KubeadmError
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import Kubeadm, KubeadmError
 
 # The directories themselves stay: packages own them, or something is mounted there.
 EMPTIED = ("/var/lib/kubelet", "/var/lib/etcd", "/var/lib/cni", "/etc/cni/net.d", "/run/flannel")
@@ -35,7 +36,7 @@ RESET = {
 }
 
 
-def without_cluster(saved):
+def without_cluster(saved: str) -> str | None:
     """iptables-save's text without the cluster's chains and the rules that lead into them; None if it has none."""
     kept, dropped = [], False
     for line in saved.splitlines():
@@ -53,12 +54,12 @@ def without_cluster(saved):
 class NodeReset:
     """What a cluster left on this node, and its removal."""
 
-    def __init__(self, module, kubeadm):
+    def __init__(self, module: AnsibleModule, kubeadm: Kubeadm) -> None:
         self.module = module
         self.kubeadm = kubeadm
-        self.warnings = []
+        self.warnings: list[str] = []
 
-    def output(self, *command):
+    def output(self, *command: str) -> str:
         """A command's output; empty where the program is missing or fails."""
         program = self.module.get_bin_path(command[0])
         if not program:
@@ -66,10 +67,10 @@ class NodeReset:
         code, out, _err = self.module.run_command([program, *command[1:]], environ_update={"LC_ALL": "C"})
         return "" if code else out
 
-    def containers(self):
+    def containers(self) -> list[str]:
         return self.output("ctr", "--connect-timeout", "5s", "-n", "k8s.io", "containers", "ls", "-q").split()
 
-    def processes(self):
+    def processes(self) -> list[int]:
         """Processes of pods and their shims, which outlive a dead containerd."""
         found = []
         for directory in glob("/proc/[0-9]*"):
@@ -85,7 +86,7 @@ class NodeReset:
                 found.append(int(os.path.basename(directory)))
         return found
 
-    def mounts(self):
+    def mounts(self) -> list[str]:
         with open("/proc/self/mounts", encoding="utf-8") as file:
             points = [line.split()[1].encode().decode("unicode_escape") for line in file]
         # The kernel names a mount point by its real path.
@@ -94,28 +95,28 @@ class NodeReset:
         # Innermost first.
         return sorted({point for point in points if point.startswith(ours)}, reverse=True)
 
-    def links(self):
+    def links(self) -> list[str]:
         return [name for name in sorted(os.listdir("/sys/class/net")) if LINKS.fullmatch(name)]
 
-    def files(self):
+    def files(self) -> list[str]:
         patterns = [*FILES, *(f"{directory}/{mask}" for directory in EMPTIED for mask in ("*", ".[!.]*"))]
         return sorted(path for pattern in patterns for path in glob(pattern))
 
-    def rules(self):
+    def rules(self) -> dict[str, str]:
         """Restoring command and its input, for each iptables that holds rules of the cluster."""
         tools = (f"{family}{variant}" for family in ("iptables", "ip6tables") for variant in ("", "-legacy", "-nft"))
         cleaned = {tool: without_cluster(self.output(f"{tool}-save", "-c")) for tool in tools}
         return {f"{tool}-restore": text for tool, text in cleaned.items() if text}
 
-    def nft_tables(self):
+    def nft_tables(self) -> list[list[str]]:
         rows = (line.split() for line in self.output("nft", "list", "tables").splitlines())
         return [row[1:] for row in rows if len(row) == 3 and row[2] in NFT_TABLES]
 
-    def kubelet(self):
+    def kubelet(self) -> bool:
         state = self.output("systemctl", "show", "kubelet", "-p", "ActiveState,UnitFileState")
         return "UnitFileState=enabled" in state or "ActiveState=active" in state or "ActiveState=activating" in state
 
-    def leftovers(self):
+    def leftovers(self) -> list[str]:
         """One line for everything that is there."""
         return [
             *(["kubelet enabled or running"] if self.kubelet() else []),
@@ -128,7 +129,7 @@ class NodeReset:
             *(f"file {path}" for path in self.files()),
         ]
 
-    def clean(self):
+    def clean(self) -> None:
         """Removes all of it, each step on its own, so that one that fails does not keep the others from their work."""
         self.output("systemctl", "disable", "--now", "kubelet")
         # kubeadm and ctr remove containers through it.

@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+from collections.abc import Iterator
 
 PUBLIC_KEY = 6
 
@@ -14,13 +15,17 @@ class NotAKey(ValueError):
     """The data is no OpenPGP public key."""
 
 
-def dearmor(data):
+def dearmor(data: bytes) -> bytes:
     """The binary form of a key, be it ASCII-armoured (also several blocks in one file) or binary already."""
     if b"-----BEGIN PGP" not in data:
         return data
     binary = b""
-    for block in data.split(b"-----BEGIN PGP PUBLIC KEY BLOCK-----")[1:]:
-        body = block.split(b"-----END PGP", 1)[0].replace(b"\r", b"")
+    before, *blocks = data.split(b"-----BEGIN PGP PUBLIC KEY BLOCK-----")
+    for block in blocks:
+        body, _end, after = block.replace(b"\r", b"").partition(b"-----END PGP PUBLIC KEY BLOCK-----")
+        if not before.isascii() or not after.isascii():
+            # A package manager might read it as another key, whose fingerprint nobody would have compared.
+            raise NotAKey("there is binary data beside the armoured key")
         # A blank line ends the armour's headers; a line starting with '=' is its checksum.
         lines = body.split(b"\n\n", 1)[-1].split(b"\n")
         try:
@@ -30,7 +35,7 @@ def dearmor(data):
     return binary
 
 
-def _packets(data):
+def _packets(data: bytes) -> Iterator[tuple[int, bytes]]:
     """Yields (tag, body) of each packet."""
     at = 0
     while at < len(data):
@@ -59,7 +64,7 @@ def _packets(data):
         at += size
 
 
-def fingerprints(data):
+def fingerprints(data: bytes) -> list[str]:
     """The fingerprints, in capital hex digits, of the primary keys in a key file."""
     found = []
     try:

@@ -8,6 +8,9 @@ import os
 import re
 import stat
 import time
+from collections.abc import Iterable
+
+from ansible.module_utils.basic import AnsibleModule
 
 POLICY = "/usr/sbin/policy-rc.d"
 # The mark tells ours, which a killed run has left, from the host's own.
@@ -18,13 +21,13 @@ class PackageError(Exception):
     """The package manager refused; the message says what and how to cure it."""
 
 
-def matches(wanted, installed):
+def matches(wanted: str, installed: str) -> bool:
     """Whether the installed version is the wanted one, whose epoch and revision may be left out."""
     bare = installed.split(":", 1)[-1]
     return not wanted or any(version == wanted or version.startswith((wanted + "-", wanted + "~")) for version in (installed, bare))
 
 
-def missing(wanted, installed):
+def missing(wanted: dict[str, str], installed: dict[str, str]) -> list[str]:
     """The names that are absent or at another version."""
     return sorted(name for name, version in wanted.items() if name not in installed or not matches(version, installed[name]))
 
@@ -34,11 +37,11 @@ class Manager:
 
     program = ""
 
-    def __init__(self, module):
+    def __init__(self, module: AnsibleModule) -> None:
         self.module = module
         self.deadline = time.monotonic() + module.params["lock_timeout"]
 
-    def run(self, arguments, accept=(0,)):
+    def run(self, arguments: list[str], accept: tuple[int, ...] = (0,)) -> tuple[int, str]:
         while True:
             code, out, err = self.module.run_command(
                 arguments,
@@ -56,25 +59,25 @@ class Manager:
 class Dnf(Manager):
     program = "dnf"
 
-    def versions(self, names):
+    def versions(self, names: Iterable[str]) -> dict[str, str]:
         form = "%{NAME} %{EPOCHNUM}:%{VERSION}-%{RELEASE}\n"
         # rpm's code is the number of names it does not know.
         out = self.module.run_command(["rpm", "-q", "--queryformat", form, *sorted(names)])[1]
         found = (line.split() for line in out.splitlines())
         return {parts[0]: re.sub("^0:", "", parts[1]) for parts in found if len(parts) == 2 and parts[0] in names}
 
-    def unheld(self, names):
+    def unheld(self, names: Iterable[str]) -> list[str]:
         return []
 
-    def upgradable(self):
+    def upgradable(self) -> list[str]:
         code, out = self.run(["dnf", "-q", "-y", "check-update"], accept=(0, 100))
         listed = out.split("\nObsoleting")[0] if code else ""
         return sorted(line.split()[0] for line in listed.splitlines() if len(line.split()) == 3)
 
-    def upgrade(self):
+    def upgrade(self) -> None:
         self.run(["dnf", "-y", "upgrade"])
 
-    def install(self, packages, fresh):
+    def install(self, packages: dict[str, str], fresh: bool) -> None:
         specs = [f"{name}-{version}" if version else name for name, version in sorted(packages.items())]
         excludes = [f"--disableexcludes={name}" for name in self.module.params["disable_excludes"]]
         command = ["dnf", "-y", "--setopt=install_weak_deps=False", *excludes]
@@ -88,29 +91,29 @@ class Dnf(Manager):
 class Apt(Manager):
     program = "apt-get"
 
-    def versions(self, names):
+    def versions(self, names: Iterable[str]) -> dict[str, str]:
         form = "${Package} ${db:Status-Status} ${Version}\n"
         # dpkg-query's code is 1 as soon as one name is unknown.
         out = self.module.run_command(["dpkg-query", "-W", "-f", form, *sorted(names)])[1]
         found = (line.split() for line in out.splitlines())
         return {parts[0]: parts[2] for parts in found if len(parts) == 3 and parts[1] == "installed"}
 
-    def unheld(self, names):
+    def unheld(self, names: Iterable[str]) -> list[str]:
         held = self.run(["apt-mark", "showhold"])[1].split()
         return sorted(set(names) - set(held))
 
-    def hold(self, names):
+    def hold(self, names: Iterable[str]) -> None:
         self.run(["apt-mark", "hold", *names])
 
-    def update(self):
+    def update(self) -> None:
         self.run(["apt-get", "-q", "update"])
 
-    def upgradable(self):
+    def upgradable(self) -> list[str]:
         self.update()
         out = self.run(["apt-get", "-q", "-s", "dist-upgrade"])[1]
         return sorted(line.split()[1] for line in out.splitlines() if line.startswith("Inst "))
 
-    def apt(self, *arguments):
+    def apt(self, *arguments: str) -> None:
         options = ["-y", "--no-install-recommends", "--allow-downgrades", "--allow-change-held-packages"]
         settings = [
             f"DPkg::Lock::Timeout={self.module.params['lock_timeout']}",
@@ -119,10 +122,10 @@ class Apt(Manager):
         ]
         self.run(["apt-get", "-q", *options, *(part for entry in settings for part in ("-o", entry)), *arguments])
 
-    def upgrade(self):
+    def upgrade(self) -> None:
         self.apt("dist-upgrade")
 
-    def stale(self):
+    def stale(self) -> bool:
         """Whether the index is an hour old, or older than a change of the sources."""
         try:
             indexed = os.stat("/var/lib/apt/lists").st_mtime
@@ -132,7 +135,7 @@ class Apt(Manager):
         changed = [os.stat(path).st_mtime for path in sources if os.path.exists(path)]
         return not glob.glob("/var/lib/apt/lists/*Packages*") or time.time() - indexed > 3600 or max(changed, default=0) >= indexed
 
-    def install(self, packages, fresh):
+    def install(self, packages: dict[str, str], fresh: bool) -> None:
         # 1.36.3 asks for any revision of it, but not for 1.36.30.
         patterns = {name: version if "-" in version else f"{version}-*" for name, version in packages.items() if version}
         specs = [f"{name}={patterns[name]}" if name in patterns else name for name in sorted(packages)]
@@ -152,21 +155,21 @@ class Apt(Manager):
 class Quiet:
     """Keeps Debian's packages from starting their services before these have a configuration."""
 
-    def __init__(self, wanted):
+    def __init__(self, wanted: bool) -> None:
         self.active = wanted and not os.path.exists(POLICY)
 
-    def __enter__(self):
+    def __enter__(self) -> None:
         if self.active:
             with open(POLICY, "w", encoding="utf-8") as file:
                 file.write(POLICY_TEXT)
             os.chmod(POLICY, stat.S_IRWXU | stat.S_IRGRP | stat.S_IXGRP | stat.S_IROTH | stat.S_IXOTH)
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         if self.active:
             os.remove(POLICY)
 
 
-def left_policy():
+def left_policy() -> bool:
     """Whether a run that was killed has left its policy: with it none of the host's packages would start its service."""
     try:
         with open(POLICY, encoding="utf-8") as file:

@@ -6,10 +6,15 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections import defaultdict
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 from ansible_collections.bare.mesh.plugins.module_utils import _systems
 
+# What a module's result or an option holds: names to values of many kinds.
+Mapping = dict[str, Any]
+# What host_inspect tells of a host.
+Report = dict[str, Any]
 NODE_PORTS = ["10250/tcp", "10256/tcp", "8472/udp"]
 CONTROL_PLANE_PORTS = ["6443/tcp", "2379/tcp", "2380/tcp", "10257/tcp", "10259/tcp"]
 # Check, key in report and limits, and what it counts.
@@ -27,11 +32,11 @@ class Fault(NamedTuple):
     what: str
     cure: str
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.where} [{self.check}]: {self.what}. {self.cure}."
 
 
-def access(inspections):
+def access(inspections: Mapping) -> tuple[dict[str, Report], list[Fault]]:
     """(reports of the hosts that answered, faults of those that did not)."""
     reports, faults = {}, []
     for host, result in inspections.items():
@@ -49,7 +54,7 @@ def access(inspections):
     return reports, faults
 
 
-def layout(groups, inventory):
+def layout(groups: dict[str, list[str]], inventory: dict[str, Mapping]) -> Iterator[Fault]:
     """Groups and names; inventory holds each host's wanted host name and its ansible_host."""
     control_plane, workers = groups["control_plane"], groups["workers"]
     if not control_plane:
@@ -73,7 +78,7 @@ def layout(groups, inventory):
             yield Fault("hostname", host, f"{name!r} cannot be the name of a Kubernetes node", cure)
 
 
-def shared(values):
+def shared(values: dict[str, Any]) -> list[tuple[str, list[str]]]:
     """(value, hosts) of the values that several hosts have; an empty value counts for nothing."""
     owners = defaultdict(list)
     for host, value in values.items():
@@ -83,7 +88,7 @@ def shared(values):
     return [(value, hosts) for value, hosts in owners.items() if len(hosts) > 1]
 
 
-def machine(host, report, limits, kubernetes_version, kubelet_config):
+def machine(host: str, report: Report, limits: Mapping, kubernetes_version: str, kubelet_config: Mapping) -> Iterator[Fault]:
     """What one host is."""
     release = report["os"]
     if not _systems.supported(release):
@@ -111,7 +116,7 @@ def machine(host, report, limits, kubernetes_version, kubelet_config):
         yield Fault("firewall", host, "ufw is switched on, and only firewalld's ports are opened for you", cure)
 
 
-def ports(host, report, control_plane):
+def ports(host: str, report: Report, control_plane: bool) -> Iterator[Fault]:
     """Ports that something else holds. A host that is a node already holds them itself."""
     needed = NODE_PORTS + (CONTROL_PLANE_PORTS if control_plane else [])
     for port in needed if not report["member"] else []:
@@ -120,7 +125,7 @@ def ports(host, report, control_plane):
             yield Fault("ports", host, f"port {port} is taken by {owner}", "Stop that program, or move it to another port")
 
 
-def identity(reports):
+def identity(reports: dict[str, Report]) -> Iterator[Fault]:
     """What must differ from host to host."""
     cure = "Clones of one image need a new address, identity and name each; has the same machine two names in the inventory?"
     for mac, hosts in shared({host: report["macs"] for host, report in reports.items()}):
@@ -129,7 +134,7 @@ def identity(reports):
         yield Fault("product_id", ", ".join(hosts), f"have the same product id {product}", cure)
 
 
-def addresses(inventory, reports):
+def addresses(inventory: dict[str, Mapping], reports: dict[str, Report]) -> Iterator[Fault]:
     """The address that a node gives the others: a bare_mesh_node_ip that was set, or that of its way out."""
     wanted = {host: str(inventory.get(host, {}).get("node_ip") or "") for host in reports}
     cure = "Set bare_mesh_node_ip for each host to its own address in the network that the hosts share"
@@ -141,7 +146,7 @@ def addresses(inventory, reports):
             yield Fault("node_ip", host, f"has no address {wanted[host]}, but {', '.join(own)}", cure)
 
 
-def clocks(reports, limit):
+def clocks(reports: dict[str, Report], limit: float) -> Iterator[Fault]:
     """The clocks' differences, of which the way to the host is a part: hence only their spread counts."""
     if not reports:
         return
@@ -155,7 +160,7 @@ def clocks(reports, limit):
         yield Fault("clock", worst, f"its clock is {spread:.0f} s away from another host's ({limit} s are allowed)", cure)
 
 
-def ranges(settings, reports):
+def ranges(settings: Mapping, reports: dict[str, Report]) -> Iterator[Fault]:
     """Pod, service and host networks."""
     networks = {}
     for name in ("bare_mesh_pod_cidr", "bare_mesh_service_cidr"):
@@ -175,7 +180,7 @@ def ranges(settings, reports):
                     yield Fault("ranges", name, f"{network} overlaps the network {own} of {host}", cure)
 
 
-def versions(settings):
+def versions(settings: Mapping) -> Iterator[Fault]:
     """Versions and names that this collection knows."""
     kubernetes, istio = str(settings["kubernetes_version"]), str(settings["istio_version"])
     known = settings["kubernetes_releases"]
@@ -195,7 +200,9 @@ def versions(settings):
         yield Fault("istio_profile", "istio_profile", what, f"Choose from: {', '.join(profiles)}")
 
 
-def judge(inspections, groups, inventory, limits, settings):
+def judge(
+    inspections: Mapping, groups: dict[str, list[str]], inventory: dict[str, Mapping], limits: Mapping, settings: Mapping
+) -> tuple[list[Fault], dict[str, Report]]:
     """All faults of hosts, inventory and settings, and the reports of the hosts that answered."""
     reports, faults = access(inspections)
     faults += layout(groups, inventory)

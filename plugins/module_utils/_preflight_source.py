@@ -7,16 +7,17 @@ import os
 import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.bare.mesh.plugins.module_utils import _openpgp, _systems
-from ansible_collections.bare.mesh.plugins.module_utils._fetch import FetchError
-from ansible_collections.bare.mesh.plugins.module_utils._preflight import Fault
+from ansible_collections.bare.mesh.plugins.module_utils._fetch import Fetcher, FetchError
+from ansible_collections.bare.mesh.plugins.module_utils._preflight import Fault, Report
 
 REACH = "See that the controller gets there; check bare_mesh_source and, for a mirror, bare_mesh_mirror_url and bare_mesh_mirror_ca_file"
 
 
-def verify(key, files, verifier):
+def verify(key: bytes, files: list[bytes], verifier: str) -> str:
     """What gpgv says against the signature of files: [clear-signed] or [data, detached signature]. Empty: it is good."""
     with tempfile.TemporaryDirectory(prefix="bare-mesh-") as folder:
         paths = []
@@ -30,7 +31,7 @@ def verify(key, files, verifier):
         return " ".join(result.stderr.split()) if result.returncode else ""
 
 
-def repository(entry, fingerprints, fetcher, verifier):
+def repository(entry: dict[str, Any], fingerprints: dict[str, str], fetcher: Fetcher, verifier: str) -> list[Fault]:
     """Faults of one package repository."""
     variable = f"bare_mesh_key_fingerprints.{entry['key']}"
     wanted = str(fingerprints.get(entry["key"], "")).replace(" ", "").upper()
@@ -53,7 +54,7 @@ def repository(entry, fingerprints, fetcher, verifier):
     return []
 
 
-def registry(url, fetcher):
+def registry(url: str, fetcher: Fetcher) -> list[Fault]:
     """Whether a registry answers; one that asks for a login is there, too."""
     parts = urlsplit(url)
     try:
@@ -64,7 +65,7 @@ def registry(url, fetcher):
     return []
 
 
-def istio_archive(settings, fetcher):
+def istio_archive(settings: dict[str, Any], fetcher: Fetcher) -> list[Fault]:
     """The published checksum of Istio's archive, against the pinned one."""
     version, pinned = settings["istio_version"], str(settings["istioctl_checksum"]).rsplit(":", 1)[-1].lower()
     if version not in settings["istio_releases"]:
@@ -80,7 +81,7 @@ def istio_archive(settings, fetcher):
     return []
 
 
-def source(settings, reports, fetcher, verifier):
+def source(settings: dict[str, Any], reports: dict[str, Report], fetcher: Fetcher, verifier: str) -> list[Fault]:
     """All faults of the source that the reported hosts would meet."""
     entries = {}
     for report in reports.values():

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 # ID of /etc/os-release -> supported versions (major version, or all of it where the minor counts).
 SUPPORTED = {
     "almalinux": ("9", "10"),
@@ -22,29 +24,29 @@ SUPPORTED_TEXT = (
 MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
-def parse_os_release(text):
+def parse_os_release(text: str) -> dict[str, str]:
     """The variables of /etc/os-release."""
     pairs = (line.split("=", 1) for line in text.splitlines() if "=" in line and not line.startswith("#"))
     return {key.strip(): value.strip().strip("\"'") for key, value in pairs}
 
 
-def version(release):
+def version(release: dict[str, str]) -> str:
     """The version as SUPPORTED names it: 9 for EL 9.6, but 22.04 for Ubuntu."""
     full = release.get("VERSION_ID", "")
     return full if release.get("ID") in ("ubuntu", "openEuler") else full.split(".")[0]
 
 
-def supported(release):
+def supported(release: dict[str, str]) -> bool:
     """Whether the collection supports this system."""
     return version(release) in SUPPORTED.get(release.get("ID", ""), ())
 
 
-def family(release):
+def family(release: dict[str, str]) -> str:
     """deb or rpm."""
     return "deb" if release.get("ID") in ("debian", "ubuntu") else "rpm"
 
 
-def repositories(release, machine, source, kubernetes_version):
+def repositories(release: dict[str, str], machine: str, source: dict[str, str], kubernetes_version: str) -> list[dict[str, Any]]:
     """The package repositories a cluster host needs, as dicts.
 
     source has the base URLs `kubernetes` and `docker`. Docker publishes no packages for openEuler and Anolis;

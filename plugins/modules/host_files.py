@@ -52,11 +52,13 @@ files:
   elements: str
 """
 
+import re
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._files import Files
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "files": {"type": "dict", "default": {}},
@@ -66,14 +68,21 @@ def main():
         supports_check_mode=True,
     )
     files = Files(module)
+    if not re.fullmatch("0?[0-7]{3}", module.params["mode"]):
+        module.fail_json(msg=f"mode {module.params['mode']} is not an octal mode such as 0644")
     for path, content in module.params["files"].items():
         if not path.startswith("/"):
             module.fail_json(msg=f"{path} is no absolute path")
+        if not isinstance(content, str):
+            module.fail_json(msg=f"the content of {path} must be a text: quote it")
         files.want(path, content, int(module.params["mode"], 8))
     for path in module.params["absent"]:
         files.unwant(path)
     if not module.check_mode:
-        files.write()
+        try:
+            files.write()
+        except OSError as error:
+            module.fail_json(msg=f"{error.filename}: {error.strerror}; nothing more was written")
     module.exit_json(changed=bool(files.todo), files=sorted(files.todo), diff=files.diff)
 
 

@@ -65,6 +65,8 @@ commands:
 """
 
 import os
+from collections.abc import Iterable
+from typing import Any
 from xml.etree import ElementTree
 
 from ansible.module_utils.basic import AnsibleModule
@@ -72,7 +74,7 @@ from ansible.module_utils.basic import AnsibleModule
 NOT_RUNNING = 252
 
 
-def parse_zones(text):
+def parse_zones(text: str) -> dict[str, dict[str, list[str]]]:
     """Zone -> key -> values, as `firewall-cmd --list-all-zones` prints them."""
     zones: dict[str, dict[str, list[str]]] = {}
     current: dict[str, list[str]] = {}
@@ -85,7 +87,7 @@ def parse_zones(text):
     return zones
 
 
-def permanent(kind, name):
+def permanent(kind: str, name: str) -> ElementTree.Element | None:
     """The permanent definition of a zone or a service; None where there is none."""
     for folder in ("/etc/firewalld", "/usr/lib/firewalld"):
         path = f"{folder}/{kind}/{name}.xml"
@@ -94,17 +96,19 @@ def permanent(kind, name):
     return None
 
 
-def ports_of(service):
+def ports_of(service: ElementTree.Element | None) -> set[str]:
     """The ports of a service's definition."""
     found = [] if service is None else service.findall("port")
     return {f"{port.get('port')}/{port.get('protocol')}" for port in found}
 
 
-def each(option, values):
+def each(option: str, values: Iterable[str]) -> list[str]:
     return [f"--{option}={value}" for value in sorted(values)]
 
 
-def plan(name, ports, sources, zone, running, stored):
+def plan(
+    name: str, ports: set[str], sources: list[str], zone: str, running: dict[str, dict[str, list[str]]], stored: dict[str, Any]
+) -> list[list[str]]:
     """The argument lists for firewall-cmd that lead to the wanted state.
 
     running: the zones in effect; stored: the permanent `service`, and the permanent services of the zone and sources of 'trusted'.
@@ -133,7 +137,7 @@ def plan(name, ports, sources, zone, running, stored):
     return commands
 
 
-def default_zone():
+def default_zone() -> str:
     try:
         with open("/etc/firewalld/firewalld.conf", encoding="utf-8") as file:
             return next((line.split("=", 1)[1].strip() for line in file if line.startswith("DefaultZone=")), "public")
@@ -141,11 +145,11 @@ def default_zone():
         return "public"
 
 
-def names(root, tag, attribute):
+def names(root: ElementTree.Element | None, tag: str, attribute: str) -> set[str | None]:
     return set() if root is None else {item.get(attribute) for item in root.findall(tag)}
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "service": {"type": "str", "default": "bare-mesh-node"},
@@ -164,6 +168,8 @@ def main():
     running = parse_zones(out)
     interface = module.params["interface"]
     zone = next((name for name, entry in running.items() if interface in entry.get("interfaces", [])), default_zone())
+    if zone not in running:
+        module.fail_json(msg=f"firewalld's default zone {zone} is not among the zones in effect; run: firewall-cmd --reload")
     name, ports = module.params["service"], set(module.params["ports"])
     stored = {
         "service": permanent("services", name),

@@ -84,6 +84,7 @@ import platform
 import re
 import socket
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
@@ -98,7 +99,7 @@ MEMBER = ("/etc/kubernetes/manifests/*.yaml", "/etc/kubernetes/*.conf", "/var/li
 LISTENING = {"tcp": "0A", "tcp6": "0A", "udp": "07", "udp6": "07"}
 
 
-def sockets(protocol, text):
+def sockets(protocol: str, text: str) -> Iterator[tuple[str, str]]:
     """Yields (port, inode) of each listening socket of a /proc/net table."""
     for line in text.splitlines()[1:]:
         parts = line.split()
@@ -106,7 +107,7 @@ def sockets(protocol, text):
             yield f"{int(parts[1].rsplit(':', 1)[1], 16)}/{protocol[:3]}", parts[9]
 
 
-def programs(inodes):
+def programs(inodes: set[str]) -> dict[str, str]:
     """Socket inode -> program name, for the sockets asked for."""
     found = {}
     for link in glob.glob("/proc/[0-9]*/fd/*"):
@@ -120,14 +121,14 @@ def programs(inodes):
     return found
 
 
-def listening():
+def listening() -> dict[str, str]:
     tables = {name: read(f"/proc/net/{name}").decode() for name in LISTENING}
     ports = dict(pair for name, text in tables.items() for pair in sockets(name, text))
     names = programs(set(ports.values()))
     return {port: names.get(inode, "") for port, inode in ports.items()}
 
 
-def interfaces(text):
+def interfaces(text: str) -> tuple[list[str], list[str]]:
     """(MAC addresses, networks) of the host's own interfaces, from `ip -j addr`."""
     macs, networks = [], []
     for link in json.loads(text or "[]"):
@@ -138,13 +139,13 @@ def interfaces(text):
     return sorted(mac for mac in macs if mac), networks
 
 
-def way_out(text):
+def way_out(text: str) -> dict[str, str]:
     """The default IPv4 address, from `ip -j -4 route get`."""
     routes = json.loads(text or "[]")
     return {"address": routes[0]["prefsrc"], "interface": routes[0]["dev"]} if routes and "prefsrc" in routes[0] else {}
 
 
-def refusal(server):
+def refusal(server: tuple[str, int]) -> str:
     """Why a (name, port) gives no connection; empty if it does."""
     try:
         socket.create_connection(server, timeout=5).close()
@@ -153,20 +154,37 @@ def refusal(server):
     return ""
 
 
-def unreachable(urls):
+def server_of(url: str) -> tuple[str, int] | None:
+    """(name, port) of a URL; None where it names no server."""
+    try:
+        parts = urlsplit(url)
+        return (parts.hostname, parts.port or (80 if parts.scheme == "http" else 443)) if parts.hostname else None
+    except ValueError:
+        # A port that is none: the source's own check names it.
+        return None
+
+
+def unreachable(urls: list[str]) -> dict[str, str]:
     """Server as name:port -> why it gives no connection, for those that do not."""
-    parts = [urlsplit(url) for url in urls]
-    servers = sorted({(part.hostname, part.port or (80 if part.scheme == "http" else 443)) for part in parts if part.hostname})
+    servers = sorted({server for url in urls if (server := server_of(url))})
     with ThreadPoolExecutor(max(len(servers), 1)) as pool:
         return {f"{name}:{port}": why for (name, port), why in zip(servers, pool.map(refusal, servers)) if why}
 
 
-def free_gb(path):
+def product_id() -> str:
+    """Only root can read it, and a task without root is told so by its user_id."""
+    try:
+        return read("/sys/class/dmi/id/product_uuid").decode().strip()
+    except PermissionError:
+        return ""
+
+
+def free_gb(path: str) -> float:
     stats = os.statvfs(path)
     return round(stats.f_bavail * stats.f_frsize / 2**30, 1)
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "features": {"type": "list", "elements": "str", "default": []},
@@ -189,7 +207,7 @@ def main():
         "machine": platform.machine(),
         "hostname": socket.gethostname(),
         "macs": macs,
-        "product_id": read("/sys/class/dmi/id/product_uuid").decode().strip(),
+        "product_id": product_id(),
         "cpus": len(os.sched_getaffinity(0)),
         "memory_mb": int(memory.group(1)) // 1024 if memory else 0,
         "disk_gb": free_gb("/var/lib"),

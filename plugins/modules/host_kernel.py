@@ -69,6 +69,7 @@ actions:
 
 import os
 import re
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils import _kernel
@@ -80,16 +81,16 @@ SYSCTL_FILE = "/etc/sysctl.d/99-zz-bare-mesh.conf"
 ENFORCE = "/sys/fs/selinux/enforce"
 
 
-def sysctl_path(name):
+def sysctl_path(name: str) -> str:
     return "/proc/sys/" + name.replace(".", "/")
 
 
-def wanted_sysctls(values, skip):
+def wanted_sysctls(values: dict[str, Any], skip: list[str]) -> dict[str, str]:
     """The sysctls as text, without those of the skipped namespaces."""
     return {name: " ".join(str(value).split()) for name, value in sorted(values.items()) if name.split(".")[0] not in skip}
 
 
-def fstab_without_swap(text):
+def fstab_without_swap(text: str) -> str:
     """The file with its swap lines kept as comments."""
     swap = re.compile(r"^(?=[^#\s]\S*\s+\S+\s+swap\s)", re.MULTILINE)
     return swap.sub("# bare.mesh, no swap under a kubelet: ", text)
@@ -98,12 +99,12 @@ def fstab_without_swap(text):
 class Kernel:
     """Collects the differences of one host."""
 
-    def __init__(self, module):
+    def __init__(self, module: AnsibleModule) -> None:
         self.module = module
         self.files = Files(module)
-        self.actions = []
+        self.actions: list[list[str]] = []
 
-    def modules(self, required, optional):
+    def modules(self, required: list[str], optional: list[str]) -> None:
         modprobe = self.module.get_bin_path("modprobe")
         states = _kernel.states(
             [*required, *optional],
@@ -120,21 +121,21 @@ class Kernel:
         if boot:
             self.files.want("/etc/modules-load.d/bare-mesh.conf", HEADER + "".join(f"{name}\n" for name in boot))
 
-    def sysctls(self, values):
+    def sysctls(self, values: dict[str, str]) -> None:
         if values:
             self.files.want(SYSCTL_FILE, HEADER + "".join(f"{name} = {value}\n" for name, value in values.items()))
         for name, value in values.items():
             if " ".join(read(sysctl_path(name)).decode().split()) != value:
                 self.actions.append(["sysctl", name, value])
 
-    def swap_off(self):
+    def swap_off(self) -> None:
         if len(read("/proc/swaps").splitlines()) > 1:
             self.actions.append(["swapoff", "-a"])
-        text = read("/etc/fstab").decode()
+        text = read("/etc/fstab").decode(errors="surrogateescape")
         if fstab_without_swap(text) != text:
             self.files.want("/etc/fstab", fstab_without_swap(text), os.stat("/etc/fstab").st_mode & 0o777)
 
-    def selinux_permissive(self):
+    def selinux_permissive(self) -> None:
         if read(ENFORCE).strip() == b"1":
             self.actions.append(["setenforce", "0"])
         text = read("/etc/selinux/config").decode()
@@ -142,7 +143,7 @@ class Kernel:
         if changed != text:
             self.files.want("/etc/selinux/config", changed)
 
-    def apply(self):
+    def apply(self) -> None:
         self.files.write()
         for action in self.actions:
             if action[0] == "sysctl":
@@ -150,7 +151,7 @@ class Kernel:
             else:
                 self.module.run_command([self.module.get_bin_path(action[0], required=True), *action[1:]], check_rc=True)
 
-    def set_sysctl(self, name, value):
+    def set_sysctl(self, name: str, value: str) -> None:
         path = sysctl_path(name)
         if not os.path.exists(path):
             self.module.fail_json(msg=f"this kernel has no sysctl {name}; leave it out of host_prep_sysctl")
@@ -163,7 +164,7 @@ class Kernel:
             )
 
 
-def main():
+def main() -> None:
     strings = {"type": "list", "elements": "str", "default": []}
     module = AnsibleModule(
         argument_spec={

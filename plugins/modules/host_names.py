@@ -54,13 +54,13 @@ BEGIN = "# BEGIN bare.mesh: the cluster's hosts\n"
 END = "# END bare.mesh: the cluster's hosts\n"
 
 
-def loops_back(line, hosts):
+def loops_back(line: str, hosts: dict[str, str]) -> bool:
     """Whether the line leads one of the hosts to itself."""
     address, *names = line.split("#")[0].split() or [""]
     return address == "127.0.1.1" and any(name in hosts for name in names)
 
 
-def with_block(text, hosts):
+def with_block(text: str, hosts: dict[str, str]) -> str:
     """The hosts file with the block of these hosts, in its place or at the end."""
     text = "".join(line for line in text.splitlines(keepends=True) if not loops_back(line, hosts))
     block = BEGIN + "".join(f"{address} {name}\n" for name, address in hosts.items()) + END
@@ -69,14 +69,14 @@ def with_block(text, hosts):
     return text + ("" if text.endswith("\n") or not text else "\n") + block
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={"name": {"type": "str", "required": True}, "hosts": {"type": "dict", "required": True}},
         supports_check_mode=True,
     )
     name = module.params["name"]
     files = Files(module)
-    files.want("/etc/hosts", with_block(read("/etc/hosts").decode(), module.params["hosts"]))
+    files.want("/etc/hosts", with_block(read("/etc/hosts").decode(errors="surrogateescape"), module.params["hosts"]))
     before = {socket.gethostname(), read("/etc/hostname").decode().strip()}
     diff = files.diff
     if before != {name}:

@@ -78,24 +78,25 @@ upgraded:
 """
 
 import os
+from collections.abc import Iterable
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils import _systems
 from ansible_collections.bare.mesh.plugins.module_utils._packages import POLICY, Apt, Dnf, PackageError, left_policy, missing
 
 
-def package_manager(module):
+def package_manager(module: AnsibleModule) -> Dnf | Apt:
     for kind in (Dnf, Apt):
         if module.get_bin_path(kind.program):
             return kind(module)
     return module.fail_json(msg=f"this host has neither dnf nor apt-get; use one of the supported systems: {_systems.SUPPORTED_TEXT}")
 
 
-def lines(packages, versions):
+def lines(packages: Iterable[str], versions: dict[str, str]) -> str:
     return "".join(f"{name}: {versions.get(name) or 'absent'}\n" for name in sorted(packages))
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "packages": {"type": "dict", "required": True},

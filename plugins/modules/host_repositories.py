@@ -65,6 +65,7 @@ files:
 
 import platform
 import re
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils import _fetch, _openpgp, _systems
@@ -76,7 +77,7 @@ DNF_CONF = "/etc/dnf/dnf.conf"
 PROXY_MARK = "# Written by bare.mesh:"
 
 
-def yum_file(repository, key_path):
+def yum_file(repository: dict[str, Any], key_path: str) -> str:
     """The .repo file of one repository."""
     return HEADER + "\n".join(
         [
@@ -93,7 +94,7 @@ def yum_file(repository, key_path):
     )
 
 
-def apt_file(repository, key_path, architecture):
+def apt_file(repository: dict[str, Any], key_path: str, architecture: str) -> str:
     """The deb822 .sources file of one repository."""
     suite, _space, component = repository["suite"].partition(" ")
     lines = ["Types: deb", f"URIs: {repository['url']}", f"Suites: {suite}"]
@@ -101,7 +102,7 @@ def apt_file(repository, key_path, architecture):
     return HEADER + "\n".join([*lines, f"Architectures: {architecture}", f"Signed-By: {key_path}", ""])
 
 
-def dnf_conf(text, proxy):
+def dnf_conf(text: str, proxy: str) -> str:
     """C(dnf.conf) with this proxy, or without the one that an earlier run set."""
     text = re.sub(rf"^{PROXY_MARK}\nproxy=.*\n", "", text, flags=re.MULTILINE)
     if not proxy:
@@ -113,22 +114,25 @@ def dnf_conf(text, proxy):
     return text.replace("[main]\n", f"[main]\n{line}", 1)
 
 
-def go_out_by(proxy, files, family):
+def go_out_by(proxy: str, files: Files, family: str) -> None:
     """The package manager's own proxy setting; a password in it is shown to nobody."""
-    secret = "@" in proxy
-    shown, mode = ("(a proxy with a password)\n", 0o600) if secret else (None, 0o644)
+    path = DNF_CONF if family == "rpm" else APT_PROXY
+    before = read(path).decode(errors="replace")
+    mode = 0o600 if "@" in proxy else 0o644
+    # The one that goes may have a password, too.
+    shown = "(a proxy with a password)\n" if "@" in proxy + before else None
     if family == "rpm":
-        before = read(DNF_CONF).decode()
         after = dnf_conf(before, proxy)
         if after != before:
             files.want(DNF_CONF, after, mode, shown)
     elif proxy:
-        files.want(APT_PROXY, f'// Written by bare.mesh.\nAcquire::http::Proxy "{proxy}";\nAcquire::https::Proxy "{proxy}";\n', mode, shown)
+        text = f'// Written by bare.mesh.\nAcquire::http::Proxy "{proxy}";\nAcquire::https::Proxy "{proxy}";\n'
+        files.want(APT_PROXY, text, mode, shown)
     else:
-        files.unwant(APT_PROXY)
+        files.unwant(APT_PROXY, shown)
 
 
-def verified_key(module, fetcher, repository, path):
+def verified_key(module: AnsibleModule, fetcher: _fetch.Fetcher, repository: dict[str, Any], path: str) -> bytes:
     """The repository's signing key; the one on the host serves where the source cannot be reached."""
     wanted = str(module.params["fingerprints"].get(repository["key"], "")).replace(" ", "").upper()
     url = repository["key_url"]
@@ -139,7 +143,7 @@ def verified_key(module, fetcher, repository, path):
         found = _openpgp.fingerprints(data)
     except (_fetch.FetchError, _openpgp.NotAKey) as error:
         data = read(path)
-        if not data or _openpgp.fingerprints(data) != [wanted]:
+        if not data or not is_key(data, wanted):
             cure = "check bare_mesh_source, and bare_mesh_mirror_ca_file for a mirror of your own"
             module.fail_json(msg=f"the signing key {url}: {error}; {cure}")
         return data
@@ -151,11 +155,19 @@ def verified_key(module, fetcher, repository, path):
     return data
 
 
-def described(key):
+def is_key(data: bytes, wanted: str) -> bool:
+    """Whether a file holds this key and no other."""
+    try:
+        return _openpgp.fingerprints(data) == [wanted]
+    except _openpgp.NotAKey:
+        return False
+
+
+def described(key: bytes) -> str:
     return f"the key {_openpgp.fingerprints(key)[0]}\n"
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "source": {"type": "dict", "required": True},
@@ -168,7 +180,10 @@ def main():
     )
     release = _systems.parse_os_release(read("/etc/os-release").decode())
     machine = platform.machine()
-    fetcher = _fetch.Fetcher(module.params["ca"], module.params["proxy"])
+    try:
+        fetcher = _fetch.Fetcher(module.params["ca"], module.params["proxy"])
+    except (OSError, ValueError) as error:
+        module.fail_json(msg=f"ca is not a certificate in PEM form: {error}; see bare_mesh_mirror_ca_file")
     files = Files(module)
     go_out_by(module.params["proxy"], files, _systems.family(release))
     for repository in _systems.repositories(release, machine, module.params["source"], module.params["kubernetes_version"]):

@@ -66,12 +66,12 @@ from ansible.module_utils.basic import AnsibleModule
 PROPERTIES = "Id,LoadState,ActiveState,UnitFileState,ActiveEnterTimestamp"
 
 
-def parse(text):
+def parse(text: str) -> dict[str, str]:
     """The unit's properties as `systemctl show` prints them."""
     return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
 
 
-def started_at(unit):
+def started_at(unit: dict[str, str]) -> int:
     """The start of the unit in seconds since 1970; 0 if it never ran."""
     try:
         return calendar.timegm(time.strptime(unit.get("ActiveEnterTimestamp", ""), "%a %Y-%m-%d %H:%M:%S UTC"))
@@ -79,7 +79,7 @@ def started_at(unit):
         return 0
 
 
-def plan(unit, state, restart, newest):
+def plan(unit: dict[str, str], state: str, restart: bool, newest: float) -> list[str]:
     """The verbs of systemctl that lead to the wanted state; newest is when the unit's files last changed."""
     # Of a unit that is not there, nothing is enabled and nothing runs.
     running = unit.get("ActiveState") in ("active", "activating", "reloading")
@@ -94,7 +94,7 @@ def plan(unit, state, restart, newest):
     return actions
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "name": {"type": "str", "required": True},

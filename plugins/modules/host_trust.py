@@ -51,13 +51,13 @@ STORES = {
 END = "-----END CERTIFICATE-----"
 
 
-def bodies(pem):
+def bodies(pem: str) -> set[str]:
     """The base64 bodies of the certificates in a PEM file, without line breaks."""
     blocks = pem.split("-----BEGIN CERTIFICATE-----")[1:]
     return {"".join(block.split(END)[0].split()) for block in blocks if END in block}
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(argument_spec={"certificates": {"type": "dict", "required": True}}, supports_check_mode=True)
     program, store = next(((path, STORES[name]) for name in STORES if (path := module.get_bin_path(name))), ("", ("", "")))
     if not program:
@@ -67,7 +67,7 @@ def main():
     files = Files(module)
     missing = []
     for name, pem in module.params["certificates"].items():
-        wanted = bodies(pem)
+        wanted = bodies(pem) if isinstance(pem, str) else set()
         if not wanted:
             module.fail_json(msg=f"{name} is no certificate in PEM form")
         files.want(f"{folder}/bare-mesh-{name}.crt", pem.strip() + "\n")

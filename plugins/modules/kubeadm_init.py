@@ -103,6 +103,7 @@ import secrets
 import string
 import time
 from glob import glob
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._images import ImageError, Images
@@ -144,17 +145,17 @@ CURE = (
 )
 
 
-def document(config, kind):
+def document(config: list[dict[str, Any]], kind: str) -> dict[str, Any] | None:
     return next((entry for entry in config if entry.get("kind") == kind), None)
 
 
-def etcd_directory(config):
+def etcd_directory(config: list[dict[str, Any]]) -> str:
     cluster = document(config, "ClusterConfiguration") or {}
     local = (cluster.get("etcd") or {}).get("local") or {}
     return local.get("dataDir", "/var/lib/etcd")
 
 
-def find_state(etcd):
+def find_state(etcd: str) -> str:
     """See RETURN. Looks, and changes nothing."""
     killed = os.path.exists(UNFINISHED)
     if not killed and os.path.exists(KUBELET_CONF) and not any(map(os.path.exists, (API_SERVER_MANIFEST, ADMIN_CONF))):
@@ -176,7 +177,7 @@ def find_state(etcd):
     return "broken"
 
 
-def with_token(config, token, ttl, ignored):
+def with_token(config: list[dict[str, Any]], token: str, ttl: str, ignored: list[str]) -> list[dict[str, Any]]:
     """The documents with a bootstrap token of our own, since kubeadm's own would live for a day."""
     groups = ["system:bootstrappers:kubeadm:default-node-token"]
     description = f"{TOKEN_MARK}the workers of a new cluster join"
@@ -191,12 +192,12 @@ def with_token(config, token, ttl, ignored):
     return changed
 
 
-def random_token():
+def random_token() -> str:
     letters = string.ascii_lowercase + string.digits
     return ".".join("".join(secrets.choice(letters) for _place in range(length)) for length in (6, 16))
 
 
-def initialise(kubeadm, kubelet, params, resume):
+def initialise(kubeadm: Kubeadm, kubelet: Kubelet, params: dict[str, Any], resume: bool) -> dict[str, str]:
     """Runs kubeadm init; what a worker has to know of the cluster's certificate authority."""
     token = params["token"] or random_token()
     # kubeadm may print it where it fails.
@@ -213,7 +214,7 @@ def initialise(kubeadm, kubelet, params, resume):
         return {"ca_certificate": file.read(), "ca_cert_hash": ca_cert_hash(out)}
 
 
-def user_kubeconfig(user):
+def user_kubeconfig(user: str) -> tuple[pwd.struct_passwd, str]:
     """Where the user's kubeconfig belongs, and the user."""
     try:
         account = pwd.getpwnam(user)
@@ -222,7 +223,7 @@ def user_kubeconfig(user):
     return account, os.path.join(account.pw_dir, ".kube", "config")
 
 
-def differs(path):
+def differs(path: str) -> bool:
     try:
         with open(path, "rb") as ours, open(ADMIN_CONF, "rb") as admin:
             return ours.read() != admin.read() or os.stat(path).st_mode & 0o777 != 0o600
@@ -230,7 +231,7 @@ def differs(path):
         return True
 
 
-def give_kubeconfig(account, path):
+def give_kubeconfig(account: pwd.struct_passwd, path: str) -> str | None:
     """Copies admin.conf; an open file never has more rights than its owner's."""
     directory = os.path.dirname(path)
     if not os.path.isdir(directory):
@@ -246,7 +247,7 @@ def give_kubeconfig(account, path):
     return backup
 
 
-def converge(module, kubeadm, kubelet, found):
+def converge(module: AnsibleModule, kubeadm: Kubeadm, kubelet: Kubelet, found: str) -> dict[str, Any]:
     """Leads to a running control plane. found is the state seen before."""
     config = module.params["config"]
     if found == "stopped":
@@ -269,7 +270,7 @@ def converge(module, kubeadm, kubelet, found):
     return {}
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "config": {"type": "list", "elements": "dict", "required": True},

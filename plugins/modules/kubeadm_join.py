@@ -80,6 +80,7 @@ join:
 import os
 import ssl
 import time
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import (
@@ -112,7 +113,7 @@ CERTIFICATE_FIXES = {
 TO_JOIN = ("absent", "broken", "foreign")
 
 
-def find_state(api_server, name, patience):
+def find_state(api_server: str, name: str, patience: float) -> str:
     """See RETURN. Looks, and changes nothing."""
     if os.path.exists(API_SERVER_MANIFEST):
         raise KubeadmError("this host is a control plane already; to make a worker of it, run the playbook bare.mesh.reset on it first")
@@ -150,7 +151,7 @@ def find_state(api_server, name, patience):
     )
 
 
-def answer(server, path, patience):
+def answer(server: ApiServer, path: str, patience: float) -> int | None:
     """The status of an answer, FOREIGN for a server with another certificate authority, None for no answer.
 
     A server that is overloaded or not yet itself (429, 5xx) has not answered.
@@ -180,7 +181,7 @@ def answer(server, path, patience):
             time.sleep(1)
 
 
-def join(kubeadm, kubelet, params):
+def join(kubeadm: Kubeadm, kubelet: Kubelet, params: dict[str, Any]) -> None:
     registration = {"nodeRegistration": params["node_registration"]} if params["node_registration"] else {}
     bootstrap = {
         "apiServerEndpoint": params["api_server"],
@@ -196,7 +197,7 @@ def join(kubeadm, kubelet, params):
     finish()
 
 
-def wait_signed(server, identity, seconds=30):
+def wait_signed(server: ApiServer, identity: str, seconds: float = 30) -> None:
     """Until the cluster has signed its public information with the token: kubeadm, too early, sleeps for five seconds."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -211,7 +212,7 @@ def wait_signed(server, identity, seconds=30):
         time.sleep(0.1)
 
 
-def converge(module, kubeadm, kubelet, found):
+def converge(module: AnsibleModule, kubeadm: Kubeadm, kubelet: Kubelet, found: str) -> None:
     """Leads to a joined node. found is the state seen before."""
     if found in TO_JOIN:
         if not module.params["token"] or not module.params["ca_cert_hash"]:
@@ -233,7 +234,7 @@ def converge(module, kubeadm, kubelet, found):
         kubelet.do("enable", "--now")
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "api_server": {"type": "str", "required": True},

@@ -51,7 +51,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import ADMIN_CO
 from ansible_collections.bare.mesh.plugins.module_utils._node_reset import NodeReset
 
 
-def kubeconfig_of(user):
+def kubeconfig_of(user: str) -> str | None:
     """The user's kubeconfig, if it leads to this host's cluster."""
     try:
         path = os.path.join(pwd.getpwnam(user).pw_dir, ".kube", "config")
@@ -63,11 +63,11 @@ def kubeconfig_of(user):
     return path if same else None
 
 
-def lines(found):
+def lines(found: list[str]) -> str:
     return "".join(f"{entry}\n" for entry in found)
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={"kubeconfig_user": {"type": "str", "default": ""}},
         supports_check_mode=True,

@@ -64,6 +64,7 @@ ca_cert_hash:
 import json
 import os
 import re
+from typing import Any
 from urllib.parse import quote
 
 from ansible.module_utils.basic import AnsibleModule
@@ -81,9 +82,14 @@ from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import (
 BOOTSTRAPPERS = "system:bootstrappers:kubeadm:default-node-token"
 
 
-def forget(node, address):
+def forget(node: str, address: str) -> None:
     """Deletes the Node object of a host that is about to join, if the object is of the same host."""
-    server, path = ApiServer.of(ADMIN_CONF), f"/api/v1/nodes/{quote(node, safe='')}"
+    path = f"/api/v1/nodes/{quote(node, safe='')}"
+    try:
+        server = ApiServer.of(ADMIN_CONF)
+    except (OSError, ValueError) as error:
+        fix = "make it anew by: kubeadm init phase kubeconfig admin"
+        raise KubeadmError(f"{ADMIN_CONF} of the control plane is not usable: {error}; {fix}") from error
     try:
         status, body = server.request(path)
         if status != 200:
@@ -95,7 +101,7 @@ def forget(node, address):
         raise KubeadmError(f"the API server at {server.url} does not answer: {error}") from error
 
 
-def create(kubeadm, params):
+def create(kubeadm: Kubeadm, params: dict[str, Any]) -> dict[str, str]:
     if os.path.exists(UNFINISHED) or not os.path.exists(ADMIN_CONF):
         raise KubeadmError(
             "the control plane that the worker is to join is not there: kubeadm init has not come to its end on this host. "
@@ -111,7 +117,7 @@ def create(kubeadm, params):
         return {"ca_certificate": file.read(), "ca_cert_hash": ca_cert_hash(out)}
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "token": {"type": "str", "required": True, "no_log": True},

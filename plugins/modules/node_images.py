@@ -40,15 +40,17 @@ pulled:
   elements: str
 """
 
+from collections.abc import Iterable
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._images import ImageError, Images
 
 
-def lines(images):
+def lines(images: Iterable[str]) -> str:
     return "".join(f"{image}\n" for image in images)
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={"images": {"type": "list", "elements": "str", "required": True}},
         supports_check_mode=True,

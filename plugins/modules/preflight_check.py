@@ -104,7 +104,7 @@ SETTINGS = {
 }
 
 
-def fetcher(ca_file):
+def fetcher(ca_file: str) -> tuple[Fetcher | None, list[_preflight.Fault]]:
     """(a fetcher that trusts the CA, faults of the CA's file)."""
     try:
         ca = ""
@@ -117,7 +117,7 @@ def fetcher(ca_file):
         return None, [_preflight.Fault("source", "bare_mesh_mirror_ca_file", str(error), cure)]
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **{name: {"type": "dict", "required": True} for name in ("inspections", "groups", "inventory", "limits")},

@@ -96,13 +96,14 @@ import http.client
 import os
 import shutil
 import tempfile
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils import _archive
 from ansible_collections.bare.mesh.plugins.module_utils._fetch import Fetcher, FetchError
 
 
-def fetcher(ca_file, timeout):
+def fetcher(ca_file: str | None, timeout: float) -> Fetcher:
     """The way to the server; a missing CA file is the user's fault to cure."""
     if not ca_file:
         return Fetcher(timeout=timeout)
@@ -113,7 +114,7 @@ def fetcher(ca_file, timeout):
         raise _archive.ArchiveError(f"ca_file {ca_file} cannot be used: {error}") from error
 
 
-def wanted_checksum(fetch, url, checksum):
+def wanted_checksum(fetch: Fetcher, url: str, checksum: str) -> str:
     """The checksum to hold the archive to."""
     if _archive.SHA256.fullmatch(checksum):
         return checksum.lower()
@@ -126,12 +127,12 @@ def wanted_checksum(fetch, url, checksum):
     return found
 
 
-def _reason(error):
+def _reason(error: Exception) -> Any:
     # Of an answer the status as well, of a failed connection what it failed of.
     return str(error) if hasattr(error, "code") else getattr(error, "reason", error)
 
 
-def download(fetch, url, wanted, directory):
+def download(fetch: Fetcher, url: str, wanted: str, directory: str) -> str:
     """The verified archive as a file in directory."""
     path = os.path.join(directory, "archive")
     try:
@@ -148,7 +149,7 @@ def download(fetch, url, wanted, directory):
     return path
 
 
-def run(params, check_mode):
+def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Install what is missing; returns what the task reports."""
     url, checksum, dest = params["url"], params["checksum"].strip().removeprefix("sha256:"), params["dest"]
     known = checksum.lower() if _archive.SHA256.fullmatch(checksum) else ""
@@ -184,7 +185,7 @@ def run(params, check_mode):
     }
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "url": {"type": "str", "required": True},

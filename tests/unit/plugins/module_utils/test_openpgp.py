@@ -113,6 +113,13 @@ def test_armour(end, headers):
     assert _openpgp.dearmor(data) == data
 
 
+@pytest.mark.parametrize("mixed", [KEY + b"\xc6\x0a" + BODY, b"\xc6\x0a" + BODY + KEY, KEY + b"\xc6\x0a" + BODY + KEY])
+def test_a_binary_key_beside_an_armoured_one_is_refused(mixed):
+    """Its fingerprint would be compared with nothing, and a package manager might trust it."""
+    with pytest.raises(_openpgp.NotAKey, match="binary data"):
+        _openpgp.fingerprints(mixed)
+
+
 class Refused(Exception):
     """A module's end by a failure."""
 

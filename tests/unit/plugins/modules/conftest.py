@@ -12,7 +12,8 @@ import stat
 from pathlib import Path
 
 import pytest
-from ansible.module_utils import basic
+from ansible.module_utils import _internal, basic
+from ansible.module_utils.common import warnings
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.bare.mesh.plugins.module_utils import _kubeadm
 from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import SIGN_OF_LIFE
@@ -146,10 +147,14 @@ def machine(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def call(capsys):
+def call(capsys, monkeypatch):
     """Run a module's main() and give its result; call.printed is all that it printed, as Ansible shows it with -vvv."""
 
+    # A module runs in a process of its own, which is not the controller's and has given no warnings yet.
+    monkeypatch.setattr(_internal, "is_controller", False)
+
     def run(module, check=False, **params):
+        warnings._global_warnings.clear()
         with patch_module_args({**params, "_ansible_check_mode": check, "_ansible_diff": True}), pytest.raises(SystemExit) as end:
             module.main()
         printed = capsys.readouterr()

@@ -47,3 +47,10 @@ def test_a_relative_path_is_refused(machine, call):
     before = machine.everything()
     failed = call(host_files, files={"/etc/a": "x", "etc/b": "x"})
     assert failed["msg"] == "etc/b is no absolute path" and machine.everything() == before
+
+
+def test_bad_input_is_a_message(machine, call):
+    assert "not an octal mode" in call(host_files, files={"/etc/a": "x"}, mode="rw")["msg"]
+    assert "must be a text" in call(host_files, files={"/etc/a": 5})["msg"]
+    machine.put("/etc/b", "x")
+    assert "/etc/b" in call(host_files, files={"/etc/b/c": "x"})["msg"]

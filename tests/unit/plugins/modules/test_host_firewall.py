@@ -144,3 +144,9 @@ def test_refusals_are_messages(machine, call):
     assert failed["msg"] == "firewall-cmd --permanent --new-service=bare-mesh-node: INVALID_PORT: 1/x"
     machine.looks["firewall-cmd --list-all-zones"] = (1, "", "no bus")
     assert call(host_firewall, ports=["1/tcp"])["msg"] == "firewall-cmd --list-all-zones: no bus"
+
+
+def test_a_default_zone_that_is_not_in_effect(machine, call):
+    Firewalld(machine)
+    machine.put("/etc/firewalld/firewalld.conf", "DefaultZone=gone\n")
+    assert "default zone gone is not among the zones" in call(host_firewall, ports=["1/tcp"], interface="eth9")["msg"]

@@ -97,3 +97,13 @@ def test_a_bare_host_is_told_of_too(machine, call):
     assert (report["os"], report["macs"], report["address"], report["listening"], report["memory_mb"]) == ({}, [], "", {}, 0)
     assert report["features"] == {"overlay": "missing"} and not report["ufw"]
     assert "missing required arguments: sent_at" in call(host_inspect)["msg"]
+
+
+def test_what_cannot_be_read_or_asked_is_left_to_the_judge(machine, call, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(host_inspect, "read", refuse)
+    assert host_inspect.product_id() == ""
+    monkeypatch.undo()
+    assert host_inspect.unreachable(["https://m:99999", "nonsense"]) == {}

@@ -51,3 +51,9 @@ def test_a_refusal_is_a_message(named, call):
     named.acts["hostnamectl"] = named.acts.pop("hostnamectl set-hostname") and (1, "", "Invalid hostname")
     assert call(host_names, name="w 1", hosts={})["msg"] == "Invalid hostname"
     assert "missing required arguments: hosts" in call(host_names, name="w1")["msg"]
+
+
+def test_a_hosts_file_that_is_not_utf_8_keeps_its_bytes(named, call):
+    named.put("/etc/hosts", b"# caf\xe9\n127.0.0.1 localhost\n")
+    assert call(host_names, name="w1", hosts={"w1": "10.0.0.1"})["changed"]
+    assert named.path("/etc/hosts").read_bytes().startswith(b"# caf\xe9\n127.0.0.1 localhost\n")

@@ -122,6 +122,11 @@ def test_the_password_of_a_proxy_is_printed_nowhere(system, machine, answers, ca
         call(host_repositories, check=check, proxy="http://user:correct-horse@p:1", **WANTED)
         assert "correct-horse" not in call.printed
     assert "correct-horse" in machine.text(PROXY_FILE[system]) and machine.mode(PROXY_FILE[system]) == 0o600
+    for proxy in ("http://p:1", ""):
+        call(host_repositories, proxy="http://user:correct-horse@p:1", **WANTED)
+        for check in (True, False):
+            assert call(host_repositories, check=check, proxy=proxy, **WANTED)["changed"]
+            assert "correct-horse" not in call.printed
 
 
 def test_a_source_that_is_down_does_not_disturb_a_host_that_has_the_keys(system, machine, answers, call):
@@ -143,3 +148,10 @@ def test_another_key_is_refused(system, machine, answers, call):
     answers["key"] = b"<html>"
     assert "not an OpenPGP key; check bare_mesh_source" in call(host_repositories, **WANTED)["msg"]
     assert machine.everything() == before
+
+
+def test_a_damaged_key_or_authority_is_a_message(system, machine, answers, call):
+    answers["key"] = _fetch.FetchError("https://k/key cannot be reached: timed out")
+    machine.put(KEY_FILE[system], b"\xe2")
+    assert "cannot be reached: timed out" in call(host_repositories, **WANTED)["msg"]
+    assert "ca is not a certificate in PEM form" in call(host_repositories, ca="garbage", **WANTED)["msg"]

@@ -58,3 +58,7 @@ def test_failures_are_messages(store, machine, call):
 
 def test_a_host_without_a_store(machine, call):
     assert "install the package ca-certificates" in call(host_trust, certificates={})["msg"]
+
+
+def test_a_certificate_that_is_no_text(store, machine, call):
+    assert call(host_trust, certificates={"a": None})["msg"] == "a is no certificate in PEM form"

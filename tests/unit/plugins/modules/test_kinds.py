@@ -132,6 +132,11 @@ def test_bad_items(cluster, run_module, resource, message):
     assert message in run_module(virtual_service, resources=[resource])["msg"]
 
 
+def test_labels_that_are_no_mapping(cluster, run_module):
+    result = run_module(virtual_service, labels={"team": "a"}, resources=[{"name": "x", "hosts": ["x"], "labels": "tier"}])
+    assert "metadata.labels" in result["msg"]
+
+
 def test_istio_not_installed(cluster, run_module):
     cluster.groups = {}
     arguments = {"name": "x", **CASES["gateway"][0]}

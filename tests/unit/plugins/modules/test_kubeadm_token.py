@@ -75,3 +75,11 @@ def test_failures_are_messages_without_the_token(plane, machine, call):
     machine.path("/etc/kubernetes/admin.conf").unlink()
     assert "kubeadm init has not come to its end" in call(kubeadm_token, token=TOKEN)["msg"]
     assert "missing required arguments: token" in call(kubeadm_token)["msg"]
+
+
+def test_a_kubeconfig_that_is_cut_short(plane, machine, call, monkeypatch):
+    def broken(*arguments):
+        raise ValueError("the kubeconfig has no server")
+
+    monkeypatch.setattr(kubeadm_token.ApiServer, "of", broken)
+    assert "is not usable: the kubeconfig has no server; make it anew" in call(kubeadm_token, token=TOKEN, node="w1")["msg"]
