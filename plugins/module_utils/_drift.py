@@ -177,7 +177,7 @@ def _same_set(desired: list[Any], live: Any, owned: list[Any]) -> bool:
 def equal(desired: Any, live: Any, path: Path = (), built_in: bool = False) -> bool:
     """The values are the same, apart from nulls, which the server drops, and for its own kinds from its defaults."""
     if isinstance(desired, dict) and isinstance(live, dict):
-        for name in desired.keys() | live.keys():
+        for name in {**desired, **live}:
             value, other = desired.get(name), live.get(name)
             if value is None and built_in and other is not None and _is_default(other, (*path, str(name))):
                 continue

@@ -185,6 +185,7 @@ def test_defaults_count_by_their_place_and_for_kubernetes_own_kinds():
     assert not equal([{"port": 80}], [{"port": 80, "protocol": "UDP"}], port, built_in=True)
     assert not equal([{"port": 80, "protocol": "UDP"}], [{"port": 80, "protocol": "TCP"}], port, built_in=True)
     assert not equal([{"port": 80}], [{"port": 80, "protocol": "TCP"}], ("ports",), built_in=True)
+    assert not equal([{"port": 80}], [{"port": 80, "protocol": "TCP", "endPort": 90}], port, built_in=True)
     assert not equal([{"port": 80}], [{"port": 80, "protocol": "TCP"}], port)
 
 

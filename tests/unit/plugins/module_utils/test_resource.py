@@ -179,9 +179,10 @@ def test_versions_that_are_served(cluster):
 
 
 def test_subresources_are_no_kinds(cluster):
-    cluster.get = lambda path: {
+    answers = {
         "/apis/g": {"versions": [{"groupVersion": "g/v1"}]},
         "/apis/g/v1": {"resources": [{"kind": "Thing", "name": "things"}, {"kind": "Scale", "name": "things/scale"}]},
-    }.get(path)
+    }
+    cluster.get = answers.get
     assert Kinds(cluster).served_versions("g/v1", "Thing") == ["g/v1"]
     assert Kinds(cluster).served_versions("g/v1", "Scale") == []

@@ -63,6 +63,7 @@ def test_a_port_that_is_needed_no_more_is_closed():
     commands = host_firewall.plan("s", {"1/tcp"}, [], "public", running, stored(["1/tcp", "6443/tcp"], ["s"]))
     assert commands == [["--permanent", "--service=s", "--remove-port=6443/tcp"], ["--zone=public", "--remove-port=6443/tcp"]]
 
+
 RUNNING = {"public": {"services": ["ssh"], "interfaces": ["eth0"]}, "trusted": {}}
 
 

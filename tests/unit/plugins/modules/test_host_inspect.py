@@ -43,6 +43,7 @@ def test_servers_out_of_reach():
         found = host_inspect.unreachable([f"https://127.0.0.1:{open_port}/a", "http://127.0.0.1:1/b", ":///v2"])
     assert list(found) == ["127.0.0.1:1"]
 
+
 ADDRESSES = """[{"ifname": "eth0", "address": "02:00:00:00:00:01",
   "addr_info": [{"scope": "global", "local": "10.0.0.5", "prefixlen": 24}]}]"""
 TABLE = "header\n   0: 00000000:192B 00000000:0000 0A 0:0 0:0 0 0 0 4711 1\n"

@@ -22,6 +22,7 @@ def test_sysctls_of_skipped_namespaces():
     values = {"vm.overcommit_memory": 1, "net.ipv4.ip_forward": 1, "net.ipv4.tcp_rmem": "4096  1 2"}
     assert host_kernel.wanted_sysctls(values, ["vm"]) == {"net.ipv4.ip_forward": "1", "net.ipv4.tcp_rmem": "4096 1 2"}
 
+
 SWAPS = "Filename Type Size Used Priority\n"
 WANTED = {
     "modules": ["overlay", "br_netfilter"],

@@ -58,6 +58,7 @@ def host(request, monkeypatch, tmp_path):
     monkeypatch.setattr(_packages.time, "sleep", lambda _seconds: None)
     return found
 
+
 both = pytest.mark.parametrize("host", ["dnf", "apt"], indirect=True)
 
 apt = pytest.mark.parametrize("host", ["apt"], indirect=True)

@@ -62,6 +62,7 @@ def test_proxy_of_dnf_comes_and_goes():
     assert host_repositories.dnf_conf(text + "proxy = http://own\n", "") == text + "proxy = http://own\n"
     assert host_repositories.dnf_conf("", "http://p:1").startswith("[main]\n")
 
+
 KEY = (Path(__file__).parent.parent / "module_utils/files/key.asc").read_bytes()
 FINGERPRINT = "E275AE3D22FF829D722070563C6A191E34774BAF"
 SYSTEMS = {

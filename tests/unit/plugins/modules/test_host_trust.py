@@ -12,6 +12,7 @@ def test_certificates_are_compared_by_their_bodies():
     assert host_trust.bodies(pem + pem.replace("ab", "ef")) == {"abcd", "efcd"}
     assert host_trust.bodies("-----BEGIN CERTIFICATE-----\nab") == set()
 
+
 PEM = "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n"
 
 

@@ -97,6 +97,7 @@ def test_init_leaves_no_token_but_the_callers(touch, ca_cert_hash, monkeypatch, 
     assert len(Init.module.no_log_values) == 1
     assert [arguments[:2] for arguments in ran] == [("init",), *([] if token else [("token", "delete")])]
 
+
 TOKEN = "abcdef.0123456789abcdef"
 INIT = {"kind": "InitConfiguration", "apiVersion": "kubeadm.k8s.io/v1beta4"}
 WANTED = {"config": [INIT, {"kind": "ClusterConfiguration"}], "images": ["r/pause:1"]}

@@ -171,6 +171,7 @@ def test_a_join_waits_until_its_token_is_known(answering, monkeypatch, last):
     kubeadm_join.wait_signed(waiting, "abcdef")
     assert next(answers, "none") == "none"
 
+
 TOKEN = "abcdef.0123456789abcdef"
 NODE = "/api/v1/nodes/w1"
 

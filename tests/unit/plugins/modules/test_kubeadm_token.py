@@ -33,6 +33,7 @@ def test_a_token_needs_a_finished_control_plane(touch, kubeadm, files):
     with pytest.raises(KubeadmError, match="is not there"):
         kubeadm_token.create(kubeadm, {"node": ""})
 
+
 TOKEN = "abcdef.0123456789abcdef"
 
 
