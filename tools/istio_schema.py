@@ -26,7 +26,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "lab/artifacts/go/istio"
-TARGET = ROOT / "plugins/module_utils"
+TARGET = ROOT / "plugins/module_utils/_istio/schemas"
 # Keys of a node whose values are no nodes.
 KEYS = ("!", "1", "?", "..")
 KINDS = {"DestinationRule": "destination_rule", "Gateway": "gateway", "VirtualService": "virtual_service"}
@@ -295,8 +295,8 @@ def main() -> None:
         kind = definition and definition["spec"]["names"]["kind"]
         if kind in KINDS:
             schema = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
-            write(f"_schema_{KINDS[kind]}.py", f"a {kind}'s spec", version, share(from_openapi(schema), kind), kind)
-    write("_schema_operator.py", "an IstioOperator's spec", version, operator_schema(istio, api), "go.IstioOperatorSpec")
+            write(f"{KINDS[kind]}.py", f"a {kind}'s spec", version, share(from_openapi(schema), kind), kind)
+    write("operator.py", "an IstioOperator's spec", version, operator_schema(istio, api), "go.IstioOperatorSpec")
 
 
 if __name__ == "__main__":

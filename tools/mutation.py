@@ -29,42 +29,46 @@ LOG = ".mutation.log"
 # Bytes that a run of the tests may take.
 MEMORY = 4 << 30
 TESTS = "tests/unit/plugins"
-ENGINE = ("module_utils/test_engine.py", "modules/test_manifest.py", "module_utils/test_drift.py")
+ENGINE = ("module_utils/_k8s/test_apply.py", "modules/test_manifest.py", "module_utils/_k8s/test_ownership.py")
 # Source file: the test files that cover it, the quickest first.
 COVERED_BY: dict[str, tuple[str, ...]] = {
-    "module_utils/_drift.py": ENGINE,
-    "module_utils/_apply.py": (*ENGINE, "modules/test_kinds.py", "modules/test_istio_operator.py"),
-    "module_utils/_client.py": ("module_utils/test_client.py", "modules/test_manifest.py"),
-    "module_utils/_module.py": ("module_utils/test_module.py", "modules/test_manifest.py"),
-    "module_utils/_wait.py": ("module_utils/test_wait.py", "module_utils/test_engine.py"),
-    "module_utils/_resource.py": ("module_utils/test_resource.py", "modules/test_manifest.py"),
-    "module_utils/_kinds.py": ("module_utils/test_resource.py", "module_utils/test_engine.py", "modules/test_manifest.py"),
-    "module_utils/_diff.py": ("module_utils/test_diff.py", "modules/test_manifest.py"),
-    "module_utils/_argspec.py": ("module_utils/test_argspec.py",),
-    "module_utils/_archive.py": ("module_utils/test_archive.py", "modules/test_release_archive.py"),
-    "module_utils/_fetch.py": ("module_utils/test_archive.py", "modules/test_release_archive.py", "module_utils/test_preflight_source.py"),
-    "module_utils/_openpgp.py": ("module_utils/test_openpgp.py",),
-    "module_utils/_istioctl.py": ("modules/test_istio_operator.py",),
+    "module_utils/_k8s/ownership.py": ENGINE,
+    "module_utils/_k8s/apply.py": (*ENGINE, "modules/test_kinds.py", "modules/test_istio_operator.py"),
+    "module_utils/_k8s/client.py": ("module_utils/_k8s/test_client.py", "modules/test_manifest.py"),
+    "module_utils/_k8s/module.py": ("module_utils/_k8s/test_module.py", "modules/test_manifest.py"),
+    "module_utils/_k8s/waiter.py": ("module_utils/_k8s/test_waiter.py", "module_utils/_k8s/test_apply.py"),
+    "module_utils/_k8s/resource.py": ("module_utils/_k8s/test_resource.py", "modules/test_manifest.py"),
+    "module_utils/_k8s/discovery.py": ("module_utils/_k8s/test_resource.py", "module_utils/_k8s/test_apply.py", "modules/test_manifest.py"),
+    "module_utils/_k8s/diff.py": ("module_utils/_k8s/test_diff.py", "modules/test_manifest.py"),
+    "module_utils/_k8s/argspec.py": ("module_utils/_k8s/test_argspec.py",),
+    "module_utils/_host/archive.py": ("module_utils/_host/test_archive.py", "modules/test_release_archive.py"),
+    "module_utils/_host/fetch.py": (
+        "module_utils/_host/test_archive.py",
+        "modules/test_release_archive.py",
+        "module_utils/_preflight/test_source.py",
+    ),
+    "module_utils/_host/openpgp.py": ("module_utils/_host/test_openpgp.py",),
+    "module_utils/_istio/istioctl.py": ("modules/test_istio_operator.py", "module_utils/_k8s/test_client.py"),
     "action/kubeconfig.py": ("action/test_kubeconfig.py",),
-    "modules/host_repositories.py": ("module_utils/test_openpgp.py", "modules/test_host_repositories.py"),
-    "modules/kubeadm_init.py": ("module_utils/test_argspec.py",),
-    "modules/kubeadm_join.py": ("module_utils/test_argspec.py",),
-    "modules/kubeadm_token.py": ("module_utils/test_argspec.py",),
+    "modules/host_repositories.py": ("module_utils/_host/test_openpgp.py", "modules/test_host_repositories.py"),
+    "modules/kubeadm_init.py": ("module_utils/_k8s/test_argspec.py",),
+    "modules/kubeadm_join.py": ("module_utils/_k8s/test_argspec.py",),
+    "modules/kubeadm_token.py": ("module_utils/_k8s/test_argspec.py",),
 }
 # Of a few files only what is CHOSEN is changed.
 CHOSEN_ONLY = tuple(name for name in COVERED_BY if name.startswith("modules/"))
 # Changes that no general rule makes and that must never pass: file, text, its replacement.
 CHOSEN: tuple[tuple[str, str, str], ...] = (
-    ("module_utils/_apply.py", "self.client.delete(self.kinds.path(one), self.check,", "self.client.delete(self.kinds.path(one), False,"),
-    ("module_utils/_apply.py", "self.manager, self.check, self.validation)", "self.manager, False, self.validation)"),
-    ("module_utils/_apply.py", "wait_ready(self.client, self.kinds, fresh, {}, self.timeout)", "pass"),
-    ("module_utils/_apply.py", "wait_ready(self.client, self.kinds, objects, known, self.timeout)", "pass"),
-    ("module_utils/_apply.py", "wait_gone(self.client, self.kinds, [one], self.timeout)", "pass"),
-    ("module_utils/_apply.py", "wait_gone(self.client, self.kinds, gone, self.timeout)", "pass"),
-    ("module_utils/_apply.py", "reversed(waves(objects))", "waves(objects)"),
-    ("module_utils/_resource.py", 'getattr(yaml, "CSafeLoader", yaml.SafeLoader)', 'getattr(yaml, "CUnsafeLoader", yaml.UnsafeLoader)'),
-    ("module_utils/_argspec.py", '"api_key": {"type": "str", "no_log": True,', '"api_key": {"type": "str", "no_log": False,'),
-    ("module_utils/_archive.py", "!= os.path.realpath(staging):", "== None:"),
+    ("module_utils/_k8s/apply.py", "delete(self.kinds.path(one), self.check,", "delete(self.kinds.path(one), False,"),
+    ("module_utils/_k8s/apply.py", "self.manager, self.check, self.validation)", "self.manager, False, self.validation)"),
+    ("module_utils/_k8s/apply.py", "wait_ready(self.client, self.kinds, fresh, {}, self.timeout)", "pass"),
+    ("module_utils/_k8s/apply.py", "wait_ready(self.client, self.kinds, objects, known, self.timeout)", "pass"),
+    ("module_utils/_k8s/apply.py", "wait_gone(self.client, self.kinds, [one], self.timeout)", "pass"),
+    ("module_utils/_k8s/apply.py", "wait_gone(self.client, self.kinds, gone, self.timeout)", "pass"),
+    ("module_utils/_k8s/apply.py", "reversed(waves(objects))", "waves(objects)"),
+    ("module_utils/_k8s/resource.py", 'getattr(yaml, "CSafeLoader", yaml.SafeLoader)', 'getattr(yaml, "CUnsafeLoader", yaml.UnsafeLoader)'),
+    ("module_utils/_k8s/argspec.py", '"api_key": {"type": "str", "no_log": True,', '"api_key": {"type": "str", "no_log": False,'),
+    ("module_utils/_host/archive.py", "!= os.path.realpath(staging):", "== None:"),
     ("action/kubeconfig.py", 'result["changed"] and not self._task.check_mode', 'result["changed"]'),
     ("modules/host_repositories.py", "if found != [wanted]:", "if not found:"),
     ("modules/host_repositories.py", "if not data or not is_key(data, wanted):", "if not data:"),
@@ -189,7 +193,7 @@ def passes(copy: Path, tests: list[str], patience: float) -> bool:
             log = os.open(copy / LOG, os.O_CREAT | os.O_TRUNC | os.O_RDWR)
             for stream in (0, 1, 2):
                 os.dup2(log, stream)
-            module = importlib.import_module("ansible_collections.bare.mesh.plugins.module_utils._failure")
+            module = importlib.import_module("ansible_collections.bare.mesh.plugins.module_utils._k8s.errors")
             if Path(str(module.__file__)).is_relative_to(copy):
                 pytest = importlib.import_module("pytest")
                 status = pytest.main(["-q", "-x", "--assert=plain", "-p", "no:logging", *tests])

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """How a module reaches the API server (module_utils/_argspec.py: CONNECTION)."""
+    """How a module reaches the API server (module_utils/_k8s/argspec.py: CONNECTION)."""
 
     DOCUMENTATION = r"""
 options:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """What the modules of Istio's kinds have in common (module_utils/_kind.py: ARGUMENTS)."""
+    """What the modules of Istio's kinds have in common (module_utils/_istio/kind_module.py: ARGUMENTS)."""
 
     DOCUMENTATION = r"""
 options:

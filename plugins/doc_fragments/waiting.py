@@ -3,7 +3,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Waiting for what was applied (module_utils/_argspec.py: WAITING)."""
+    """Waiting for what was applied (module_utils/_k8s/argspec.py: WAITING)."""
 
     DOCUMENTATION = r"""
 options:

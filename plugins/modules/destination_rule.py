@@ -96,13 +96,14 @@ objects:
       type: str
 """
 
-from ansible_collections.bare.mesh.plugins.module_utils import _kind, _schema_destination_rule
-from ansible_collections.bare.mesh.plugins.module_utils._istio_kinds import DESTINATION_RULE
-from ansible_collections.bare.mesh.plugins.module_utils._rules_destination_rule import faults
+from ansible_collections.bare.mesh.plugins.module_utils._istio import kind_module
+from ansible_collections.bare.mesh.plugins.module_utils._istio.kinds import DESTINATION_RULE
+from ansible_collections.bare.mesh.plugins.module_utils._istio.rules.destination_rule import faults
+from ansible_collections.bare.mesh.plugins.module_utils._istio.schemas import destination_rule
 
 
 def main() -> None:
-    _kind.main(DESTINATION_RULE, _schema_destination_rule, faults)
+    kind_module.main(DESTINATION_RULE, destination_rule, faults)
 
 
 if __name__ == "__main__":

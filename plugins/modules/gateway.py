@@ -94,13 +94,14 @@ objects:
       type: str
 """
 
-from ansible_collections.bare.mesh.plugins.module_utils import _kind, _schema_gateway
-from ansible_collections.bare.mesh.plugins.module_utils._istio_kinds import GATEWAY
-from ansible_collections.bare.mesh.plugins.module_utils._rules_gateway import faults
+from ansible_collections.bare.mesh.plugins.module_utils._istio import kind_module
+from ansible_collections.bare.mesh.plugins.module_utils._istio.kinds import GATEWAY
+from ansible_collections.bare.mesh.plugins.module_utils._istio.rules.gateway import faults
+from ansible_collections.bare.mesh.plugins.module_utils._istio.schemas import gateway
 
 
 def main() -> None:
-    _kind.main(GATEWAY, _schema_gateway, faults)
+    kind_module.main(GATEWAY, gateway, faults)
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ files:
 import re
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bare.mesh.plugins.module_utils._files import Files
+from ansible_collections.bare.mesh.plugins.module_utils._host.files import Files
 
 
 def main() -> None:

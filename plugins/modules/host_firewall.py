@@ -102,7 +102,7 @@ def ports_of(service: ElementTree.Element | None) -> set[str]:
     return {f"{port.get('port')}/{port.get('protocol')}" for port in found}
 
 
-def each(option: str, values: Iterable[str]) -> list[str]:
+def repeat_option(option: str, values: Iterable[str]) -> list[str]:
     return [f"--{option}={value}" for value in sorted(values)]
 
 
@@ -118,22 +118,23 @@ def plan(
         commands.append(["--permanent", f"--new-service={name}"])
     old = ports_of(stored["service"])
     if old != ports:
-        commands.append(["--permanent", f"--service={name}", *each("add-port", ports - old), *each("remove-port", old - ports)])
+        changes = repeat_option("add-port", ports - old) + repeat_option("remove-port", old - ports)
+        commands.append(["--permanent", f"--service={name}", *changes])
     if name not in stored["services"]:
         commands.append(["--permanent", f"--zone={zone}", f"--add-service={name}"])
     if set(sources) - stored["sources"]:
-        commands.append(["--permanent", "--zone=trusted", *each("add-source", set(sources) - stored["sources"])])
+        commands.append(["--permanent", "--zone=trusted", *repeat_option("add-source", set(sources) - stored["sources"])])
     # A service that is new to the permanent configuration is unknown to the running one until a reload.
     open_now = set(running[zone].get("ports", []))
     open_now |= old if name in running[zone].get("services", []) else set()
     if ports - open_now:
-        commands.append([f"--zone={zone}", *each("add-port", ports - open_now)])
+        commands.append([f"--zone={zone}", *repeat_option("add-port", ports - open_now)])
     closed = (old - ports) & set(running[zone].get("ports", []))
     if closed:
-        commands.append([f"--zone={zone}", *each("remove-port", closed)])
+        commands.append([f"--zone={zone}", *repeat_option("remove-port", closed)])
     untrusted = set(sources) - set(running.get("trusted", {}).get("sources", []))
     if untrusted:
-        commands.append(["--zone=trusted", *each("add-source", untrusted)])
+        commands.append(["--zone=trusted", *repeat_option("add-source", untrusted)])
     return commands
 
 

@@ -45,7 +45,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 ansible_facts:
-  description: Facts under the names, and with the meaning, that M(ansible.builtin.setup) gives them.
+  description: ResourceKind under the names, and with the meaning, that M(ansible.builtin.setup) gives them.
   returned: always
   type: dict
   contains:
@@ -89,8 +89,8 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bare.mesh.plugins.module_utils import _kernel, _systems
-from ansible_collections.bare.mesh.plugins.module_utils._files import read
+from ansible_collections.bare.mesh.plugins.module_utils._host import distributions, kernel
+from ansible_collections.bare.mesh.plugins.module_utils._host.files import read
 
 # Interfaces that a cluster itself makes.
 OWN_INTERFACES = re.compile(r"^(lo|cni|flannel|veth|kube-|docker|br-|cali|tunl)")
@@ -203,7 +203,7 @@ def main() -> None:
     memory = re.search(r"MemTotal:\s+(\d+)", read("/proc/meminfo").decode())
     report = {
         "user_id": os.geteuid(),
-        "os": _systems.parse_os_release(read("/etc/os-release").decode()),
+        "os": distributions.parse_os_release(read("/etc/os-release").decode()),
         "machine": platform.machine(),
         "hostname": socket.gethostname(),
         "macs": macs,
@@ -213,7 +213,7 @@ def main() -> None:
         "disk_gb": free_gb("/var/lib"),
         "clock": round(clock, 2),
         "cgroup": 2 if os.path.exists("/sys/fs/cgroup/cgroup.controllers") else 1,
-        "features": _kernel.states(
+        "features": kernel.states(
             module.params["features"],
             lambda name: bool(modprobe) and module.run_command([modprobe, "-n", "-q", name])[0] == 0,
         ),
@@ -227,7 +227,7 @@ def main() -> None:
     facts = {
         "architecture": report["machine"],
         "default_ipv4": out,
-        "os_family": "Debian" if _systems.family(report["os"]) == "deb" else "RedHat",
+        "os_family": "Debian" if distributions.family(report["os"]) == "deb" else "RedHat",
     }
     module.exit_json(changed=False, report=report, ansible_facts=facts)
 

@@ -72,8 +72,8 @@ import re
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bare.mesh.plugins.module_utils import _kernel
-from ansible_collections.bare.mesh.plugins.module_utils._files import Files, read
+from ansible_collections.bare.mesh.plugins.module_utils._host import kernel
+from ansible_collections.bare.mesh.plugins.module_utils._host.files import Files, read
 
 HEADER = "# Written by bare.mesh.\n"
 # After 99-sysctl.conf, the link to /etc/sysctl.conf: the cluster's needs win over a distribution's or an image's defaults.
@@ -106,7 +106,7 @@ class Kernel:
 
     def modules(self, required: list[str], optional: list[str]) -> None:
         modprobe = self.module.get_bin_path("modprobe")
-        states = _kernel.states(
+        states = kernel.states(
             [*required, *optional],
             lambda name: bool(modprobe) and self.module.run_command([modprobe, "-n", "-q", name])[0] == 0,
         )
@@ -117,7 +117,7 @@ class Kernel:
                 "kernel-modules-extra or linux-modules-extra brings what a minimal kernel leaves out"
             )
         self.actions += [["modprobe", name] for name, state in states.items() if state == "loadable"]
-        boot = sorted(name for name, state in states.items() if state != "missing" and _kernel.known_to_modprobe(name))
+        boot = sorted(name for name, state in states.items() if state != "missing" and kernel.known_to_modprobe(name))
         if boot:
             self.files.want("/etc/modules-load.d/bare-mesh.conf", HEADER + "".join(f"{name}\n" for name in boot))
 

@@ -48,7 +48,7 @@ import re
 import socket
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bare.mesh.plugins.module_utils._files import Files, read
+from ansible_collections.bare.mesh.plugins.module_utils._host.files import Files, read
 
 BEGIN = "# BEGIN bare.mesh: the cluster's hosts\n"
 END = "# END bare.mesh: the cluster's hosts\n"

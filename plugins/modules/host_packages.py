@@ -81,15 +81,15 @@ import os
 from collections.abc import Iterable
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bare.mesh.plugins.module_utils import _systems
-from ansible_collections.bare.mesh.plugins.module_utils._packages import POLICY, Apt, Dnf, PackageError, left_policy, missing
+from ansible_collections.bare.mesh.plugins.module_utils._host import distributions
+from ansible_collections.bare.mesh.plugins.module_utils._host.packages import POLICY, Apt, Dnf, PackageError, left_policy, missing
 
 
 def package_manager(module: AnsibleModule) -> Dnf | Apt:
     for kind in (Dnf, Apt):
         if module.get_bin_path(kind.program):
             return kind(module)
-    return module.fail_json(msg=f"this host has neither dnf nor apt-get; use one of the supported systems: {_systems.SUPPORTED_TEXT}")
+    return module.fail_json(msg=f"this host has neither dnf nor apt-get; use one of the supported systems: {distributions.SUPPORTED_TEXT}")
 
 
 def lines(packages: Iterable[str], versions: dict[str, str]) -> str:

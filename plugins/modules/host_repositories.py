@@ -68,8 +68,8 @@ import re
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bare.mesh.plugins.module_utils import _fetch, _openpgp, _systems
-from ansible_collections.bare.mesh.plugins.module_utils._files import Files, read
+from ansible_collections.bare.mesh.plugins.module_utils._host import distributions, fetch, openpgp
+from ansible_collections.bare.mesh.plugins.module_utils._host.files import Files, read
 
 HEADER = "# Written by bare.mesh.\n"
 APT_PROXY = "/etc/apt/apt.conf.d/95bare-mesh-proxy"
@@ -114,7 +114,7 @@ def dnf_conf(text: str, proxy: str) -> str:
     return text.replace("[main]\n", f"[main]\n{line}", 1)
 
 
-def go_out_by(proxy: str, files: Files, family: str) -> None:
+def want_proxy(proxy: str, files: Files, family: str) -> None:
     """The package manager's own proxy setting; a password in it is shown to nobody."""
     path = DNF_CONF if family == "rpm" else APT_PROXY
     before = read(path).decode(errors="replace")
@@ -132,7 +132,7 @@ def go_out_by(proxy: str, files: Files, family: str) -> None:
         files.unwant(APT_PROXY, shown)
 
 
-def verified_key(module: AnsibleModule, fetcher: _fetch.Fetcher, repository: dict[str, Any], path: str) -> bytes:
+def verified_key(module: AnsibleModule, fetcher: fetch.Fetcher, repository: dict[str, Any], path: str) -> bytes:
     """The repository's signing key; the one on the host serves where the source cannot be reached."""
     wanted = str(module.params["fingerprints"].get(repository["key"], "")).replace(" ", "").upper()
     url = repository["key_url"]
@@ -140,8 +140,8 @@ def verified_key(module: AnsibleModule, fetcher: _fetch.Fetcher, repository: dic
         module.fail_json(msg=f"bare_mesh_key_fingerprints has no entry {repository['key']}; it is needed for {url}")
     try:
         data = fetcher.get(url)
-        found = _openpgp.fingerprints(data)
-    except (_fetch.FetchError, _openpgp.NotAKey) as error:
+        found = openpgp.fingerprints(data)
+    except (fetch.FetchError, openpgp.NotAKey) as error:
         data = read(path)
         if not data or not is_key(data, wanted):
             cure = "check bare_mesh_source, and bare_mesh_mirror_ca_file for a mirror of your own"
@@ -158,13 +158,13 @@ def verified_key(module: AnsibleModule, fetcher: _fetch.Fetcher, repository: dic
 def is_key(data: bytes, wanted: str) -> bool:
     """Whether a file holds this key and no other."""
     try:
-        return _openpgp.fingerprints(data) == [wanted]
-    except _openpgp.NotAKey:
+        return openpgp.fingerprints(data) == [wanted]
+    except openpgp.NotAKey:
         return False
 
 
 def described(key: bytes) -> str:
-    return f"the key {_openpgp.fingerprints(key)[0]}\n"
+    return f"the key {openpgp.fingerprints(key)[0]}\n"
 
 
 def main() -> None:
@@ -178,21 +178,21 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    release = _systems.parse_os_release(read("/etc/os-release").decode())
+    release = distributions.parse_os_release(read("/etc/os-release").decode())
     machine = platform.machine()
     try:
-        fetcher = _fetch.Fetcher(module.params["ca"], module.params["proxy"])
+        fetcher = fetch.Fetcher(module.params["ca"], module.params["proxy"])
     except (OSError, ValueError) as error:
         module.fail_json(msg=f"ca is not a certificate in PEM form: {error}; see bare_mesh_mirror_ca_file")
     files = Files(module)
-    go_out_by(module.params["proxy"], files, _systems.family(release))
-    for repository in _systems.repositories(release, machine, module.params["source"], module.params["kubernetes_version"]):
+    want_proxy(module.params["proxy"], files, distributions.family(release))
+    for repository in distributions.repositories(release, machine, module.params["source"], module.params["kubernetes_version"]):
         name = repository["name"]
-        if _systems.family(release) == "deb":
+        if distributions.family(release) == "deb":
             key_path = f"/etc/apt/keyrings/{name}.gpg"
             key = verified_key(module, fetcher, repository, key_path)
-            files.want(key_path, _openpgp.dearmor(key), shown=described(key))
-            architecture = _systems.MACHINES.get(machine, machine)
+            files.want(key_path, openpgp.dearmor(key), shown=described(key))
+            architecture = distributions.MACHINES.get(machine, machine)
             files.want(f"/etc/apt/sources.list.d/{name}.sources", apt_file(repository, key_path, architecture))
         else:
             key_path = f"/etc/pki/rpm-gpg/RPM-GPG-KEY-{name}"

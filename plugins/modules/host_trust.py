@@ -41,7 +41,7 @@ trusted:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bare.mesh.plugins.module_utils._files import Files, read
+from ansible_collections.bare.mesh.plugins.module_utils._host.files import Files, read
 
 # program -> (folder of the certificates, generated bundle)
 STORES = {

@@ -140,16 +140,16 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bare.mesh.plugins.module_utils import _operator
-from ansible_collections.bare.mesh.plugins.module_utils._apply import Change, Engine, outcome
-from ansible_collections.bare.mesh.plugins.module_utils._argspec import WAITING
-from ansible_collections.bare.mesh.plugins.module_utils._client import Client
-from ansible_collections.bare.mesh.plugins.module_utils._failure import Failure
-from ansible_collections.bare.mesh.plugins.module_utils._istioctl import REFERENCE, Istioctl
-from ansible_collections.bare.mesh.plugins.module_utils._module import connect, run
-from ansible_collections.bare.mesh.plugins.module_utils._resource import key, read_file
-from ansible_collections.bare.mesh.plugins.module_utils._schema import check
-from ansible_collections.bare.mesh.plugins.module_utils._schema_operator import DEFINITIONS, ROOT
+from ansible_collections.bare.mesh.plugins.module_utils._istio import installer
+from ansible_collections.bare.mesh.plugins.module_utils._istio.istioctl import REFERENCE, Istioctl
+from ansible_collections.bare.mesh.plugins.module_utils._istio.schema import check
+from ansible_collections.bare.mesh.plugins.module_utils._istio.schemas.operator import DEFINITIONS, ROOT
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.apply import Change, Engine, outcome
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.argspec import WAITING
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import Client
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.module import connect, run
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.resource import key, read_file
 
 # Nothing fails when it takes longer, or when the CA comes from elsewhere.
 CA_PATIENCE = 20
@@ -190,7 +190,7 @@ def wanted(istioctl: Istioctl, iop: dict[str, Any], client: Client | None) -> tu
     with ThreadPoolExecutor(2) as pool:
         version = pool.submit(istioctl.version)
         rendered = pool.submit(istioctl.generate, iop, client)
-        objects = _operator.owned(rendered.result(), _operator.owner_labels(iop, version.result()))
+        objects = installer.owned(rendered.result(), installer.owner_labels(iop, version.result()))
     return version.result(), objects
 
 
@@ -198,17 +198,17 @@ def with_tag(
     istioctl: Istioctl, iop: dict[str, Any], version: str, objects: list[dict[str, Any]], client: Client | None
 ) -> list[dict[str, Any]]:
     """Add the revision tag `default`, by which namespaces labelled istio-injection=enabled reach this revision."""
-    webhook = _operator.canonical_webhook(objects)
+    webhook = installer.canonical_webhook(objects)
     selector = {"labelSelector": "app=sidecar-injector,istio.io/tag=default"}
     path = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
     exists = bool(client and next(client.pages(path, selector), None))
-    if webhook is None or not _operator.tag_needed(iop["spec"], exists):
+    if webhook is None or not installer.tag_needed(iop["spec"], exists):
         return objects
-    rendered = istioctl.revision_tag(_operator.tag_settings(iop["spec"], webhook))
-    labels = _operator.owner_labels(iop, version)
-    tag = _operator.tag_objects(rendered, webhook, labels, _operator.namespace_of(iop["spec"]))
-    if not _operator.revision_of(iop["spec"]):
-        objects = [_operator.deactivated(one) if one is webhook else one for one in objects]
+    rendered = istioctl.revision_tag(installer.tag_settings(iop["spec"], webhook))
+    labels = installer.owner_labels(iop, version)
+    tag = installer.tag_objects(rendered, webhook, labels, installer.namespace_of(iop["spec"]))
+    if not installer.revision_of(iop["spec"]):
+        objects = [installer.deactivated(one) if one is webhook else one for one in objects]
     return objects + tag
 
 
@@ -218,30 +218,30 @@ def leftovers(engine: Engine, iop: dict[str, Any], keep: list[dict[str, Any]]) -
     if client is None:
         return []
     kept = {key(one) for one in keep}
-    selector = {"labelSelector": _operator.prune_selector(_operator.owner_labels(iop, ""))}
-    paths = [engine.kinds.collection(api_version, kind) for api_version, kind in _operator.PRUNED]
+    selector = {"labelSelector": installer.prune_selector(installer.owner_labels(iop, ""))}
+    paths = [engine.kinds.collection(api_version, kind) for api_version, kind in installer.PRUNED]
     with ThreadPoolExecutor(8) as pool:
         found = pool.map(lambda path: list(client.pages(path, selector)), paths)
     named = bool(iop["metadata"].get("name"))
-    return [one for part in found for one in part if key(one) not in kept and _operator.prunable(one, named)]
+    return [one for part in found for one in part if key(one) not in kept and installer.prunable(one, named)]
 
 
 def apply(engine: Engine, iop: dict[str, Any], objects: list[dict[str, Any]]) -> list[Change]:
-    namespace = _operator.namespace_of(iop["spec"])
+    namespace = installer.namespace_of(iop["spec"])
     prepared = engine.prepare(objects)
     home = engine.prepare([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, **network_label(iop["spec"])}}])
     live = engine.read(prepared + home)
     # An existing namespace is the user's: its labels are not ours to set.
     done = [] if key(home[0]) in live else engine.write(home, live)
-    for group in _operator.groups(prepared):
+    for group in installer.groups(prepared):
         changes = engine.write(group, live)
         done += changes
         if engine.client and engine.wait and not engine.check:
-            trust(engine.client, engine, [change.desired for change in changes if change.changed])
+            wait_for_ca_bundle(engine.client, engine, [change.desired for change in changes if change.changed])
     return done
 
 
-def trust(client: Client, engine: Engine, changed: list[dict[str, Any]]) -> None:
+def wait_for_ca_bundle(client: Client, engine: Engine, changed: list[dict[str, Any]]) -> None:
     """Wait until istiod has put its CA into new injection webhooks: without it the gateways' pods are refused, and tried again late."""
     deadline = time.monotonic() + CA_PATIENCE
     for one in changed:
@@ -265,11 +265,11 @@ def without_istioctl(module: AnsibleModule, result: dict[str, Any], iop: dict[st
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
-    iop = _operator.operator(source(params["src"]), params)
+    iop = installer.operator(source(params["src"]), params)
     result: dict[str, Any] = {
         "changed": False,
-        "revision": _operator.revision_of(iop["spec"]) or "default",
-        "namespace": _operator.namespace_of(iop["spec"]),
+        "revision": installer.revision_of(iop["spec"]) or "default",
+        "namespace": installer.namespace_of(iop["spec"]),
     }
     validate(iop["spec"])
     istioctl = Istioctl(params["istioctl"])
@@ -282,18 +282,18 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     client = connect(module, "all of the mesh counts as new" if params["state"] == "present" else "there is nothing to remove")
     engine = Engine(
         client,
-        _operator.MANAGER,
+        installer.MANAGER,
         check=module.check_mode,
         validation="Warn",
         wait=params["wait"],
         timeout=params["wait_timeout"],
-        adapt=_operator.adapt,
+        adapt=installer.adapt,
         adopt=False,
     )
     if params["state"] == "absent":
-        brought = leftovers(engine, iop, []) + tags(client, result["revision"])
-        if others(client, result["revision"]):
-            brought = [one for one in brought if _operator.component_of(one) != "Base"]
+        brought = leftovers(engine, iop, []) + find_revision_tags(client, result["revision"])
+        if has_other_revisions(client, result["revision"]):
+            brought = [one for one in brought if installer.component_of(one) != "Base"]
         changes = engine.absent(brought, "Foreground")
         return {**result, "istioctl_version": "", **outcome(changes, module._diff)}
     if not istioctl.program and module.check_mode:
@@ -305,17 +305,17 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     return {**result, "istioctl_version": version, **outcome(changes, module._diff)}
 
 
-def others(client: Client | None, revision: str) -> bool:
+def has_other_revisions(client: Client | None, revision: str) -> bool:
     """Whether there is another revision, which needs the base that all of them share."""
-    selector = {"labelSelector": f"app=istiod,{_operator.REVISION}!={revision}"}
+    selector = {"labelSelector": f"app=istiod,{installer.REVISION}!={revision}"}
     return client is not None and next(client.pages("/apis/apps/v1/deployments", selector), None) is not None
 
 
-def tags(client: Client | None, revision: str) -> list[dict[str, Any]]:
+def find_revision_tags(client: Client | None, revision: str) -> list[dict[str, Any]]:
     """The revision tags that the installer itself made for this revision."""
     if client is None:
         return []
-    selector = {"labelSelector": f"{_operator.REVISION}={revision},{_operator.TAG},{_operator.NOT_PRUNED}=true"}
+    selector = {"labelSelector": f"{installer.REVISION}={revision},{installer.TAG},{installer.NOT_PRUNED}=true"}
     base = "/apis/admissionregistration.k8s.io/v1"
     paths = [f"{base}/mutatingwebhookconfigurations", f"{base}/validatingwebhookconfigurations", "/api/v1/services"]
     return [one for path in paths for one in client.pages(path, selector)]

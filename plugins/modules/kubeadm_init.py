@@ -106,8 +106,8 @@ from glob import glob
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bare.mesh.plugins.module_utils._images import ImageError, Images
-from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import (
+from ansible_collections.bare.mesh.plugins.module_utils._host.images import ImageError, Images
+from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.node import (
     ADMIN_CONF,
     API_SERVER_MANIFEST,
     CA,
@@ -128,7 +128,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import (
     left_tokens,
     wait_ready,
 )
-from ansible_collections.bare.mesh.plugins.module_utils._node_reset import NodeReset
+from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.reset import NodeReset
 
 # What kubeadm finds in its way when it continues an init whose control plane runs already.
 LEFT_BY_INIT = [

@@ -83,7 +83,7 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import (
+from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.node import (
     API_SERVER_MANIFEST,
     BOOTSTRAP_CONF,
     CA,
@@ -97,7 +97,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import (
     begin,
     finish,
 )
-from ansible_collections.bare.mesh.plugins.module_utils._node_reset import NodeReset
+from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.reset import NodeReset
 
 FOREIGN = -1
 # Reasons of OpenSSL by which a certificate is not of the authority that this node knows: its signature, or no such issuer.

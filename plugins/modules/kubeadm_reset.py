@@ -47,8 +47,8 @@ import os
 import pwd
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import ADMIN_CONF, Kubeadm, KubeadmError, field
-from ansible_collections.bare.mesh.plugins.module_utils._node_reset import NodeReset
+from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.node import ADMIN_CONF, Kubeadm, KubeadmError, field
+from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.reset import NodeReset
 
 
 def kubeconfig_of(user: str) -> str | None:

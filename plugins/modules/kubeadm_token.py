@@ -68,7 +68,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import (
+from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.node import (
     ADMIN_CONF,
     CA,
     TOKEN_MARK,

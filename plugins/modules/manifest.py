@@ -103,10 +103,10 @@ objects:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bare.mesh.plugins.module_utils._apply import Engine, outcome
-from ansible_collections.bare.mesh.plugins.module_utils._argspec import WAITING
-from ansible_collections.bare.mesh.plugins.module_utils._module import connect, hide_secrets, run
-from ansible_collections.bare.mesh.plugins.module_utils._resource import expand, read_file
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.apply import Engine, outcome
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.argspec import WAITING
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.module import connect, hide_secrets, run
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.resource import expand, read_file
 
 ARGUMENTS: dict[str, Any] = {
     "resources": {"type": "list", "elements": "dict"},

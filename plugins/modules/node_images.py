@@ -43,7 +43,7 @@ pulled:
 from collections.abc import Iterable
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bare.mesh.plugins.module_utils._images import ImageError, Images
+from ansible_collections.bare.mesh.plugins.module_utils._host.images import ImageError, Images
 
 
 def lines(images: Iterable[str]) -> str:

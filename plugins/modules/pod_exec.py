@@ -84,10 +84,10 @@ from typing import Any
 from urllib.parse import quote
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bare.mesh.plugins.module_utils._client import Client
-from ansible_collections.bare.mesh.plugins.module_utils._failure import Failure, library
-from ansible_collections.bare.mesh.plugins.module_utils._module import run
-from ansible_collections.bare.mesh.plugins.module_utils._resource import load_yaml
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import Client
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure, library
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.module import run
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.resource import load_yaml
 
 # Of the protocol v4.channel.k8s.io: 0 stdin, 1 stdout, 2 stderr, 3 the command's end.
 # https://github.com/kubernetes/apimachinery/blob/master/pkg/util/remotecommand/constants.go

@@ -85,8 +85,9 @@ warnings:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bare.mesh.plugins.module_utils import _preflight, _preflight_source
-from ansible_collections.bare.mesh.plugins.module_utils._fetch import Fetcher
+from ansible_collections.bare.mesh.plugins.module_utils._host.fetch import Fetcher
+from ansible_collections.bare.mesh.plugins.module_utils._preflight import hosts as host_checks
+from ansible_collections.bare.mesh.plugins.module_utils._preflight import source as source_checks
 
 SETTINGS = {
     "bare_mesh_pod_cidr": {"type": "str", "required": True},
@@ -104,7 +105,7 @@ SETTINGS = {
 }
 
 
-def fetcher(ca_file: str) -> tuple[Fetcher | None, list[_preflight.Fault]]:
+def fetcher(ca_file: str) -> tuple[Fetcher | None, list[host_checks.Finding]]:
     """(a fetcher that trusts the CA, faults of the CA's file)."""
     try:
         ca = ""
@@ -114,7 +115,7 @@ def fetcher(ca_file: str) -> tuple[Fetcher | None, list[_preflight.Fault]]:
         return Fetcher(ca), []
     except (OSError, ValueError) as error:
         cure = "Name the certificate, in PEM form, that signed the mirror's; it lies on the controller"
-        return None, [_preflight.Fault("source", "bare_mesh_mirror_ca_file", str(error), cure)]
+        return None, [host_checks.Finding("source", "bare_mesh_mirror_ca_file", str(error), cure)]
 
 
 def main() -> None:
@@ -128,12 +129,12 @@ def main() -> None:
     )
     hosts = {name: module.params[name] for name in ("inspections", "groups", "inventory", "limits")}
     settings = module.params["settings"]
-    faults, reports = _preflight.judge(**hosts, settings=settings)
+    faults, reports = host_checks.judge(**hosts, settings=settings)
     fetch, unreadable = fetcher(settings["ca_file"])
     faults += unreadable
     verifier = module.get_bin_path("gpgv") or ""
     if fetch:
-        faults += _preflight_source.source(settings, reports, fetch, verifier)
+        faults += source_checks.source(settings, reports, fetch, verifier)
         if not verifier:
             module.warn("the controller has no gpgv: the signatures of the package repositories were not verified beforehand")
     wrong = [fault for fault in faults if fault.check not in module.params["allow"]]

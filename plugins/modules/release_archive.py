@@ -99,8 +99,8 @@ import tempfile
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bare.mesh.plugins.module_utils import _archive
-from ansible_collections.bare.mesh.plugins.module_utils._fetch import Fetcher, FetchError
+from ansible_collections.bare.mesh.plugins.module_utils._host import archive
+from ansible_collections.bare.mesh.plugins.module_utils._host.fetch import Fetcher, FetchError
 
 
 def fetcher(ca_file: str | None, timeout: float) -> Fetcher:
@@ -111,19 +111,19 @@ def fetcher(ca_file: str | None, timeout: float) -> Fetcher:
         with open(ca_file, encoding="utf-8") as file:
             return Fetcher(ca=file.read(), timeout=timeout)
     except (OSError, ValueError) as error:
-        raise _archive.ArchiveError(f"ca_file {ca_file} cannot be used: {error}") from error
+        raise archive.ArchiveError(f"ca_file {ca_file} cannot be used: {error}") from error
 
 
 def wanted_checksum(fetch: Fetcher, url: str, checksum: str) -> str:
     """The checksum to hold the archive to."""
-    if _archive.SHA256.fullmatch(checksum):
+    if archive.SHA256.fullmatch(checksum):
         return checksum.lower()
     if "://" not in checksum:
-        raise _archive.ArchiveError(f"checksum {checksum!r} is neither a SHA-256 of 64 hexadecimal digits nor a URL")
+        raise archive.ArchiveError(f"checksum {checksum!r} is neither a SHA-256 of 64 hexadecimal digits nor a URL")
     text = fetch.get(checksum).decode("utf-8", "replace")
-    found = _archive.published(text, url.rsplit("/", 1)[-1])
+    found = archive.published(text, url.rsplit("/", 1)[-1])
     if not found:
-        raise _archive.ArchiveError(f"{checksum} names no SHA-256 for {url.rsplit('/', 1)[-1]}")
+        raise archive.ArchiveError(f"{checksum} names no SHA-256 for {url.rsplit('/', 1)[-1]}")
     return found
 
 
@@ -139,10 +139,10 @@ def download(fetch: Fetcher, url: str, wanted: str, directory: str) -> str:
         with fetch.opener.open(url, timeout=fetch.timeout) as answer, open(path, "wb") as file:
             shutil.copyfileobj(answer, file, 1 << 20)
     except (OSError, ValueError, http.client.HTTPException) as error:
-        raise _archive.ArchiveError(f"{url} cannot be downloaded: {_reason(error)}") from error
-    actual = _archive.digest(path)
+        raise archive.ArchiveError(f"{url} cannot be downloaded: {_reason(error)}") from error
+    actual = archive.digest(path)
     if actual != wanted:
-        raise _archive.ArchiveError(
+        raise archive.ArchiveError(
             f"the checksum of {url} is wrong: expected sha256 {wanted}, got {actual}. "
             "Nothing was installed. If the server is yours, copy the archive there again; else correct the checksum"
         )
@@ -152,11 +152,11 @@ def download(fetch: Fetcher, url: str, wanted: str, directory: str) -> str:
 def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Install what is missing; returns what the task reports."""
     url, checksum, dest = params["url"], params["checksum"].strip().removeprefix("sha256:"), params["dest"]
-    known = checksum.lower() if _archive.SHA256.fullmatch(checksum) else ""
-    record = _archive.installed(dest)
-    install = not _archive.satisfies(record, url, known, params["members"])
+    known = checksum.lower() if archive.SHA256.fullmatch(checksum) else ""
+    record = archive.installed(dest)
+    install = not archive.satisfies(record, url, known, params["members"])
     links = params["links"]
-    stale = [path for path, target in links.items() if not _archive.link_state(path, target)]
+    stale = [path for path, target in links.items() if not archive.link_state(path, target)]
     actual = (record or {}).get("sha256")
     if install:
         fetch = fetcher(params["ca_file"], params["timeout"])
@@ -168,10 +168,10 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
             parent = os.path.dirname(os.path.abspath(dest))
             os.makedirs(parent, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=".download.", dir=parent) as directory:
-                _archive.extract(download(fetch, url, actual, directory), url, actual, params["members"], dest)
+                archive.extract(download(fetch, url, actual, directory), url, actual, params["members"], dest)
     if not check_mode:
         for path in stale:
-            _archive.link(path, links[path])
+            archive.link(path, links[path])
     before = [f"{dest} {(record or {}).get('url', 'absent')}"] if install else []
     after = [f"{dest} {url}"] if install else []
     return {
@@ -209,7 +209,7 @@ def main() -> None:
     )
     try:
         module.exit_json(**run(module.params, module.check_mode))
-    except (_archive.ArchiveError, FetchError, OSError) as error:
+    except (archive.ArchiveError, FetchError, OSError) as error:
         module.fail_json(msg=str(error))
 
 

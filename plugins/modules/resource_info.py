@@ -104,10 +104,10 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bare.mesh.plugins.module_utils._client import Client
-from ansible_collections.bare.mesh.plugins.module_utils._failure import Failure, library
-from ansible_collections.bare.mesh.plugins.module_utils._kinds import Kinds, UnknownKind
-from ansible_collections.bare.mesh.plugins.module_utils._module import connect, run
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import Client
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.discovery import Kinds, UnknownKind
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure, library
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.module import connect, run
 
 ARGUMENTS: dict[str, Any] = {
     "api_version": {"type": "str", "default": "v1"},

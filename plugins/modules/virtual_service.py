@@ -114,13 +114,14 @@ objects:
       type: str
 """
 
-from ansible_collections.bare.mesh.plugins.module_utils import _kind, _schema_virtual_service
-from ansible_collections.bare.mesh.plugins.module_utils._istio_kinds import VIRTUAL_SERVICE
-from ansible_collections.bare.mesh.plugins.module_utils._rules_virtual_service import faults
+from ansible_collections.bare.mesh.plugins.module_utils._istio import kind_module
+from ansible_collections.bare.mesh.plugins.module_utils._istio.kinds import VIRTUAL_SERVICE
+from ansible_collections.bare.mesh.plugins.module_utils._istio.rules.virtual_service import faults
+from ansible_collections.bare.mesh.plugins.module_utils._istio.schemas import virtual_service
 
 
 def main() -> None:
-    _kind.main(VIRTUAL_SERVICE, _schema_virtual_service, faults)
+    kind_module.main(VIRTUAL_SERVICE, virtual_service, faults)
 
 
 if __name__ == "__main__":

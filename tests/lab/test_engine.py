@@ -6,10 +6,10 @@ from __future__ import annotations
 import copy
 
 import pytest
-from ansible_collections.bare.mesh.plugins.module_utils._apply import Engine
-from ansible_collections.bare.mesh.plugins.module_utils._client import Client
-from ansible_collections.bare.mesh.plugins.module_utils._diff import visible
-from ansible_collections.bare.mesh.plugins.module_utils._failure import Failure
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.apply import Engine
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import Client
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.diff import visible
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure
 from conftest import LAB
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st

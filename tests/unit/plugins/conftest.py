@@ -10,9 +10,9 @@ import threading
 import pytest
 from ansible.module_utils import basic
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.bare.mesh.plugins.module_utils import _client, _module
-from ansible_collections.bare.mesh.plugins.module_utils._client import ApiError
-from ansible_collections.bare.mesh.plugins.module_utils._kinds import KNOWN
+from ansible_collections.bare.mesh.plugins.module_utils._k8s import client, module
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import ApiError
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.discovery import KNOWN
 
 # The lists whose items the server merges by their name; all others are atomic here.
 KEYED = ("containers", "env", "volumes", "webhooks")
@@ -72,7 +72,6 @@ class Cluster:
         self.writes = 0
         self.groups = {**BUILT_IN, "networking.istio.io": ["v1", "v1beta1"], "security.istio.io": ["v1"]}
         self.refuse = {}
-        self.version = {"gitVersion": "v1.36.3"}
         self.lock = threading.Lock()
         self.unreachable = []
 
@@ -153,7 +152,7 @@ class Ended(Exception):
 @pytest.fixture
 def cluster(monkeypatch):
     fake = Cluster()
-    monkeypatch.setattr(_module, "Client", lambda params: fake)
+    monkeypatch.setattr(module, "Client", lambda params: fake)
     return fake
 
 
@@ -192,4 +191,4 @@ def run_for_real(capsys):
 
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch):
-    monkeypatch.setattr(_client.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(client.time, "sleep", lambda seconds: None)

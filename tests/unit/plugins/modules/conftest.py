@@ -15,8 +15,8 @@ import pytest
 from ansible.module_utils import _internal, basic
 from ansible.module_utils.common import warnings
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.bare.mesh.plugins.module_utils import _kubeadm
-from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import SIGN_OF_LIFE
+from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import node
+from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.node import SIGN_OF_LIFE
 from ansible_collections.bare.mesh.plugins.modules import kubeadm_init, kubeadm_join, kubeadm_token
 
 # Whatever lies here is the played host's.
@@ -140,7 +140,7 @@ def machine(tmp_path, monkeypatch):
     monkeypatch.setattr(basic.AnsibleModule, "run_command", run_command)
     monkeypatch.setattr(basic.AnsibleModule, "get_bin_path", get_bin_path)
     # The lock goes with a module's process, and here all of them are one.
-    monkeypatch.setattr(_kubeadm.fcntl, "flock", lambda number, _how: None)
+    monkeypatch.setattr(node.fcntl, "flock", lambda number, _how: None)
     # No process of the machine that runs the tests.
     monkeypatch.setattr(os, "kill", lambda number, _signal: played.ran.append(f"kill {number}"))
     return played
@@ -305,6 +305,6 @@ class Cluster:
 def member(machine, monkeypatch):
     """A host that can be a node, with a cluster to be a node of."""
     found = Cluster(machine)
-    monkeypatch.setattr(_kubeadm.ApiServer, "of", lambda *arguments: found)
-    monkeypatch.setattr(_kubeadm.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(node.ApiServer, "of", lambda *arguments: found)
+    monkeypatch.setattr(node.time, "sleep", lambda seconds: None)
     return found

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.bare.mesh.plugins.module_utils import _files
+from ansible_collections.bare.mesh.plugins.module_utils._host.files import Files
 from ansible_collections.bare.mesh.plugins.modules import host_files
 
 
@@ -11,7 +11,7 @@ def test_only_files_of_this_collection_are_removed(tmp_path):
     (tmp_path / "ours").write_text("# Written by bare.mesh.\n")
     (tmp_path / "theirs").write_text("# mine\n# bare.mesh\n")
     paths = [str(tmp_path / name) for name in ("ours", "theirs", "none")]
-    files = _files.Files(None)
+    files = Files(None)
     for path in paths:
         files.unwant(path)
     files.write()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils import basic
-from ansible_collections.bare.mesh.plugins.module_utils import _packages
+from ansible_collections.bare.mesh.plugins.module_utils._host import packages
 from ansible_collections.bare.mesh.plugins.modules import host_packages
 
 
@@ -54,8 +54,8 @@ def host(request, monkeypatch, tmp_path):
     monkeypatch.setattr(
         basic.AnsibleModule, "get_bin_path", lambda _module, name, **_kwargs: name if name in (*known, "systemctl") else None
     )
-    monkeypatch.setattr(_packages, "POLICY", str(tmp_path / "policy-rc.d"))
-    monkeypatch.setattr(_packages.time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr(packages, "POLICY", str(tmp_path / "policy-rc.d"))
+    monkeypatch.setattr(packages.time, "sleep", lambda _seconds: None)
     return found
 
 
@@ -76,11 +76,11 @@ dnf = pytest.mark.parametrize("host", ["dnf"], indirect=True)
     ("27.0.1", "3:27.0.2-1.el9", False),
 ])  # fmt: skip
 def test_versions_match(wanted, installed, same):
-    assert _packages.matches(wanted, installed) is same
+    assert packages.matches(wanted, installed) is same
 
 
 def test_missing_packages():
-    assert _packages.missing({"a": "", "b": "2", "c": "1"}, {"b": "1-1", "c": "1-4"}) == ["a", "b"]
+    assert packages.missing({"a": "", "b": "2", "c": "1"}, {"b": "1-1", "c": "1-4"}) == ["a", "b"]
 
 
 @both
@@ -117,14 +117,14 @@ def test_apt_waits_for_its_lock_and_holds(host, call):
 
 @apt
 def test_a_killed_run_s_policy_goes(host, call, monkeypatch):
-    policy = Path(_packages.POLICY)
+    policy = Path(packages.POLICY)
     monkeypatch.setattr(host_packages, "POLICY", str(policy))
     wanted = {"packages": {"bash": ""}}
-    with pytest.raises(KeyboardInterrupt), _packages.Quiet(True):
+    with pytest.raises(KeyboardInterrupt), packages.Quiet(True):
         assert policy.stat().st_mode & 0o777 == 0o755 and "exit 101" in policy.read_text()
         raise KeyboardInterrupt
     assert not policy.exists()
-    _packages.Quiet(True).__enter__()
+    packages.Quiet(True).__enter__()
     foretold = call(host_packages, check=True, **wanted)
     assert foretold["changed"] and policy.exists()
     done = call(host_packages, **wanted)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.bare.mesh.plugins.module_utils import _fetch, _openpgp, _systems
+from ansible_collections.bare.mesh.plugins.module_utils._host import distributions, fetch, openpgp
 from ansible_collections.bare.mesh.plugins.modules import host_repositories
 
 SOURCE = {"kubernetes": "https://k", "docker": "https://d"}
@@ -18,12 +18,12 @@ SOURCE = {"kubernetes": "https://k", "docker": "https://d"}
 ])  # fmt: skip
 def test_systems(name, version, supported, family):
     release = {"ID": name, "VERSION_ID": version}
-    assert _systems.supported(release) is supported
-    assert _systems.family(release) == family
+    assert distributions.supported(release) is supported
+    assert distributions.family(release) == family
 
 
 def test_os_release():
-    assert _systems.parse_os_release('ID="centos"\n# x=1\nVERSION_ID="9"\n\n') == {"ID": "centos", "VERSION_ID": "9"}
+    assert distributions.parse_os_release('ID="centos"\n# x=1\nVERSION_ID="9"\n\n') == {"ID": "centos", "VERSION_ID": "9"}
 
 
 @pytest.mark.parametrize(("release", "docker"), [
@@ -32,13 +32,13 @@ def test_os_release():
     ({"ID": "ubuntu", "VERSION_ID": "24.04", "VERSION_CODENAME": "noble"}, "https://d/linux/ubuntu"),
 ])  # fmt: skip
 def test_repositories(release, docker):
-    kubernetes, runtime = _systems.repositories(release, "aarch64", SOURCE, "1.36.3")
+    kubernetes, runtime = distributions.repositories(release, "aarch64", SOURCE, "1.36.3")
     assert kubernetes["url"].startswith("https://k/core:/stable:/v1.36/")
     assert runtime["url"] == docker
 
 
 def test_yum_repositories_check_signatures_and_keep_pinned_packages():
-    kubernetes, runtime = _systems.repositories({"ID": "rhel", "VERSION_ID": "9.6"}, "x86_64", SOURCE, "1.36.3")
+    kubernetes, runtime = distributions.repositories({"ID": "rhel", "VERSION_ID": "9.6"}, "x86_64", SOURCE, "1.36.3")
     text = host_repositories.yum_file(kubernetes, "/key")
     assert "gpgcheck=1\nrepo_gpgcheck=1\ngpgkey=file:///key\n" in text
     assert "kubelet" in text.split("exclude=")[1]
@@ -46,7 +46,7 @@ def test_yum_repositories_check_signatures_and_keep_pinned_packages():
 
 
 def test_apt_sources_name_their_key():
-    entries = _systems.repositories({"ID": "debian", "VERSION_ID": "12", "VERSION_CODENAME": "bookworm"}, "x86_64", SOURCE, "1.36.3")
+    entries = distributions.repositories({"ID": "debian", "VERSION_ID": "12", "VERSION_CODENAME": "bookworm"}, "x86_64", SOURCE, "1.36.3")
     flat, docker = (host_repositories.apt_file(entry, "/key", "amd64") for entry in entries)
     assert "Suites: /\nArchitectures: amd64\nSigned-By: /key\n" in flat
     assert "Suites: bookworm\nComponents: stable\n" in docker
@@ -88,7 +88,7 @@ def answers(monkeypatch):
             raise given["key"]
         return given["key"]
 
-    monkeypatch.setattr(_fetch.Fetcher, "get", get)
+    monkeypatch.setattr(fetch.Fetcher, "get", get)
     return given
 
 
@@ -104,7 +104,7 @@ def test_check_mode_foretells_the_run(system, machine, answers, foretold):
     done = foretold(host_repositories, **WANTED)
     assert len(done["files"]) == 4 and KEY_FILE[system] in done["files"]
     assert f"the key {FINGERPRINT}\n" in [diff["after"] for diff in done["diff"]]
-    assert machine.path(KEY_FILE[system]).read_bytes() == (KEY if system == "rpm" else _openpgp.dearmor(KEY))
+    assert machine.path(KEY_FILE[system]).read_bytes() == (KEY if system == "rpm" else openpgp.dearmor(KEY))
     source = {"deb": "/etc/apt/sources.list.d/bare-mesh-docker.sources", "rpm": "/etc/yum.repos.d/bare-mesh-docker.repo"}[system]
     assert "https://d/linux/" in machine.text(source)
 
@@ -131,12 +131,12 @@ def test_the_password_of_a_proxy_is_printed_nowhere(system, machine, answers, ca
 
 
 def test_a_source_that_is_down_does_not_disturb_a_host_that_has_the_keys(system, machine, answers, call):
-    answers["key"] = _fetch.FetchError("https://k/key cannot be reached: timed out")
+    answers["key"] = fetch.FetchError("https://k/key cannot be reached: timed out")
     failed = call(host_repositories, **WANTED)
     assert "cannot be reached: timed out; check bare_mesh_source" in failed["msg"] and not machine.path(KEY_FILE[system]).exists()
     answers["key"] = KEY
     assert call(host_repositories, **WANTED)["changed"]
-    answers["key"] = _fetch.FetchError("https://k/key cannot be reached: timed out")
+    answers["key"] = fetch.FetchError("https://k/key cannot be reached: timed out")
     assert not call(host_repositories, **WANTED)["changed"]
 
 
@@ -152,7 +152,7 @@ def test_another_key_is_refused(system, machine, answers, call):
 
 
 def test_a_damaged_key_or_authority_is_a_message(system, machine, answers, call):
-    answers["key"] = _fetch.FetchError("https://k/key cannot be reached: timed out")
+    answers["key"] = fetch.FetchError("https://k/key cannot be reached: timed out")
     machine.put(KEY_FILE[system], b"\xe2")
     assert "cannot be reached: timed out" in call(host_repositories, **WANTED)["msg"]
     assert "ca is not a certificate in PEM form" in call(host_repositories, ca="garbage", **WANTED)["msg"]

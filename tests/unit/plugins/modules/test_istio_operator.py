@@ -7,9 +7,9 @@ import copy
 
 import pytest
 import yaml
-from ansible_collections.bare.mesh.plugins.module_utils import _operator
-from ansible_collections.bare.mesh.plugins.module_utils._failure import Failure, Unreachable
-from ansible_collections.bare.mesh.plugins.module_utils._istioctl import Istioctl, explain
+from ansible_collections.bare.mesh.plugins.module_utils._istio import installer
+from ansible_collections.bare.mesh.plugins.module_utils._istio.istioctl import Istioctl, explain
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure, Unreachable
 from ansible_collections.bare.mesh.plugins.modules import istio_operator
 
 RENDERED = list(
@@ -112,7 +112,7 @@ def test_tag_takes_over_from_the_revision_s_webhook(cluster, run_module, istioct
     assert cluster.objects[INJECTOR]["webhooks"][0]["objectSelector"] == {"matchLabels": {"istio.io/deactivated": "never-match"}}
     tag = cluster.objects[INJECTOR.replace("istio-sidecar-injector", "istio-revision-tag-default")]
     assert tag["webhooks"][0]["clientConfig"]["service"] == {"name": "istiod", "namespace": "istio-system", "path": "/inject"}
-    assert tag["metadata"]["labels"][_operator.NOT_PRUNED] == "true"
+    assert tag["metadata"]["labels"][installer.NOT_PRUNED] == "true"
     service = cluster.objects["/api/v1/namespaces/istio-system/services/istiod-revision-tag-default"]
     assert service["spec"]["ports"] == [{"port": 15010, "targetPort": 15010}, {"port": 443, "targetPort": 15017}]
     assert cluster.objects[VALIDATOR]["metadata"]["labels"]["app"] == "istiod"
@@ -140,7 +140,7 @@ def test_drift_is_seen(cluster, run_module, istioctl):
 
 
 def test_gateways_wait_for_the_ca(cluster, run_module, istioctl, monkeypatch):
-    monkeypatch.setattr("ansible_collections.bare.mesh.plugins.module_utils._apply.wait_ready", lambda *arguments: None)
+    monkeypatch.setattr("ansible_collections.bare.mesh.plugins.module_utils._k8s.apply.wait_ready", lambda *arguments: None)
     order, get = [], cluster.get
 
     def by_istiod(path):
@@ -160,7 +160,7 @@ def test_prune(cluster, run_module, istioctl):
     run(run_module)
     other = copy.deepcopy(cluster.objects["/apis/apps/v1/namespaces/istio-system/deployments/istio-ingressgateway"])
     other["metadata"]["name"] = "of-a-named-operator"
-    other["metadata"]["labels"][_operator.OWNER] = "another"
+    other["metadata"]["labels"][installer.OWNER] = "another"
     cluster.objects["/apis/apps/v1/namespaces/istio-system/deployments/of-a-named-operator"] = other
     istioctl["rendered"].pop()
     assert changed(run(run_module, check=True)) == {"istio-ingressgateway": "deleted"}
@@ -249,17 +249,17 @@ def test_rendered(cluster, run_module, istioctl):
 
 
 def test_revisions_and_the_tag():
-    assert _operator.tag_needed({}, tag_exists=True)
-    assert _operator.tag_needed({"revision": "canary"}, tag_exists=False)
-    assert not _operator.tag_needed({"revision": "canary"}, tag_exists=True)
-    assert not _operator.tag_needed({"values": {"global": {"operatorManageWebhooks": True}}}, tag_exists=False)
-    settings = _operator.tag_settings({"revision": "canary"}, RENDERED[2])
+    assert installer.tag_needed({}, tag_exists=True)
+    assert installer.tag_needed({"revision": "canary"}, tag_exists=False)
+    assert not installer.tag_needed({"revision": "canary"}, tag_exists=True)
+    assert not installer.tag_needed({"values": {"global": {"operatorManageWebhooks": True}}}, tag_exists=False)
+    settings = installer.tag_settings({"revision": "canary"}, RENDERED[2])
     assert settings["revision"] == "canary" and settings["values.sidecarInjectorWebhook.reinvocationPolicy"] == "Never"
-    assert _operator.canonical_webhook(RENDERED[:2]) is None
+    assert installer.canonical_webhook(RENDERED[:2]) is None
 
 
 def test_validator_at_a_url():
-    hook = _operator.default_validator({"url": "https://istiod.example.com:15017/inject"}, "istio-system", "")["webhooks"][0]
+    hook = installer.default_validator({"url": "https://istiod.example.com:15017/inject"}, "istio-system", "")["webhooks"][0]
     assert hook["clientConfig"] == {"url": "https://istiod.example.com:15017/validate"}
 
 

@@ -7,9 +7,11 @@ import importlib
 
 import pytest
 import yaml
-from ansible_collections.bare.mesh.plugins.module_utils import _istio_kinds, _kind, _module, _schema_virtual_service
-from ansible_collections.bare.mesh.plugins.module_utils._argspec import CONNECTION
-from ansible_collections.bare.mesh.plugins.module_utils._failure import Unreachable
+from ansible_collections.bare.mesh.plugins.module_utils._istio import kind_module, kinds
+from ansible_collections.bare.mesh.plugins.module_utils._istio.schemas import virtual_service as schema
+from ansible_collections.bare.mesh.plugins.module_utils._k8s import module as api_module
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.argspec import CONNECTION
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Unreachable
 from ansible_collections.bare.mesh.plugins.modules import destination_rule, gateway, virtual_service
 
 CASES = {
@@ -26,7 +28,7 @@ CASES = {
         {"servers": [{"port": {"number": 81, "name": "h", "protocol": "HTTP"}, "hosts": ["*"]}]},
     ),
 }
-FACTS = [_istio_kinds.VIRTUAL_SERVICE, _istio_kinds.DESTINATION_RULE, _istio_kinds.GATEWAY]
+FACTS = [kinds.VIRTUAL_SERVICE, kinds.DESTINATION_RULE, kinds.GATEWAY]
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -48,7 +50,7 @@ def test_twelve_steps(cluster, run_module, name):
 def test_documentation_has_every_field_of_the_schema(facts):
     """An option for each field that Istio has, documented with a reference."""
     name = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in facts.kind)[1:]
-    schema = importlib.import_module(f"ansible_collections.bare.mesh.plugins.module_utils._schema_{name}")
+    schema = importlib.import_module(f"ansible_collections.bare.mesh.plugins.module_utils._istio.schemas.{name}")
     fields = {field for field in schema.DEFINITIONS[facts.kind] if field not in ("!", "1")}
     assert {field for field, _argument in facts.options.values()} == fields
     module = importlib.import_module(f"ansible_collections.bare.mesh.plugins.modules.{name}")
@@ -60,14 +62,14 @@ def test_documentation_has_every_field_of_the_schema(facts):
 @pytest.mark.parametrize("facts", FACTS, ids=lambda facts: facts.kind)
 def test_no_option_has_the_name_of_a_field(facts):
     """Neither the connection's options nor the common ones, nor their other names."""
-    shared = {**CONNECTION, **_kind.ARGUMENTS}
+    shared = {**CONNECTION, **kind_module.ARGUMENTS}
     names = {*shared, *(alias for argument in shared.values() for alias in argument.get("aliases", []))}
     assert not names & {*facts.options, *(field for field, _argument in facts.options.values())}
 
 
 def test_host_is_the_rule_s(cluster, run_module, monkeypatch):
     given = []
-    monkeypatch.setattr(_module, "Client", lambda params: given.append(params["api_host"]) or cluster)
+    monkeypatch.setattr(api_module, "Client", lambda params: given.append(params["api_host"]) or cluster)
     monkeypatch.setenv("K8S_AUTH_HOST", "https://10.0.0.1")
     run_module(destination_rule, name="x", host="reviews")
     run_module(destination_rule, name="y", host="ratings", api_host="https://10.0.0.2")
@@ -99,13 +101,13 @@ def test_build_is_pure_and_takes_both_forms():
             {"metadata": {"name": "b", "namespace": "other"}, "spec": {"hosts": ["b"], "http": [{"route": [{"weight": "50"}]}]}},
         ],
     }
-    first, second = _kind.build(_istio_kinds.VIRTUAL_SERVICE, arguments, _schema_virtual_service)
+    first, second = kind_module.build(kinds.VIRTUAL_SERVICE, arguments, schema)
     assert first["metadata"] == {"name": "a", "namespace": "shop", "labels": {"team": "a", "tier": "x"}}
     assert first["spec"] == {"hosts": ["a"], "exportTo": ["."]}
     assert second["metadata"] == {"name": "b", "namespace": "other", "labels": {"team": "a"}}
     # A template's result is a text in older Ansible versions.
     assert second["spec"]["http"][0]["route"][0]["weight"] == 50
-    assert [first, second] == _kind.build(_istio_kinds.VIRTUAL_SERVICE, arguments, _schema_virtual_service)
+    assert [first, second] == kind_module.build(kinds.VIRTUAL_SERVICE, arguments, schema)
 
 
 def test_one_bad_of_many_and_none_is_written(cluster, run_module):

@@ -10,7 +10,7 @@ import types
 from pathlib import Path
 
 import pytest
-from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import SIGN_OF_LIFE, KubeadmError, left_tokens
+from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.node import SIGN_OF_LIFE, KubeadmError, left_tokens
 from ansible_collections.bare.mesh.plugins.modules import kubeadm_init
 
 STARTED = ["ADMIN_CONF", "KUBELET_CONF", "API_SERVER_MANIFEST"]

@@ -11,7 +11,7 @@ import ssl
 import threading
 
 import pytest
-from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import ApiServer, KubeadmError
+from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.node import ApiServer, KubeadmError
 from ansible_collections.bare.mesh.plugins.modules import kubeadm_join
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization

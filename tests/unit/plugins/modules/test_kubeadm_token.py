@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import KubeadmError
+from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.node import KubeadmError
 from ansible_collections.bare.mesh.plugins.modules import kubeadm_token
 
 

@@ -2,8 +2,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.bare.mesh.plugins.module_utils._client import kubeconfig_path
-from ansible_collections.bare.mesh.plugins.module_utils._failure import Unreachable
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import kubeconfig_path
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Unreachable
 from ansible_collections.bare.mesh.plugins.modules import manifest
 
 PATH = "/api/v1/namespaces/shop/configmaps/settings"
@@ -74,7 +74,7 @@ def test_secrets_are_hidden(cluster, run_module):
 
 
 def test_dependency_order_and_namespace(cluster, run_module, monkeypatch):
-    monkeypatch.setattr("ansible_collections.bare.mesh.plugins.module_utils._apply.wait_ready", lambda *arguments: None)
+    monkeypatch.setattr("ansible_collections.bare.mesh.plugins.module_utils._k8s.apply.wait_ready", lambda *arguments: None)
     crd = {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -150,7 +150,7 @@ def test_what_was_in_a_namespace_that_is_made_anew_is_new(cluster, run_module, m
     def vanish(client, kinds, objects, timeout):
         cluster.objects.clear()
 
-    monkeypatch.setattr("ansible_collections.bare.mesh.plugins.module_utils._apply.wait_gone", vanish)
+    monkeypatch.setattr("ansible_collections.bare.mesh.plugins.module_utils._k8s.apply.wait_gone", vanish)
     both = [namespace(), settings(a="1")]
     assert actions(run_module(manifest, resources=both, check=True)) == {"shop": "created", "settings": "created"}
     assert actions(run_module(manifest, resources=both)) == {"shop": "created", "settings": "created"}
@@ -158,7 +158,7 @@ def test_what_was_in_a_namespace_that_is_made_anew_is_new(cluster, run_module, m
 
 
 def test_objects_of_a_kind_that_is_made_anew_are_new(cluster, run_module, monkeypatch):
-    monkeypatch.setattr("ansible_collections.bare.mesh.plugins.module_utils._apply.wait_ready", lambda *arguments: None)
+    monkeypatch.setattr("ansible_collections.bare.mesh.plugins.module_utils._k8s.apply.wait_ready", lambda *arguments: None)
     crd = {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -170,7 +170,7 @@ def test_objects_of_a_kind_that_is_made_anew_are_new(cluster, run_module, monkey
     (path,) = [path for path in cluster.objects if path.endswith("foos.example.com")]
     cluster.objects[path]["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     monkeypatch.setattr(
-        "ansible_collections.bare.mesh.plugins.module_utils._apply.wait_gone", lambda *arguments: cluster.objects.clear()
+        "ansible_collections.bare.mesh.plugins.module_utils._k8s.apply.wait_gone", lambda *arguments: cluster.objects.clear()
     )
     expected = {"foos.example.com": "created", "one": "created"}
     assert actions(run_module(manifest, resources=both, check=True)) == expected
@@ -291,12 +291,12 @@ def test_without_cluster(cluster, run_module):
 
 
 def test_unknown_kind(cluster, run_module, monkeypatch):
-    from ansible_collections.bare.mesh.plugins.module_utils import _kinds
+    from ansible_collections.bare.mesh.plugins.module_utils._k8s import discovery
 
     def unknown(self, api_version, kind):
-        raise _kinds.UnknownKind(f"the cluster serves no kind {kind}")
+        raise discovery.UnknownKind(f"the cluster serves no kind {kind}")
 
-    monkeypatch.setattr(_kinds.Kinds, "_discover", unknown)
+    monkeypatch.setattr(discovery.Kinds, "_discover", unknown)
     thing = {"apiVersion": "example.com/v1", "kind": "Foo", "metadata": {"name": "one"}}
     assert "serves no kind Foo" in run_module(manifest, resources=[thing])["msg"]
     assert actions(run_module(manifest, resources=[thing], check=True)) == {"one": "created"}

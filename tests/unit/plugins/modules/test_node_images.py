@@ -6,7 +6,7 @@ from __future__ import annotations
 import subprocess
 
 import pytest
-from ansible_collections.bare.mesh.plugins.module_utils import _images
+from ansible_collections.bare.mesh.plugins.module_utils._host import images
 from ansible_collections.bare.mesh.plugins.modules import node_images
 
 
@@ -25,7 +25,7 @@ def containerd(machine, monkeypatch):
             machine.images.append(command[-1])
         return subprocess.CompletedProcess(command, 1 if reason else 0, None, reason)
 
-    monkeypatch.setattr(_images.subprocess, "run", pull)
+    monkeypatch.setattr(images.subprocess, "run", pull)
     return machine
 
 

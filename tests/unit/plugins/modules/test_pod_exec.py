@@ -7,7 +7,7 @@ import kubernetes.client
 import kubernetes.stream
 import pytest
 import websocket
-from ansible_collections.bare.mesh.plugins.module_utils._failure import Failure
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure
 from ansible_collections.bare.mesh.plugins.modules import pod_exec
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import copy
 
 import pytest
-from ansible_collections.bare.mesh.plugins.module_utils import _preflight, _preflight_source
+from ansible_collections.bare.mesh.plugins.module_utils._preflight import hosts, source
 from ansible_collections.bare.mesh.plugins.modules import preflight_check
 
 WANTED = {
@@ -26,15 +26,15 @@ WANTED = {
         "fingerprints": {},
     },
 }
-FAULT = _preflight.Fault("memory", "w1", "has 1 MiB", "Give it more")
+FAULT = hosts.Finding("memory", "w1", "has 1 MiB", "Give it more")
 
 
 @pytest.fixture
 def judged(monkeypatch):
     """The faults that are found."""
     faults: list = []
-    monkeypatch.setattr(_preflight, "judge", lambda **_case: (list(faults), {}))
-    monkeypatch.setattr(_preflight_source, "source", lambda *_arguments: [])
+    monkeypatch.setattr(hosts, "judge", lambda **_case: (list(faults), {}))
+    monkeypatch.setattr(source, "source", lambda *_arguments: [])
     return faults
 
 

@@ -10,8 +10,8 @@ import tarfile
 import threading
 
 import pytest
-from ansible_collections.bare.mesh.plugins.module_utils import _archive
-from ansible_collections.bare.mesh.plugins.module_utils._fetch import FetchError
+from ansible_collections.bare.mesh.plugins.module_utils._host import archive
+from ansible_collections.bare.mesh.plugins.module_utils._host.fetch import FetchError
 from ansible_collections.bare.mesh.plugins.modules import release_archive
 
 NAME = "tool-1.0-linux-amd64.tar.gz"
@@ -83,7 +83,7 @@ def test_check_mode_predicts_and_writes_nothing(server, params, tmp_path):
 
 def test_a_wrong_checksum_installs_nothing_and_says_both(server, params, tmp_path):
     params["checksum"] = "0" * 64
-    with pytest.raises(_archive.ArchiveError) as failure:
+    with pytest.raises(archive.ArchiveError) as failure:
         release_archive.run(params, False)
     for part in (params["url"], "0" * 64, server.checksum):
         assert part in str(failure.value)
@@ -93,7 +93,7 @@ def test_a_wrong_checksum_installs_nothing_and_says_both(server, params, tmp_pat
 def test_the_old_installation_survives_a_failed_update(server, params, tmp_path):
     release_archive.run(params, False)
     params["members"] = [*MEMBERS, {"member": "tool-1.0/missing", "dest": "x", "mode": "0644"}]
-    with pytest.raises(_archive.ArchiveError, match=r"has no file tool-1\.0/missing"):
+    with pytest.raises(archive.ArchiveError, match=r"has no file tool-1\.0/missing"):
         release_archive.run(params, False)
     assert (tmp_path / "bin/tool").read_text() == "one"
     assert sorted(os.listdir(tmp_path / "store")) == ["1.0", "current"]
@@ -121,48 +121,48 @@ def test_unreachable_addresses_are_named(params, check_mode):
     with pytest.raises(FetchError, match=r"tool-9\.9.*sha256 answers 404"):
         release_archive.run(params, check_mode)
     params["checksum"] = "a" * 64
-    with pytest.raises((FetchError, _archive.ArchiveError), match=r"tool-9\.9.*404"):
+    with pytest.raises((FetchError, archive.ArchiveError), match=r"tool-9\.9.*404"):
         release_archive.run(params, check_mode)
 
 
 def test_a_checksum_must_be_one(params):
     params["checksum"] = "sha256:abc"
-    with pytest.raises(_archive.ArchiveError, match="neither a SHA-256"):
+    with pytest.raises(archive.ArchiveError, match="neither a SHA-256"):
         release_archive.run(params, True)
 
 
 def test_a_checksum_file_about_another_archive_is_refused(server, params):
     (server.root / f"{NAME}.sha256").write_text(f"{server.checksum}  other.tar.gz\n")
-    with pytest.raises(_archive.ArchiveError, match=f"names no SHA-256 for {NAME}"):
+    with pytest.raises(archive.ArchiveError, match=f"names no SHA-256 for {NAME}"):
         release_archive.run(params, False)
 
 
 def test_a_file_in_the_place_of_a_link_stops_before_the_download(server, params, tmp_path):
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/tool").write_text("mine")
-    with pytest.raises(_archive.ArchiveError, match="is in the way"):
+    with pytest.raises(archive.ArchiveError, match="is in the way"):
         release_archive.run(params, False)
     assert server.seen == [] and not (tmp_path / "store").exists()
 
 
 def test_a_missing_ca_file_is_named(params):
     params["ca_file"] = "/nowhere/ca.crt"
-    with pytest.raises(_archive.ArchiveError, match=r"/nowhere/ca\.crt"):
+    with pytest.raises(archive.ArchiveError, match=r"/nowhere/ca\.crt"):
         release_archive.run(params, True)
 
 
 def test_what_is_no_archive_is_refused(server, params):
     (server.root / NAME).write_text("<html>")
     params["checksum"] = hashlib.sha256(b"<html>").hexdigest()
-    with pytest.raises(_archive.ArchiveError, match="is no tar archive"):
+    with pytest.raises(archive.ArchiveError, match="is no tar archive"):
         release_archive.run(params, False)
 
 
 def test_the_forms_of_checksum_files():
     good = "AB" * 32
-    assert _archive.published(f"{good}\n", "x.tgz") == good.lower()
-    assert _archive.published(f"{'0' * 64} *y.tgz\n{good} *dist/x.tgz\n", "x.tgz") == good.lower()
-    assert _archive.published("<html>not found</html>", "x.tgz") is None
+    assert archive.published(f"{good}\n", "x.tgz") == good.lower()
+    assert archive.published(f"{'0' * 64} *y.tgz\n{good} *dist/x.tgz\n", "x.tgz") == good.lower()
+    assert archive.published("<html>not found</html>", "x.tgz") is None
 
 
 def test_check_mode_foretells_the_run_of_main(server, params, call, tmp_path):

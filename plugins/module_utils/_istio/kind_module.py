@@ -1,0 +1,136 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the modules of Istio's kinds share: arguments -> definitions (pure) -> validation (pure) -> run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bare.mesh.plugins.module_utils._istio import validators
+from ansible_collections.bare.mesh.plugins.module_utils._istio.kinds import ResourceKind
+from ansible_collections.bare.mesh.plugins.module_utils._istio.schema import Fault, check, coerce
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.apply import Engine, outcome
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.argspec import API_HOST
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import Client
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.module import connect, run
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.resource import identity
+
+# One manager for all of the collection: an object can move from one module to another.
+MANAGER = "bare-mesh"
+Rules = Callable[[dict[str, Any]], Iterator[Fault]]
+
+# doc_fragments/istio_kind.py
+ARGUMENTS: dict[str, Any] = {
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "name": {"type": "str"},
+    "namespace": {"type": "str", "default": "default"},
+    "labels": {"type": "dict"},
+    "annotations": {"type": "dict"},
+    "resources": {"type": "list", "elements": "dict"},
+    "api_version": {"type": "str"},
+    "api_host": API_HOST,
+}
+
+
+def main(facts: ResourceKind, schema: ModuleType, rules: Rules) -> None:
+    """A kind's module as a whole."""
+    arguments = {**ARGUMENTS, **{name: argument for name, (_field, argument) in facts.options.items()}}
+
+    def work(module: AnsibleModule) -> dict[str, Any]:
+        return apply(module, facts, schema, rules)
+
+    run(work, arguments, required_one_of=[("name", "resources")], mutually_exclusive=[("name", "resources")])
+
+
+def apply(module: AnsibleModule, facts: ResourceKind, schema: ModuleType, rules: Rules) -> dict[str, Any]:
+    params = module.params
+    present = params["state"] == "present"
+    definitions = build(facts, params, schema)
+    if present:
+        refuse(definitions, schema, rules)
+    client = connect(module, "all resources count as new" if present else "there is nothing to remove")
+    version = params["api_version"] or served(client, facts)
+    if not version:
+        if not present:
+            return {"changed": False, "objects": []}
+        if not module.check_mode:
+            raise Failure(
+                f"the cluster serves no {facts.kind} ({facts.group}): install Istio first, for example with bare.mesh.istio_operator."
+                " Nothing was written."
+            )
+        version = facts.versions[0]
+    for definition in definitions:
+        definition["apiVersion"] = f"{facts.group}/{version.rpartition('/')[2]}"
+    engine = Engine(client, MANAGER, check=module.check_mode)
+    return outcome(engine.present(definitions) if present else engine.absent(definitions), module._diff)
+
+
+def served(client: Client | None, facts: ResourceKind) -> str:
+    """The best version of the kind that the cluster serves; empty where it serves none."""
+    if client is None:
+        return facts.versions[0]
+    group = client.get(f"/apis/{facts.group}") or {}
+    offered = {entry["version"] for entry in group.get("versions") or []}
+    return next((version for version in facts.versions if version in offered), "")
+
+
+def build(facts: ResourceKind, params: dict[str, Any], schema: ModuleType) -> list[dict[str, Any]]:
+    """The definitions that the arguments describe."""
+    common = {name: params[name] for name in ("namespace", "labels", "annotations")}
+    if params["resources"] is None:
+        spec = {field: params[name] for name, (field, _argument) in facts.options.items() if params[name] is not None}
+        return [_definition(facts, {**common, "name": params["name"]}, spec, schema)]
+    result = []
+    for number, item in enumerate(params["resources"], 1):
+        meta, spec = _parts(facts, item, f"resources, item {number}")
+        merged = {**common, **{name: value for name, value in meta.items() if value is not None}}
+        for name in ("labels", "annotations"):
+            # What is no mapping is a fault of the item, named with the others.
+            if common[name] and isinstance(meta.get(name), dict):
+                merged[name] = {**common[name], **meta[name]}
+        result.append(_definition(facts, merged, spec, schema))
+    return result
+
+
+def _parts(facts: ResourceKind, item: dict[str, Any], where: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Metadata and spec of an item, given in Kubernetes' own form or with the module's options."""
+    if "metadata" in item:
+        if item.get("kind", facts.kind) != facts.kind:
+            raise Failure(f"{where}: its kind is {item['kind']}, this module is for {facts.kind}")
+        if not isinstance(item["metadata"], dict) or not isinstance(item.get("spec") or {}, dict):
+            raise Failure(f"{where}: metadata and spec must be mappings")
+        return item["metadata"], item.get("spec") or {}
+    names = ("name", "namespace", "labels", "annotations")
+    unknown = [name for name in item if name not in facts.options and name not in names]
+    if unknown:
+        known = ", ".join([*names, *facts.options])
+        raise Failure(f"{where} ({item.get('name', 'without name')}): unknown option {', '.join(map(str, unknown))}; known are {known}")
+    spec = {facts.options[name][0]: value for name, value in item.items() if name in facts.options and value is not None}
+    return {name: item[name] for name in names if name in item}, spec
+
+
+def _definition(facts: ResourceKind, meta: dict[str, Any], spec: dict[str, Any], schema: ModuleType) -> dict[str, Any]:
+    return {
+        "apiVersion": f"{facts.group}/{facts.versions[0]}",
+        "kind": facts.kind,
+        "metadata": {name: value for name, value in meta.items() if value is not None},
+        "spec": coerce(spec, schema.ROOT, schema.DEFINITIONS),
+    }
+
+
+def refuse(definitions: list[dict[str, Any]], schema: ModuleType, rules: Rules) -> None:
+    """Fail on the first batch that has a faulty object, naming all faults of all its objects."""
+    lines = []
+    for definition in definitions:
+        faults = list(validators.metadata(definition["metadata"]))
+        structure = list(check(definition["spec"], schema.ROOT, schema.DEFINITIONS, "spec"))
+        # The rules take the structure for granted.
+        faults += structure or rules(definition)
+        if faults:
+            name = identity({**definition, "metadata": {"name": "without name", **definition["metadata"]}})
+            lines.append(f"{name}: " + "; ".join(f"{fault.path}: {fault.message}" for fault in faults))
+    if lines:
+        raise Failure("not valid, so nothing was written. " + ". ".join(lines), faults=lines)

@@ -1,0 +1,301 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Connections to the API server.
+
+The kubernetes client reads the kubeconfig and provides credentials and the connection pool. Requests go
+straight over that pool: plain dicts in and out, which is what makes large batches quick.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import unquote, urlencode, urlsplit
+
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure, Unreachable, library
+
+PARALLEL = 16
+CONNECT_TIMEOUT = 5
+READ_TIMEOUT = 60
+# How long a request is repeated while the API server is away or busy: a restart of it takes about 20 s.
+PATIENCE = 60
+
+
+class ApiError(Failure):
+    """The API server's refusal. Repeated: an earlier attempt may have done the work, its answer was lost."""
+
+    def __init__(self, status: int, message: str, reason: str = "", causes: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+        self.causes = causes
+        self.repeated = False
+
+
+def kubeconfig_path(params: dict[str, Any]) -> str:
+    """The file that is read; empty where there is none by choice (api_host given, or inside a pod)."""
+    if params.get("kubeconfig"):
+        return os.path.expanduser(params["kubeconfig"])
+    if params.get("api_host"):
+        return ""
+    path = os.path.expanduser(os.environ.get("KUBECONFIG") or "~/.kube/config")
+    return "" if "KUBERNETES_SERVICE_HOST" in os.environ and not os.path.exists(path) else path
+
+
+def _configuration(params: dict[str, Any]) -> Any:
+    client = library("kubernetes.client", "kubernetes")
+    config = library("kubernetes.config", "kubernetes")
+    settings = client.Configuration()
+    path = kubeconfig_path(params)
+    if path:
+        # KUBECONFIG may list several files
+        if not any(os.path.exists(part) for part in path.split(os.pathsep)):
+            raise Unreachable(
+                f"the kubeconfig {path} does not exist: set the option kubeconfig (or K8S_AUTH_KUBECONFIG) to the file"
+                " of a running cluster, or create the cluster first"
+            )
+        try:
+            config.load_kube_config(
+                config_file=path, context=params.get("context"), client_configuration=settings, persist_config=False
+            )
+        except OSError as error:
+            raise Failure(f"the kubeconfig {path} cannot be read: {error.strerror}; check its owner and mode") from error
+        except Exception as error:  # the loader raises whatever its YAML, base64 and exec plugins raise
+            raise Failure(f"the kubeconfig {path} is not usable: {error}") from error
+    elif not params.get("api_host"):
+        try:
+            config.load_incluster_config(client_configuration=settings)
+        except config.ConfigException as error:
+            fix = "set the option kubeconfig, or api_host and api_key"
+            raise Failure(f"this pod has no usable service account ({error}): {fix}") from error
+    _override(settings, params)
+    if params.get("api_key"):
+        settings.api_key = {"authorization": f"Bearer {params['api_key']}"}
+        settings.refresh_api_key_hook = None
+    refresh = settings.refresh_api_key_hook
+    if refresh:
+
+        def refresh_and_override(configuration: Any) -> None:
+            # A refreshed token brings the rest of its kubeconfig along.
+            refresh(configuration)
+            _override(configuration, params)
+            configuration.refresh_api_key_hook = refresh_and_override
+
+        settings.refresh_api_key_hook = refresh_and_override
+    settings.connection_pool_maxsize = PARALLEL
+    return settings
+
+
+def _override(settings: Any, params: dict[str, Any]) -> None:
+    """Set what the module's options say, whatever the kubeconfig says."""
+    if params.get("api_host"):
+        settings.host = params["api_host"].rstrip("/")
+    for option, attribute in (("ca_cert", "ssl_ca_cert"), ("client_cert", "cert_file"), ("client_key", "key_file")):
+        if params.get(option):
+            if not os.path.isfile(params[option]):
+                raise Failure(f"{option}: there is no file {params[option]}")
+            setattr(settings, attribute, params[option])
+    if params.get("proxy"):
+        proxy = urlsplit(params["proxy"])
+        settings.proxy = params["proxy"]
+        # NO_PROXY is for proxies of the environment.
+        settings.no_proxy = None
+        if proxy.username is not None:
+            login = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
+            settings.proxy_headers = library("urllib3", "urllib3").make_headers(proxy_basic_auth=login)
+    if params.get("validate_certs") is not None:
+        settings.verify_ssl = params["validate_certs"]
+
+
+class Client:
+    """One API server: HTTP verbs on paths, repeated while it is away for a moment."""
+
+    def __init__(self, params: dict[str, Any]) -> None:
+        if params.get("api_host") and urlsplit(params["api_host"]).scheme not in ("http", "https"):
+            raise Failure(f"api_host is {params['api_host']!r}: give the API server's URL, such as https://10.0.0.1:6443")
+        self.settings = _configuration(params)
+        # Kept, for a token's refresh in one thread writes all of the settings anew while others send requests.
+        self.host = self.settings.host
+        self.refreshing = threading.Lock()
+        self.source = kubeconfig_path(params) or self.host
+        self.urllib3 = library("urllib3", "urllib3")
+        try:
+            self.api_client = library("kubernetes.client", "kubernetes").ApiClient(configuration=self.settings)
+        except (OSError, ValueError, self.urllib3.exceptions.HTTPError) as error:
+            fix = "check ca_cert, client_cert, client_key and proxy"
+            raise Failure(f"no connection can be set up from {self.source}: {error}; {fix}") from error
+        self.pool = self.api_client.rest_client.pool_manager
+        if not self.settings.verify_ssl:
+            self.urllib3.disable_warnings()
+        self.patience: float = 0
+
+    def reach(self) -> None:
+        """First contact: say at once when nobody is there. Later absences are waited out."""
+        self.request("GET", "/version")
+        self.patience = PATIENCE
+
+    def _headers(self, content_type: str) -> dict[str, str]:
+        headers = {"Accept": "application/json", "User-Agent": "bare.mesh"}
+        if content_type:
+            headers["Content-Type"] = content_type
+        with self.refreshing:
+            for auth in self.settings.auth_settings().values():
+                if auth.get("value"):
+                    headers[auth["key"]] = auth["value"]
+        return headers
+
+    def request(
+        self, method: str, path: str, query: dict[str, Any] | None = None, body: Any = None, content_type: str = ""
+    ) -> dict[str, Any]:
+        url = self.host + path + (f"?{urlencode(query)}" if query else "")
+        data = None if body is None else json.dumps(body).encode()
+        headers = self._headers(content_type or ("application/json" if data else ""))
+        timeout = self.urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT)
+        deadline = time.monotonic() + self.patience
+        pause = 0.2
+        lost = False
+        unsent = (self.urllib3.exceptions.NewConnectionError, self.urllib3.exceptions.ConnectTimeoutError)
+        while True:
+            try:
+                answer = self.pool.request(method, url, body=data, headers=headers, timeout=timeout, retries=False)
+            except self.urllib3.exceptions.SSLError as error:
+                raise Failure(self._tls_message(error)) from error
+            except (self.urllib3.exceptions.HTTPError, OSError) as error:
+                lost = lost or not isinstance(error, unsent)
+                if time.monotonic() + pause > deadline:
+                    raise Unreachable(
+                        f"the API server {self.host} (from {self.source}) does not answer: {_plain(error)};"
+                        " check that the cluster is up and that this kubeconfig is the right one"
+                    ) from error
+            else:
+                if answer.status < 300:
+                    return self._content(answer)
+                failure = _api_error(answer, self.source)
+                failure.repeated = lost
+                if not _passing(failure):
+                    raise failure
+                if time.monotonic() + pause > deadline:
+                    if self.patience:
+                        failure.given_up = True
+                    raise failure
+                pause = max(pause, min(_retry_after(answer.headers.get("Retry-After")), 10))
+            time.sleep(pause)
+            pause = min(pause * 2, 5)
+
+    def _content(self, answer: Any) -> dict[str, Any]:
+        try:
+            content = json.loads(answer.data)
+        except ValueError:
+            content = None
+        if not isinstance(content, dict):
+            raise Failure(
+                f"{self.host} (from {self.source}) answers with {answer.data[:60]!r}, which is not a Kubernetes object:"
+                " check that this is the API server's address"
+            )
+        return content
+
+    def _tls_message(self, error: Exception) -> str:
+        return (
+            f"the certificate of {self.host} is not trusted by {self.source}: {_plain(error)};"
+            " the file may belong to an earlier cluster, or ca_cert names the wrong CA"
+        )
+
+    def get(self, path: str) -> dict[str, Any] | None:
+        """An object, or None where it or its kind does not exist."""
+        try:
+            return self.request("GET", path)
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def pages(self, path: str, query: dict[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+        """The objects of a collection, page by page: a large one never is in memory as a whole."""
+        query = {**(query or {}), "limit": 500}
+        given: set[str] = set()
+        while True:
+            try:
+                page = self.request("GET", path, query)
+            except ApiError as error:
+                if error.status == 404:
+                    return
+                if error.status == 410 and query.pop("continue", None):
+                    # The list's snapshot is gone: start again, and leave out what was given already.
+                    continue
+                raise
+            api_version, kind = page.get("apiVersion", ""), page.get("kind", "").removesuffix("List")
+            for item in page.get("items") or []:
+                name = f"{item['metadata'].get('namespace', '')}/{item['metadata']['name']}"
+                if name not in given:
+                    given.add(name)
+                    # Items of a list carry neither of the two.
+                    yield {"apiVersion": api_version, "kind": kind, **item}
+            query["continue"] = page.get("metadata", {}).get("continue")
+            if not query["continue"]:
+                return
+
+    def apply(self, path: str, body: dict[str, Any], manager: str, dry_run: bool = False, validation: str = "Strict") -> dict[str, Any]:
+        """Server-side apply; a field that another manager set differently becomes ours, as with istioctl."""
+        query = {"fieldManager": manager, "force": "true", "fieldValidation": validation}
+        if dry_run:
+            query["dryRun"] = "All"
+        return self.request("PATCH", path, query, body, "application/apply-patch+yaml")
+
+    def delete(self, path: str, dry_run: bool = False, propagation: str = "Background") -> bool:
+        """Whether there was something to delete."""
+        options: dict[str, Any] = {"propagationPolicy": propagation}
+        if dry_run:
+            options["dryRun"] = ["All"]
+        try:
+            self.request("DELETE", path, body=options)
+        except ApiError as error:
+            if error.status == 404:
+                # Gone by an attempt whose answer was lost: that one has deleted it.
+                return error.repeated
+            raise
+        return True
+
+
+def _plain(error: Exception) -> str:
+    """The innermost reason, without the names of urllib3's objects."""
+    reason = getattr(error, "reason", None)
+    if isinstance(reason, Exception):
+        return _plain(reason)
+    return str(error.args[-1] if error.args else error).rpartition("): ")[2].rpartition(">: ")[2]
+
+
+def _api_error(answer: Any, source: str) -> ApiError:
+    causes: tuple[str, ...] = ()
+    try:
+        content = json.loads(answer.data)
+        message, reason = content.get("message") or "", content.get("reason") or ""
+        causes = tuple(cause.get("reason") or "" for cause in (content.get("details") or {}).get("causes") or [])
+    except (ValueError, AttributeError):
+        message, reason = answer.data[:300].decode(errors="replace").strip(), ""
+    if answer.status < 400:
+        message = f"{source} redirects to {answer.headers.get('Location')}: give the API server's own address"
+    if answer.status == 401:
+        message = f"the credentials of {source} are refused or have expired: renew them (kubeadm: kubeadm certs renew admin.conf)"
+    return ApiError(answer.status, message or f"HTTP status {answer.status}", reason, causes)
+
+
+def _retry_after(value: str | None) -> float:
+    """Seconds to wait; the header gives them, or a date. https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3"""
+    try:
+        return max(float(value or 0), 0)
+    except ValueError:
+        date = email.utils.parsedate_tz(value)
+        return max(email.utils.mktime_tz(date) - time.time(), 0) if date else 0
+
+
+def _passing(error: ApiError) -> bool:
+    """Whether trying again can help: overload, a write conflict, a webhook whose server is just starting."""
+    if error.status in (429, 502, 503, 504) or (error.status == 409 and error.reason == "Conflict"):
+        return True
+    return error.status == 500 and any(
+        sign in str(error) for sign in ("connection refused", "no endpoints available", "etcdserver: ", "context deadline exceeded")
+    )

@@ -1,0 +1,96 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What every API module's main() does around its own work."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.argspec import CONNECTION
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import Client
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure, Unreachable
+
+HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
+
+
+def run(work: Callable[[AnsibleModule], dict[str, Any]], argument_spec: dict[str, Any], **rules: Any) -> None:
+    """Run a module whose failures are messages, not tracebacks."""
+    # no_log keeps the arguments, which may hold Secrets, out of the system's log; the result is this module's own matter.
+    module = AnsibleModule(argument_spec={**CONNECTION, **argument_spec}, no_log=True, **{"supports_check_mode": True, **rules})
+    hide_password(module, module.params.get("proxy"))
+    try:
+        result = work(module)
+    except Failure as error:
+        _mask_arguments(module)
+        module.fail_json(msg=str(error), **error.data)
+    _mask_arguments(module)
+    module.exit_json(**result)
+
+
+def connect(module: AnsibleModule, doing: str) -> Client | None:
+    """The cluster; in check mode None where there is none yet, with a warning that says what follows from it."""
+    try:
+        client = Client(module.params)
+        client.reach()
+    except Unreachable as error:
+        if not module.check_mode:
+            raise
+        module.warn(f"No cluster to compare with, so {doing}: {error}")
+        return None
+    return client
+
+
+def hide_password(module: AnsibleModule, url: str | None) -> None:
+    """Keep the password in a URL out of whatever this module prints."""
+    password = urlsplit(url or "").password
+    if password:
+        module.no_log_values.update({password, unquote(password)})
+
+
+def hide_secrets(module: AnsibleModule, definitions: list[Any]) -> None:
+    """Keep the values of Secrets out of whatever this module prints, at any verbosity."""
+    for definition in definitions:
+        # Shorter ones would black out innocent words all over the output.
+        module.no_log_values.update(value for value in _secret_values(definition) if len(value) >= 8)
+
+
+def _mask_arguments(module: AnsibleModule) -> None:
+    """Ansible prints the arguments with -vvv; a Secret's values are hidden there whatever their length."""
+    if module.params.get("resources"):
+        hide_secrets(module, module.params["resources"])
+        module.params["resources"] = [_masked(one) for one in module.params["resources"]]
+
+
+def _secret_values(definition: Any) -> Iterator[str]:
+    """A Secret's values, each plain and in base64."""
+    if not isinstance(definition, dict):
+        return
+    for item in definition["items"] if isinstance(definition.get("items"), list) else ():
+        yield from _secret_values(item)
+    if definition.get("kind") != "Secret":
+        return
+    for field in ("data", "stringData"):
+        values = definition.get(field)
+        for value in values.values() if isinstance(values, dict) else ():
+            if not isinstance(value, str):
+                continue
+            yield value
+            if field == "stringData":
+                yield base64.b64encode(value.encode()).decode()
+            else:
+                with contextlib.suppress(ValueError):
+                    yield base64.b64decode(value, validate=True).decode()
+
+
+def _masked(one: Any) -> Any:
+    if not isinstance(one, dict):
+        return one
+    if isinstance(one.get("items"), list):
+        return {**one, "items": [_masked(item) for item in one["items"]]}
+    if one.get("kind") != "Secret":
+        return one
+    return {field: HIDDEN if field in ("data", "stringData") else value for field, value in one.items()}

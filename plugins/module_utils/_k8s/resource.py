@@ -1,0 +1,170 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Definitions as plain data: reading, checking, naming and ordering them. Nothing here talks to a cluster."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure, library
+
+# What the server alone writes; server-side apply refuses or ignores it in a definition.
+SERVER_FIELDS = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid")
+
+# (group, kind) in the order in which they depend on each other; those of one number are written together.
+_ORDER = {
+    kind: number
+    for number, kinds in enumerate(
+        (
+            (("", "Namespace"), ("apiextensions.k8s.io", "CustomResourceDefinition")),
+            (
+                ("scheduling.k8s.io", "PriorityClass"),
+                ("storage.k8s.io", "StorageClass"),
+                *((("", kind)) for kind in ("ServiceAccount", "Secret", "ConfigMap", "LimitRange", "ResourceQuota", "Service")),
+                *((("", kind)) for kind in ("PersistentVolume", "PersistentVolumeClaim")),
+                ("rbac.authorization.k8s.io", "Role"),
+                ("rbac.authorization.k8s.io", "ClusterRole"),
+                ("networking.k8s.io", "NetworkPolicy"),
+            ),
+            (("rbac.authorization.k8s.io", "RoleBinding"), ("rbac.authorization.k8s.io", "ClusterRoleBinding")),
+            (
+                ("", "Pod"),
+                *(("apps", kind) for kind in ("Deployment", "DaemonSet", "StatefulSet", "ReplicaSet")),
+                ("batch", "Job"),
+                ("batch", "CronJob"),
+            ),
+            (("autoscaling", "HorizontalPodAutoscaler"), ("policy", "PodDisruptionBudget"), ("networking.k8s.io", "Ingress")),
+            (
+                ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"),
+                ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
+                ("apiregistration.k8s.io", "APIService"),
+            ),
+            # Subsets before the routes that use them, so that traffic never meets a missing one.
+            (
+                ("networking.istio.io", "DestinationRule"),
+                ("networking.istio.io", "ServiceEntry"),
+                ("networking.istio.io", "Gateway"),
+            ),
+        )
+    )
+    for kind in kinds
+}
+_DEFAULT_ORDER = 7
+
+
+def load_yaml(text: str, origin: str) -> list[Any]:
+    """Every document of a YAML text."""
+    yaml = library("yaml", "PyYAML")
+    safe = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    # Kubernetes has no dates: 2026-01-01 is a text, as for kubectl.
+    resolvers = {
+        first: [(tag, expression) for tag, expression in found if tag != "tag:yaml.org,2002:timestamp"]
+        for first, found in safe.yaml_implicit_resolvers.items()
+    }
+    loader = type("Loader", (safe,), {"yaml_implicit_resolvers": resolvers})
+    try:
+        return [document for document in yaml.load_all(text, Loader=loader) if document is not None]
+    except yaml.YAMLError as error:
+        raise Failure(f"{origin} is not valid YAML: {error}") from error
+
+
+def read_file(path: str) -> list[Any]:
+    try:
+        with open(path, encoding="utf-8") as stream:
+            return load_yaml(stream.read(), path)
+    except OSError as error:
+        raise Failure(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise Failure(f"{path} is not UTF-8 text") from error
+
+
+def expand(definitions: list[Any], origin: str) -> list[dict[str, Any]]:
+    """Checked definitions; a List is replaced by its items."""
+    result: list[dict[str, Any]] = []
+    faults = []
+    for number, definition in enumerate(definitions, 1):
+        where = f"{origin}, object {number}"
+        if not isinstance(definition, dict):
+            faults.append(f"{where}: a mapping is needed, this is {definition!r:.60}")
+        elif isinstance(definition.get("items"), list) and str(definition.get("kind", "")).endswith("List"):
+            result += expand(definition["items"], f"{where}, items")
+        else:
+            meta = definition.get("metadata")
+            missing = [key for key in ("apiVersion", "kind") if not isinstance(definition.get(key), str)]
+            if not isinstance(meta, dict) or not isinstance(meta.get("name"), str) or not meta["name"]:
+                missing.append("metadata.name")
+            if missing:
+                faults.append(f"{where}: {' and '.join(missing)} missing, or not a string")
+                continue
+            faults += [f"{where}: {fault}" for fault in _secret_faults(definition)]
+            try:
+                # Also turns keys such as 1 into texts, as Kubernetes has them.
+                result.append(json.loads(json.dumps(definition, allow_nan=False)))
+            except (TypeError, ValueError) as error:
+                faults.append(f"{where}: {identity(definition)} holds what JSON cannot hold: {error}")
+    if faults:
+        raise Failure("; ".join(faults))
+    return result
+
+
+def _secret_faults(definition: dict[str, Any]) -> Iterator[str]:
+    """Named here, without the value: the server's own message would quote it."""
+    for field in ("data", "stringData"):
+        values = definition.get(field) if definition["kind"] == "Secret" else None
+        if values is not None and not isinstance(values, dict):
+            yield f"{identity(definition)}: {field} must be a mapping of names to texts"
+        for name, value in values.items() if isinstance(values, dict) else ():
+            if value is not None and not isinstance(value, str):
+                yield f"{identity(definition)}: {field}.{name} must be a text: quote it"
+
+
+def normalise(definition: dict[str, Any], namespaced: bool, namespace: str) -> dict[str, Any]:
+    """A copy as it is sent: with its namespace and without what is the server's."""
+    # Empty labels say nothing, and the server drops them.
+    meta = {key: value for key, value in definition["metadata"].items() if key not in SERVER_FIELDS and value not in (None, {}, [])}
+    if namespaced:
+        meta["namespace"] = meta.get("namespace") or namespace
+    else:
+        meta.pop("namespace", None)
+    return {**{key: value for key, value in definition.items() if key != "status"}, "metadata": meta}
+
+
+def identity(definition: dict[str, Any]) -> str:
+    """How messages and results name an object: Kind namespace/name."""
+    meta = definition["metadata"]
+    return f"{definition['kind']} " + "/".join(part for part in (meta.get("namespace"), meta["name"]) if part)
+
+
+def key(definition: dict[str, Any]) -> tuple[str, str, str, str]:
+    """Group, kind, namespace and name: what makes an object one; its API version does not."""
+    meta = definition["metadata"]
+    group = definition["apiVersion"].rpartition("/")[0]
+    return group, definition["kind"], meta.get("namespace", ""), meta["name"]
+
+
+def duplicates(definitions: list[dict[str, Any]]) -> list[str]:
+    """Objects that a batch names more than once."""
+    counts = Counter(map(key, definitions))
+    return sorted({identity(one) for one in definitions if counts[key(one)] > 1})
+
+
+def waves(definitions: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Groups to be written one after the other."""
+    result: dict[int, list[dict[str, Any]]] = {}
+    for definition in definitions:
+        result.setdefault(_ORDER.get(key(definition)[:2], _DEFAULT_ORDER), []).append(definition)
+    return [result[number] for number in sorted(result)]
+
+
+def summary(definition: dict[str, Any], action: str) -> dict[str, str]:
+    """An object in a module's result."""
+    meta = definition["metadata"]
+    return {
+        "api_version": definition["apiVersion"],
+        "kind": definition["kind"],
+        "namespace": meta.get("namespace", ""),
+        "name": meta["name"],
+        "action": action,
+    }

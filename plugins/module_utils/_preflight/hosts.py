@@ -1,0 +1,217 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Preflight's verdicts on hosts: pure functions from what was found to faults."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from ansible_collections.bare.mesh.plugins.module_utils._host import distributions
+
+# What a module's result or an option holds: names to values of many kinds.
+Mapping = dict[str, Any]
+# What host_inspect tells of a host.
+Report = dict[str, Any]
+NODE_PORTS = ["10250/tcp", "10256/tcp", "8472/udp"]
+CONTROL_PLANE_PORTS = ["6443/tcp", "2379/tcp", "2380/tcp", "10257/tcp", "10259/tcp"]
+# Check, key in report and limits, and what it counts.
+AMOUNTS = (("cpus", "cpus", "CPUs"), ("memory", "memory_mb", "MiB of memory"), ("disk", "disk_gb", "GiB free below /var/lib"))
+# From 1.35 on the kubelet refuses a host with cgroup version 1.
+CGROUP_V1_REFUSED = (1, 35)
+NODE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?\Z")
+
+
+class Finding(NamedTuple):
+    """One thing that is wrong: the check's name, the host or variable, what is wrong, how to cure it."""
+
+    check: str
+    where: str
+    what: str
+    cure: str
+
+    def __str__(self) -> str:
+        return f"{self.where} [{self.check}]: {self.what}. {self.cure}."
+
+
+def access(inspections: Mapping) -> tuple[dict[str, Report], list[Finding]]:
+    """(reports of the hosts that answered, faults of those that did not)."""
+    reports, faults = {}, []
+    for host, result in inspections.items():
+        message = " ".join(str((result or {}).get("msg", "no answer")).split()).removeprefix("Task failed: ").rstrip(".")
+        if (result or {}).get("unreachable"):
+            cure = "Check the host's ansible_host, ansible_user and SSH key, and that its SSH server runs"
+            faults.append(Finding("ssh", host, f"cannot be reached by SSH: {message}", cure))
+        elif not result or "report" not in result:
+            cure = "Let ansible_user use sudo, give its password by --ask-become-pass, and see that the host has Python 3.9 or newer"
+            faults.append(Finding("sudo", host, f"the host could not be looked at as root: {message}", cure))
+        elif result["report"]["user_id"] != 0:
+            faults.append(Finding("sudo", host, "the tasks do not run as root", "Set become: true, or connect as root"))
+        else:
+            reports[host] = result["report"]
+    return reports, faults
+
+
+def layout(groups: dict[str, list[str]], inventory: dict[str, Mapping]) -> Iterator[Finding]:
+    """Groups and names; inventory holds each host's wanted host name and its ansible_host."""
+    control_plane, workers = groups["control_plane"], groups["workers"]
+    if not control_plane:
+        yield Finding("inventory", "group control_plane", "has no host", "Put the host that shall carry the control plane into it")
+    if len(control_plane) > 1:
+        what = f"has {len(control_plane)} hosts, and this release makes one control plane"
+        yield Finding("inventory", "group control_plane", what, "Leave one there, the others among the workers")
+    if not workers:
+        yield Finding("inventory", "group workers", "has no host", "Put at least one host into it, for the mesh to run on")
+    for host in sorted(set(control_plane) & set(workers)):
+        yield Finding("inventory", host, "is in both control_plane and workers", "Leave it in one of the two groups")
+    names = {host: entry["name"] for host, entry in inventory.items()}
+    for name, hosts in shared(names):
+        cure = "Give each host a name of its own in the inventory, or by host_prep_hostname"
+        yield Finding("hostname", ", ".join(hosts), f"would all be named {name}", cure)
+    for address, hosts in shared({host: entry["address"] for host, entry in inventory.items()}):
+        yield Finding("inventory", ", ".join(hosts), f"have the same ansible_host {address}", "Name each machine once")
+    for host, name in names.items():
+        if not NODE_NAME.match(name):
+            cure = "Use lower-case letters, digits, '-' and '.', or set host_prep_hostname"
+            yield Finding("hostname", host, f"{name!r} cannot be the name of a Kubernetes node", cure)
+
+
+def shared(values: dict[str, Any]) -> list[tuple[str, list[str]]]:
+    """(value, hosts) of the values that several hosts have; an empty value counts for nothing."""
+    owners = defaultdict(list)
+    for host, value in values.items():
+        for item in value if isinstance(value, list) else [value]:
+            if item:
+                owners[item.lower()].append(host)
+    return [(value, hosts) for value, hosts in owners.items() if len(hosts) > 1]
+
+
+def machine(host: str, report: Report, limits: Mapping, kubernetes_version: str, kubelet_config: Mapping) -> Iterator[Finding]:
+    """What one host is."""
+    release = report["os"]
+    if not distributions.supported(release):
+        name = release.get("PRETTY_NAME") or f"{release.get('ID')} {release.get('VERSION_ID')}"
+        yield Finding("os", host, f"{name} is not supported", f"Use one of: {distributions.SUPPORTED_TEXT}")
+    if report["machine"] not in distributions.MACHINES:
+        yield Finding("architecture", host, f"{report['machine']} is not supported", "Use a machine with x86_64 or aarch64")
+    for check, key, what in AMOUNTS:
+        if report[key] < limits[key]:
+            cure = f"Give the machine more, or lower preflight_min_{key}"
+            yield Finding(check, host, f"{report[key]} {what}, {limits[key]} are needed", cure)
+    missing = [name for name, state in report["features"].items() if state == "missing"]
+    if missing:
+        cure = "Install the kernel's extra modules (EL: kernel-modules-extra, Ubuntu: linux-modules-extra), or another kernel"
+        yield Finding("kernel", host, f"the kernel lacks {', '.join(missing)}", cure)
+    minor = tuple(int(part) for part in kubernetes_version.split(".")[:2] if part.isdigit())
+    if report["cgroup"] == 1 and minor >= CGROUP_V1_REFUSED and kubelet_config.get("failCgroupV1", True):
+        cure = "Boot it with systemd.unified_cgroup_hierarchy=1, or set failCgroupV1: false in kubeadm_kubelet_config"
+        yield Finding("cgroup_v1", host, f"has cgroup version 1, which the kubelet {kubernetes_version} refuses", cure)
+    for server, why in report["unreachable"].items():
+        cure = "See that the host gets there, or set bare_mesh_http_proxy or another bare_mesh_source"
+        yield Finding("source", host, f"cannot reach {server}: {why}", cure)
+    if report["ufw"]:
+        cure = "Switch it off by 'ufw disable' or open the cluster's ports in it, then add firewall to preflight_allow"
+        yield Finding("firewall", host, "ufw is switched on, and only firewalld's ports are opened for you", cure)
+
+
+def ports(host: str, report: Report, control_plane: bool) -> Iterator[Finding]:
+    """Ports that something else holds. A host that is a node already holds them itself."""
+    needed = NODE_PORTS + (CONTROL_PLANE_PORTS if control_plane else [])
+    for port in needed if not report["member"] else []:
+        if port in report["listening"]:
+            owner = report["listening"][port] or "another program"
+            yield Finding("ports", host, f"port {port} is taken by {owner}", "Stop that program, or move it to another port")
+
+
+def identity(reports: dict[str, Report]) -> Iterator[Finding]:
+    """What must differ from host to host."""
+    cure = "Clones of one image need a new address, identity and name each; has the same machine two names in the inventory?"
+    for mac, hosts in shared({host: report["macs"] for host, report in reports.items()}):
+        yield Finding("mac", ", ".join(hosts), f"have the same MAC address {mac}", cure)
+    for product, hosts in shared({host: report["product_id"] for host, report in reports.items()}):
+        yield Finding("product_id", ", ".join(hosts), f"have the same product id {product}", cure)
+
+
+def addresses(inventory: dict[str, Mapping], reports: dict[str, Report]) -> Iterator[Finding]:
+    """The address that a node gives the others: a bare_mesh_node_ip that was set, or that of its way out."""
+    wanted = {host: str(inventory.get(host, {}).get("node_ip") or "") for host in reports}
+    cure = "Set bare_mesh_node_ip for each host to its own address in the network that the hosts share"
+    for address, hosts in shared({host: wanted[host] or report["address"] for host, report in reports.items()}):
+        yield Finding("node_ip", ", ".join(hosts), f"would all have the node address {address}", cure)
+    for host, report in reports.items():
+        own = [str(ipaddress.ip_interface(entry).ip) for entry in report["networks"]]
+        if wanted[host] and wanted[host] not in own:
+            yield Finding("node_ip", host, f"has no address {wanted[host]}, but {', '.join(own)}", cure)
+
+
+def clocks(reports: dict[str, Report], limit: float) -> Iterator[Finding]:
+    """The clocks' differences, of which the way to the host is a part: hence only their spread counts."""
+    if not reports:
+        return
+    order = sorted(reports, key=lambda host: reports[host]["clock"])
+    # Of two hosts, the controller's clock says which one is wrong.
+    middle = reports[order[len(order) // 2]]["clock"] if len(order) > 2 else 0
+    spread = reports[order[-1]]["clock"] - reports[order[0]]["clock"]
+    if spread > limit:
+        worst = max(order, key=lambda host: abs(reports[host]["clock"] - middle))
+        cure = "Set its clock; host_prep keeps it right by chrony afterwards, see host_prep_ntp_servers"
+        yield Finding("clock", worst, f"its clock is {spread:.0f} s away from another host's ({limit} s are allowed)", cure)
+
+
+def ranges(settings: Mapping, reports: dict[str, Report]) -> Iterator[Finding]:
+    """Pod, service and host networks."""
+    networks = {}
+    for name in ("bare_mesh_pod_cidr", "bare_mesh_service_cidr"):
+        try:
+            networks[name] = ipaddress.ip_network(str(settings[name]))
+        except ValueError as error:
+            yield Finding("ranges", name, str(error), "Write a range in CIDR notation, such as 10.244.0.0/16")
+    pods, services = networks.get("bare_mesh_pod_cidr"), networks.get("bare_mesh_service_cidr")
+    if pods and services and pods.version == services.version and pods.overlaps(services):
+        what = f"{pods} overlaps bare_mesh_service_cidr {services}"
+        yield Finding("ranges", "bare_mesh_pod_cidr", what, "Choose ranges that are apart")
+    for name, network in networks.items():
+        for host, report in reports.items():
+            for own in (ipaddress.ip_interface(entry).network for entry in report["networks"]):
+                if own.version == network.version and own.overlaps(network):
+                    cure = "Choose a range that no host's network uses"
+                    yield Finding("ranges", name, f"{network} overlaps the network {own} of {host}", cure)
+
+
+def versions(settings: Mapping) -> Iterator[Finding]:
+    """Versions and names that this collection knows."""
+    kubernetes, istio = str(settings["kubernetes_version"]), str(settings["istio_version"])
+    known = settings["kubernetes_releases"]
+    if kubernetes not in known:
+        yield Finding("versions", "bare_mesh_kubernetes_version", f"{kubernetes} is not known", f"Choose from: {', '.join(known)}")
+    known = settings["istio_releases"]
+    if istio not in known:
+        yield Finding("versions", "bare_mesh_istio_version", f"{istio} is not known", f"Choose from: {', '.join(known)}")
+        return
+    minors, profiles = known[istio]["kubernetes"], known[istio]["profiles"]
+    minor = ".".join(kubernetes.split(".")[:2])
+    if kubernetes in settings["kubernetes_releases"] and minor not in minors:
+        cure = f"Choose a Kubernetes of {', '.join(minors)}, or another Istio"
+        yield Finding("versions", "bare_mesh_istio_version", f"Istio {istio} does not support Kubernetes {minor}", cure)
+    if settings["istio_profile"] not in profiles:
+        what = f"{settings['istio_profile']!r} is no profile of Istio {istio}"
+        yield Finding("istio_profile", "istio_profile", what, f"Choose from: {', '.join(profiles)}")
+
+
+def judge(
+    inspections: Mapping, groups: dict[str, list[str]], inventory: dict[str, Mapping], limits: Mapping, settings: Mapping
+) -> tuple[list[Finding], dict[str, Report]]:
+    """All faults of hosts, inventory and settings, and the reports of the hosts that answered."""
+    reports, faults = access(inspections)
+    faults += layout(groups, inventory)
+    for host, report in reports.items():
+        faults += machine(host, report, limits, str(settings["kubernetes_version"]), settings["kubelet_config"])
+        faults += ports(host, report, host in groups["control_plane"])
+    faults += identity(reports)
+    faults += addresses(inventory, reports)
+    faults += clocks(reports, limits["clock_difference"])
+    faults += ranges(settings, reports)
+    faults += versions(settings)
+    return faults, reports

@@ -1,0 +1,99 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Preflight's look at the source of artifacts: reachable, and signed by the expected keys."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import urlsplit
+
+from ansible_collections.bare.mesh.plugins.module_utils._host import distributions, openpgp
+from ansible_collections.bare.mesh.plugins.module_utils._host.fetch import Fetcher, FetchError
+from ansible_collections.bare.mesh.plugins.module_utils._preflight.hosts import Finding, Report
+
+REACH = "See that the controller gets there; check bare_mesh_source and, for a mirror, bare_mesh_mirror_url and bare_mesh_mirror_ca_file"
+
+
+def verify(key: bytes, files: list[bytes], verifier: str) -> str:
+    """What gpgv says against the signature of files: [clear-signed] or [data, detached signature]. Empty: it is good."""
+    with tempfile.TemporaryDirectory(prefix="bare-mesh-") as folder:
+        paths = []
+        for name, data in (("key.gpg", openpgp.dearmor(key)), *((f"file{index}", data) for index, data in enumerate(files))):
+            paths.append(os.path.join(folder, name))
+            with open(paths[-1], "wb") as file:
+                file.write(data)
+        # gpgv takes the signature first, then what was signed.
+        command = [verifier, "--homedir", folder, "--keyring", paths[0], *reversed(paths[1:])]
+        result = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"})
+        return " ".join(result.stderr.split()) if result.returncode else ""
+
+
+def repository(entry: dict[str, Any], fingerprints: dict[str, str], fetcher: Fetcher, verifier: str) -> list[Finding]:
+    """Faults of one package repository."""
+    variable = f"bare_mesh_key_fingerprints.{entry['key']}"
+    wanted = str(fingerprints.get(entry["key"], "")).replace(" ", "").upper()
+    try:
+        key = fetcher.get(entry["key_url"])
+        found = openpgp.fingerprints(key)
+        if found != [wanted]:
+            cure = "If the source is the right one, compare with its owner's published fingerprint and set that"
+            what = f"is {wanted or 'not set'}, but {entry['key_url']} has the fingerprint {', '.join(found)}"
+            return [Finding("signing_key", variable, what, cure)]
+        files = [fetcher.get(url) for url in entry["signed"]]
+    except FetchError as error:
+        return [Finding("source", "bare_mesh_source", str(error), REACH)]
+    except openpgp.NotAKey as error:
+        return [Finding("signing_key", "bare_mesh_source", f"{entry['key_url']}: {error}", REACH)]
+    refused = verify(key, files, verifier) if files and verifier else ""
+    if refused:
+        cure = "The repository's index was changed or signed by another key: do not use it, or have its owner sign it anew"
+        return [Finding("signing_key", "bare_mesh_source", f"the signature of {entry['signed'][0]} is not good: {refused}", cure)]
+    return []
+
+
+def registry(url: str, fetcher: Fetcher) -> list[Finding]:
+    """Whether a registry answers; one that asks for a login is there, too."""
+    parts = urlsplit(url)
+    try:
+        fetcher.get(f"{parts.scheme}://{parts.netloc}/v2/")
+    except FetchError as error:
+        if " answers 401 " not in str(error):
+            return [Finding("registry", "bare_mesh_source", str(error), REACH.replace("mirror_url", "mirror_registry_url"))]
+    return []
+
+
+def istio_archive(settings: dict[str, Any], fetcher: Fetcher) -> list[Finding]:
+    """The published checksum of Istio's archive, against the pinned one."""
+    version, pinned = settings["istio_version"], str(settings["istioctl_checksum"]).rsplit(":", 1)[-1].lower()
+    if version not in settings["istio_releases"]:
+        return []
+    url = f"{settings['source']['istio']}/{version}/istio-{version}-linux-amd64.tar.gz.sha256"
+    try:
+        published = fetcher.get(url).decode(errors="replace").split()
+    except FetchError as error:
+        return [Finding("source", "bare_mesh_source", str(error), REACH)]
+    if pinned and published[:1] != [pinned]:
+        cure = "If the source is the right one, set the checksum of this version, or leave it empty"
+        return [Finding("checksum", "istioctl_checksum", f"{url} says {' '.join(published[:1])}, not {pinned}", cure)]
+    return []
+
+
+def source(settings: dict[str, Any], reports: dict[str, Report], fetcher: Fetcher, verifier: str) -> list[Finding]:
+    """All faults of the source that the reported hosts would meet."""
+    entries = {}
+    for report in reports.values():
+        if distributions.supported(report["os"]) and settings["kubernetes_version"] in settings["kubernetes_releases"]:
+            found = distributions.repositories(report["os"], report["machine"], settings["source"], settings["kubernetes_version"])
+            entries.update({entry["url"]: entry for entry in found})
+    endpoints = {urlsplit(url)[:2]: url for url in settings["source"]["registries"].values()}
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        jobs = [pool.submit(repository, entry, settings["fingerprints"], fetcher, verifier) for entry in entries.values()]
+        jobs += [pool.submit(registry, url, fetcher) for url in endpoints.values()]
+        jobs.append(pool.submit(istio_archive, settings, fetcher))
+        faults = [fault for job in jobs for fault in job.result()]
+    # One server that is down is one fault, however many of its files were asked for.
+    first = {(fault.check, fault.where, urlsplit(fault.what.split()[0]).netloc or fault.what): fault for fault in reversed(faults)}
+    return list(reversed(first.values()))

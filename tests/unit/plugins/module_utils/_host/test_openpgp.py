@@ -1,0 +1,175 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Fingerprints read without gpg."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from pathlib import Path
+
+import pytest
+from ansible_collections.bare.mesh.plugins.module_utils._host import fetch, openpgp
+from ansible_collections.bare.mesh.plugins.modules import host_repositories
+
+KEY = (Path(__file__).parents[1] / "files/key.asc").read_bytes()
+FINGERPRINT = "E275AE3D22FF829D722070563C6A191E34774BAF"
+
+
+def test_fingerprint_of_an_armoured_and_of_a_binary_key():
+    assert openpgp.fingerprints(KEY) == [FINGERPRINT]
+    assert openpgp.fingerprints(openpgp.dearmor(KEY)) == [FINGERPRINT]
+
+
+def test_every_key_of_a_file_is_found():
+    assert openpgp.fingerprints(KEY + KEY) == [FINGERPRINT, FINGERPRINT]
+
+
+@pytest.mark.parametrize("data", [b"", b"<html>not found</html>", KEY[:200], openpgp.dearmor(KEY)[:1], b"\xb4\x01x"])
+def test_what_is_no_key_is_refused(data):
+    with pytest.raises(openpgp.NotAKey):
+        openpgp.fingerprints(data)
+
+
+BODY = b"\x04" + b"k" * 9
+FOURTH = hashlib.sha1(b"\x99\x00\x0a" + BODY, usedforsecurity=False).hexdigest().upper()
+SIXTH_BODY = b"\x06" + b"k" * 9
+SIXTH = hashlib.sha256(b"\x9b\x00\x00\x00\x0a" + SIXTH_BODY).hexdigest().upper()
+
+
+def sized(size):
+    """A body of this size, and its fingerprint."""
+    body = b"\x04" + b"k" * (size - 1)
+    return body, hashlib.sha1(b"\x99" + size.to_bytes(2, "big") + body, usedforsecurity=False).hexdigest().upper()
+
+
+@pytest.mark.parametrize(
+    ("size", "head"),
+    [
+        (10, b"\xc6\x0a"),
+        (191, b"\xc6\xbf"),
+        (192, b"\xc6\xc0\x00"),
+        (447, b"\xc6\xc0\xff"),
+        (448, b"\xc6\xc1\x00"),
+        (8383, b"\xc6\xdf\xff"),
+        (10, b"\xc6\xff\x00\x00\x00\x0a"),
+        (66, b"\xc6\xff\x00\x00\x00\x42"),
+        (10, b"\x98\x0a"),
+        (10, b"\x99\x00\x0a"),
+        (258, b"\x99\x01\x02"),
+        (10, b"\x9a\x00\x00\x00\x0a"),
+    ],
+)
+def test_each_form_of_a_packet_s_length(size, head):
+    body, fingerprint = sized(size)
+    other = b"\xcd\x03uid"
+    assert openpgp.fingerprints(other + head + body + other) == [fingerprint]
+    with pytest.raises(openpgp.NotAKey, match=r"the key ends too early"):
+        openpgp.fingerprints(head + body[:-1])
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"\xc6\xe0" + BODY, "a key packet of unknown length"),
+        (b"\xc6\xfe" + BODY, "a key packet of unknown length"),
+        (b"\x9b" + BODY, "a key packet of unknown length"),
+        (b"\x06\x0a" + BODY, "not an OpenPGP key"),
+        (b"\xce\x0a" + BODY, "no OpenPGP public key in it"),
+        (b"\xc6\x0a\x03" + BODY[1:], "no OpenPGP public key in it"),
+        (b"\xc6\x0a\x05" + BODY[1:], "no OpenPGP public key in it"),
+        (b"\xc6\x00", "the key ends too early"),
+        (b"\xc6", "the key ends too early"),
+        (b"\xc6\xc0", "the key ends too early"),
+        (b"", "no OpenPGP public key in it"),
+        (b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nabc\n-----END PGP", "damaged armour"),
+    ],
+)
+def test_what_is_wrong_is_told(data, message):
+    with pytest.raises(openpgp.NotAKey, match=message):
+        openpgp.fingerprints(data)
+
+
+def test_versions_of_keys():
+    assert openpgp.fingerprints(b"\xc6\x0a" + SIXTH_BODY + b"\xc6\x0a" + BODY) == [SIXTH, FOURTH]
+
+
+def armoured(data, headers=b"Comment: x\n", end=b"\n"):
+    lines = (
+        b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n"
+        + headers
+        + b"\n"
+        + base64.b64encode(data)
+        + b"\n=abcd\n-----END PGP PUBLIC KEY BLOCK-----\n"
+    )
+    return lines.replace(b"\n", end)
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+@pytest.mark.parametrize("headers", [b"", b"Comment: x\nVersion: 1\n"])
+def test_armour(end, headers):
+    data = b"\xc6\x0a" + BODY
+    assert openpgp.dearmor(armoured(data, headers, end)) == data
+    assert openpgp.dearmor(b"text\n" + armoured(data, headers, end) + armoured(data)) == data + data
+    assert openpgp.dearmor(data) == data
+
+
+@pytest.mark.parametrize("mixed", [KEY + b"\xc6\x0a" + BODY, b"\xc6\x0a" + BODY + KEY, KEY + b"\xc6\x0a" + BODY + KEY])
+def test_a_binary_key_beside_an_armoured_one_is_refused(mixed):
+    """Its fingerprint would be compared with nothing, and a package manager might trust it."""
+    with pytest.raises(openpgp.NotAKey, match="binary data"):
+        openpgp.fingerprints(mixed)
+
+
+class Refused(Exception):
+    """A module's end by a failure."""
+
+
+class Module:
+    """As much of a module as the check of a key asks for."""
+
+    def __init__(self, **fingerprints):
+        self.params = {"fingerprints": fingerprints}
+
+    def fail_json(self, msg):
+        raise Refused(msg)
+
+
+class Source:
+    def __init__(self, answer):
+        self.answer = answer
+
+    def get(self, url):
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+REPOSITORY = {"key": "docker", "key_url": "https://example.com/key"}
+OTHER = b"\xc6\x0a" + BODY
+SILENT = fetch.FetchError("no answer")
+
+
+def verified(answer, path, fingerprint=FINGERPRINT):
+    return host_repositories.verified_key(Module(docker=fingerprint), Source(answer), REPOSITORY, str(path))
+
+
+def test_only_the_expected_key_is_taken(tmp_path):
+    spaced = " ".join([FINGERPRINT[:20], FINGERPRINT[20:].lower()])
+    assert verified(KEY, tmp_path / "key", spaced) == KEY
+    for data in (OTHER, armoured(OTHER), KEY + armoured(OTHER), armoured(OTHER) + KEY, KEY + KEY):
+        with pytest.raises(Refused, match=r"has the fingerprint .*, but bare_mesh_key_fingerprints.docker is E275"):
+            verified(data, tmp_path / "key")
+    with pytest.raises(Refused, match=r"has no entry docker"):
+        verified(KEY, tmp_path / "key", "")
+
+
+@pytest.mark.parametrize("answer", [SILENT, b"<html>"])
+def test_the_key_on_the_host_serves_only_where_it_is_the_expected_one(tmp_path, answer):
+    path = tmp_path / "key"
+    with pytest.raises(Refused, match=r"the signing key https://example.com/key: .*check bare_mesh_source"):
+        verified(answer, path)
+    path.write_bytes(OTHER)
+    with pytest.raises(Refused, match=r"check bare_mesh_source"):
+        verified(answer, path)
+    path.write_bytes(KEY)
+    assert verified(answer, path) == KEY

@@ -1,0 +1,159 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Validation of Istio's kinds: a table of specs and the faults that are to be found in them."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.bare.mesh.plugins.module_utils._istio.re2 import refused
+from ansible_collections.bare.mesh.plugins.module_utils._istio.schema import check, coerce, nanoseconds
+from ansible_collections.bare.mesh.plugins.module_utils._istio.validators import metadata
+
+MODULES = {"VirtualService": "virtual_service", "DestinationRule": "destination_rule", "Gateway": "gateway"}
+TABLE = yaml.safe_load((Path(__file__).parent / "files/istio_rules.yml").read_text())
+CASES = [(kind, case["spec"], case.get("fault")) for kind, cases in TABLE.items() for case in cases]
+
+
+def load(package, kind):
+    return importlib.import_module(f"ansible_collections.bare.mesh.plugins.module_utils._istio.{package}.{MODULES[kind]}")
+
+
+def found(kind, spec):
+    schema = load("schemas", kind)
+    structure = list(check(spec, schema.ROOT, schema.DEFINITIONS, "spec"))
+    return structure or list(load("rules", kind).faults({"metadata": {"name": "x", "namespace": "default"}, "spec": spec}))
+
+
+@pytest.mark.parametrize(("kind", "spec", "path"), CASES, ids=[f"{kind}-{number}" for number, (kind, _spec, _path) in enumerate(CASES)])
+def test_table(kind, spec, path):
+    faults = found(kind, spec)
+    assert (path in [fault.path for fault in faults]) if path else not faults
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a",
+        "^/api/v[0-9]+/.*$",
+        "(?i)x",
+        "(?P<n>a)",
+        "(?:a|b)*?",
+        r"\d+\.\w{2,3}",
+        r"[^\]]+",
+        r"\Qa(?=b)\E",
+        r"a\\1",
+        "[(?=]",
+        "[*+]*",
+        "[[:alpha:]]",
+        r"\pL\p{Greek}",
+        r"\x{10FFFF}",
+        "a{1000}",
+        r"x\z",
+        r"\(?=",
+        "(?s:.)",
+    ],
+)
+def test_regex_of_re2(text):
+    assert refused(text) == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "(",
+        "a(?!b)",
+        "(?<=a)b",
+        r"(a)\1",
+        "(?P<n>a)(?P=n)",
+        "(?>a)",
+        "a**",
+        "a++",
+        "[z-a]",
+        "a{1001}",
+        "x" * 1025,
+        r"x\Z",
+        "(?#c)",
+        "*a",
+    ],
+)
+def test_regex_that_re2_refuses(text):
+    assert refused(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [
+        ("10s", 10 * 10**9),
+        ("1h30m", 5400 * 10**9),
+        ("1.5s", 1500 * 10**6),
+        ("0.1ms", 100_000),
+        ("1.μs", 1000),
+        (".5ns", 0),
+        ("0", 0),
+        ("+1s", 10**9),
+        ("-1s", -(10**9)),
+        ("10", None),
+        ("", None),
+        (".s", None),
+        ("9" * 5000 + "s", None),
+        ("300000000h", None),
+    ],
+)
+def test_durations(text, length):
+    assert nanoseconds(text) == length
+
+
+@pytest.mark.parametrize(
+    ("meta", "path"),
+    [
+        ({"name": "a.b-c"}, None),
+        ({"name": "A"}, "metadata.name"),
+        ({"name": "a" * 254}, "metadata.name"),
+        ({}, "metadata.name"),
+        ({"name": "a", "namespace": "a.b"}, "metadata.namespace"),
+        ({"name": "a", "labels": {"app.kubernetes.io/name": "x", "empty": ""}}, None),
+        ({"name": "a", "labels": {"a": "b c"}}, "metadata.labels['a']"),
+        ({"name": "a", "labels": {"a": 1}}, "metadata.labels['a']"),
+        ({"name": "a", "labels": {"-a": "b"}}, "metadata.labels['-a']"),
+        ({"name": "a", "annotations": {"a": 1}}, "metadata.annotations['a']"),
+        ({"name": "a", "annotations": {"a b": "1"}}, "metadata.annotations['a b']"),
+    ],
+)
+def test_metadata(meta, path):
+    assert [fault.path for fault in metadata(meta)] == ([path] if path else [])
+
+
+def test_coerce():
+    nodes = {"a": "int", "b": "boolean", "c": "string", "d": {"[]": "#n"}, "e": {"{}": "number"}}
+    given = {"a": "-5", "b": "True", "c": "5", "d": ["x", "7"], "e": {"k": "0.5"}, "other": "1"}
+    assert coerce(given, nodes, {"n": "uint"}) == {"a": -5, "b": True, "c": "5", "d": ["x", 7], "e": {"k": 0.5}, "other": "1"}
+
+
+@pytest.mark.parametrize(
+    ("value", "node", "message"),
+    [
+        ("x", "int", "must be an integer"),
+        (True, "int", "must be an integer"),
+        (2**31, "int", "not in the range"),
+        (-1, "uint", "not in the range"),
+        (1, "string", "quote it"),
+        ("x", {"[]": "any"}, "must be a list"),
+        ("x", {"{}": "any"}, "must be a mapping"),
+        (1, {"a": "any"}, "must be a mapping"),
+        ({"aliass": 1}, {"alias": "any"}, "did you mean alias?"),
+        ({"x": 1}, {"alias": "any"}, "known are alias"),
+        ({"a": 1, "b": 1}, {"a": "any", "b": "any", "1": [["a", "b"]]}, "only one of a and b"),
+        ({}, {"a": "any", "!": ["a"]}, "is required"),
+    ],
+)
+def test_structure(value, node, message):
+    (fault,) = check(value, node, {}, "spec")
+    assert message in fault.message
+
+
+def test_snake_case_in_protobuf_json():
+    assert not list(check({"access_log_file": "x"}, {"accessLogFile": "any"}, {}, "spec", aliases=True))

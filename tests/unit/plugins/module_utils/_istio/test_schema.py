@@ -1,0 +1,56 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Bounds of the definitions (CRDs), and values of odd types."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.bare.mesh.plugins.module_utils._istio.schema import check, coerce
+
+
+@pytest.mark.parametrize(
+    ("node", "value", "message"),
+    [
+        ({"=": "number", "..": [0, 100]}, 100.5, "100.5 is out of range, possible is 0 to 100"),
+        ({"=": "number", "..": [0, 100]}, float("nan"), "out of range"),
+        ({"=": "number", "..": [0, 100]}, "5", "must be a number"),
+        ({"=": "integer", "..": [0, None]}, -1, "possible is at least 0"),
+        ({"=": "integer", "..": [0, None]}, 2**63, "not in the range"),
+        ({"=": "string", "..": [None, 3]}, "abcd", "has 4 characters, possible are at most 3"),
+        ({"[]": "string", "..": [1, 2]}, [], "has 0 items, possible are 1 to 2"),
+        ({"[]": "string", "..": [1, 2]}, ["a", "b", "c"], "has 3 items"),
+        ({"{}": "string", "..": [None, 1]}, {"a": "b", "c": "d"}, "has 2 items, possible are at most 1"),
+        ({"{}": "string"}, {1: "a"}, "must be a text"),
+        ("bytes", "?", "no base64"),
+        ("bytes", 1, "must be a text in base64"),
+        ("duration", "1.5ms", "whole milliseconds, such as 1ms"),
+        ("duration", "0.5ms", "at least 1ms"),
+    ],
+)
+def test_out_of_bounds(node, value, message):
+    (fault,) = check(value, node, {}, "spec")
+    assert message in fault.message
+
+
+@pytest.mark.parametrize(
+    ("node", "value"),
+    [
+        ({"=": "number", "..": [0, 100]}, 0),
+        ({"=": "number", "..": [0, 100]}, None),
+        ({"=": "string", "..": [None, 3]}, "abc"),
+        ({"[]": "string", "..": [1, 2]}, ["a"]),
+        ({"{}": "string", "..": [None, 1]}, {}),
+        ("bytes", "YQ=="),
+    ],
+)
+def test_within_bounds(node, value):
+    assert not list(check(value, node, {}, "spec"))
+
+
+def test_coerce_where_there_are_bounds():
+    nodes = {
+        "a": {"=": "number", "..": [0, 1]},
+        "b": {"[]": {"=": "integer", "..": [0, None]}, "..": [1, 2]},
+        "c": {"{}": "int", "..": [None, 1]},
+    }
+    assert coerce({"a": "0.5", "b": ["7"], "c": {"x": "1"}}, nodes, {}) == {"a": 0.5, "b": [7], "c": {"x": 1}}
+    assert coerce({"c": {"x": "9" * 5000}}, nodes, {}) == {"c": {"x": "9" * 5000}}

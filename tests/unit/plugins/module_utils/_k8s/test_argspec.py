@@ -1,0 +1,55 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the modules take: which arguments are secrets, and where the connection's come from."""
+
+from __future__ import annotations
+
+import importlib
+
+import pytest
+from ansible.module_utils import basic
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.bare.mesh.plugins import modules
+from ansible_collections.bare.mesh.plugins.module_utils._k8s import argspec
+
+
+class Specified(Exception):
+    """The specification that a module asks for, instead of its run."""
+
+
+def specification(monkeypatch, name):
+    def taken(self, argument_spec, **more):
+        raise Specified(argument_spec)
+
+    module = importlib.import_module(f"{modules.__name__}.{name}")
+    for holder in (basic, module):
+        monkeypatch.setattr(holder, "AnsibleModule", type("Module", (), {"__init__": taken}), raising=False)
+    shared = importlib.import_module(argspec.__name__.replace("argspec", "module"))
+    monkeypatch.setattr(shared, "AnsibleModule", basic.AnsibleModule)
+    with patch_module_args({}), pytest.raises(Specified) as found:
+        module.main()
+    return found.value.args[0]
+
+
+@pytest.mark.parametrize("name", ["kubeadm_init", "kubeadm_join", "kubeadm_token"])
+def test_a_join_token_is_a_secret(monkeypatch, name):
+    assert specification(monkeypatch, name)["token"]["no_log"] is True
+
+
+@pytest.mark.parametrize(
+    "name", ["manifest", "resource_info", "pod_exec", "istio_operator", "virtual_service", "gateway", "destination_rule"]
+)
+def test_the_key_of_the_api_is_a_secret(monkeypatch, name):
+    assert specification(monkeypatch, name)["api_key"]["no_log"] is True
+
+
+def test_the_connection_s_options_come_from_the_environment():
+    for name, option in {**argspec.CONNECTION, "api_host": argspec.API_HOST}.items():
+        fallback, (variable,) = option["fallback"]
+        expected = {"api_host": "HOST", "validate_certs": "VERIFY_SSL", "ca_cert": "SSL_CA_CERT", "client_cert": "CERT_FILE"}
+        assert variable == "K8S_AUTH_" + {**expected, "client_key": "KEY_FILE"}.get(name, name.upper())
+        assert fallback is basic.env_fallback
+    assert argspec.CONNECTION["client_key"]["no_log"] is False, "it is a path"
+
+
+def test_waiting_is_asked_for():
+    assert argspec.WAITING == {"wait": {"type": "bool", "default": False}, "wait_timeout": {"type": "int", "default": 120}}

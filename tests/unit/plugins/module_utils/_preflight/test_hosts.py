@@ -1,0 +1,137 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Preflight's verdicts: a fault names its host or variable, and nothing else is faulty."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+from ansible_collections.bare.mesh.plugins.module_utils._preflight import hosts
+
+REPORT = {
+    "user_id": 0,
+    "os": {"ID": "rocky", "VERSION_ID": "9.6", "PRETTY_NAME": "Rocky Linux 9.6"},
+    "machine": "x86_64",
+    "hostname": "localhost",
+    "macs": [],
+    "product_id": "",
+    "cpus": 2,
+    "memory_mb": 4000,
+    "disk_gb": 20.0,
+    "clock": 0.3,
+    "cgroup": 2,
+    "features": {"overlay": "loadable"},
+    "networks": ["10.0.0.1/24", "fd00::1/64"],
+    "listening": {"22/tcp": "sshd"},
+    "member": False,
+    "ufw": False,
+    "unreachable": {},
+    "address": "",
+}
+SETTINGS = {
+    "bare_mesh_pod_cidr": "10.244.0.0/16",
+    "bare_mesh_service_cidr": "10.96.0.0/12",
+    "kubernetes_version": "1.36.3",
+    "kubernetes_releases": {"1.36.3": {}, "1.30.1": {}},
+    "istio_version": "1.29.1",
+    "istio_releases": {"1.29.1": {"kubernetes": ["1.35", "1.36"], "profiles": ["default", "demo"]}},
+    "istio_profile": "default",
+    "kubelet_config": {},
+}
+LIMITS = {"cpus": 2, "memory_mb": 1700, "disk_gb": 10, "clock_difference": 5}
+FINE = {
+    "inspections": {"one": {"report": REPORT}, "two": {"report": copy.deepcopy(REPORT)}},
+    "groups": {"control_plane": ["one"], "workers": ["two"]},
+    "inventory": {"one": {"name": "one", "address": "10.0.0.1"}, "two": {"name": "two", "address": "10.0.0.2"}},
+    "limits": LIMITS,
+    "settings": SETTINGS,
+}
+
+
+def judge(**changes):
+    """(check, where) of each fault; a change is a path with '/' and a value."""
+    case = copy.deepcopy(FINE)
+    for path, value in changes.items():
+        target, *_rest = [case]
+        *parents, last = path.split("/")
+        for key in parents:
+            target = target[key]
+        target[last] = value
+    faults, _reports = hosts.judge(**case)
+    assert all(fault.what and fault.cure and str(fault).endswith(".") for fault in faults)
+    return [(fault.check, fault.where) for fault in faults]
+
+
+TWO = "inspections/two/report"
+
+
+def test_good_hosts_have_no_fault():
+    assert judge() == []
+
+
+@pytest.mark.parametrize(("changes", "fault"), [
+    ({"inspections/two": {"unreachable": True, "msg": "refused"}}, ("ssh", "two")),
+    ({"inspections/two": {"failed": True, "msg": "Missing sudo password"}}, ("sudo", "two")),
+    ({"inspections/two": None}, ("sudo", "two")),
+    ({f"{TWO}/user_id": 1000}, ("sudo", "two")),
+    ({f"{TWO}/os": {"ID": "centos", "VERSION_ID": "7"}}, ("os", "two")),
+    ({f"{TWO}/os": {}}, ("os", "two")),
+    ({f"{TWO}/machine": "riscv64"}, ("architecture", "two")),
+    ({f"{TWO}/cpus": 1}, ("cpus", "two")),
+    ({f"{TWO}/memory_mb": 900}, ("memory", "two")),
+    ({f"{TWO}/disk_gb": 3.5}, ("disk", "two")),
+    ({f"{TWO}/features": {"vxlan": "missing"}}, ("kernel", "two")),
+    ({f"{TWO}/cgroup": 1}, ("cgroup_v1", "two")),
+    ({f"{TWO}/ufw": True}, ("firewall", "two")),
+    ({f"{TWO}/listening": {"10250/tcp": "python3"}}, ("ports", "two")),
+    ({"inspections/one/report/listening": {"6443/tcp": ""}}, ("ports", "one")),
+    ({f"{TWO}/clock": 60}, ("clock", "two")),
+    ({f"{TWO}/networks": ["10.244.3.1/24"]}, ("ranges", "bare_mesh_pod_cidr")),
+    ({"settings/bare_mesh_pod_cidr": "10.96.0.0/16"}, ("ranges", "bare_mesh_pod_cidr")),
+    ({"settings/bare_mesh_service_cidr": "10.96.0.1/12"}, ("ranges", "bare_mesh_service_cidr")),
+    ({"settings/kubernetes_version": "1.99.0"}, ("versions", "bare_mesh_kubernetes_version")),
+    ({"settings/kubernetes_version": "1.30.1"}, ("versions", "bare_mesh_istio_version")),
+    ({"settings/istio_version": "0.1"}, ("versions", "bare_mesh_istio_version")),
+    ({"settings/istio_profile": "nope"}, ("istio_profile", "istio_profile")),
+    ({"groups/control_plane": []}, ("inventory", "group control_plane")),
+    ({"groups/control_plane": ["one", "three"]}, ("inventory", "group control_plane")),
+    ({"groups/workers": []}, ("inventory", "group workers")),
+    ({"groups/workers": ["one", "two"]}, ("inventory", "one")),
+    ({"inventory/two/name": "ONE"}, ("hostname", "one, two")),
+    ({"inventory/two/address": "10.0.0.1"}, ("inventory", "one, two")),
+    ({"inventory/two/name": "a_b"}, ("hostname", "two")),
+])  # fmt: skip
+def test_fault(changes, fault):
+    assert fault in judge(**changes)
+    assert len(judge(**changes)) <= 2
+
+
+def test_two_names_for_one_machine():
+    changes = {f"inspections/{host}/report/macs": ["02:00:00:00:00:01"] for host in ("one", "two")}
+    changes |= {f"inspections/{host}/report/product_id": "4c4c" for host in ("one", "two")}
+    assert judge(**changes) == [("mac", "one, two"), ("product_id", "one, two")]
+
+
+def test_a_node_holds_its_ports_itself():
+    assert judge(**{f"{TWO}/listening": {"10250/tcp": "kubelet"}, f"{TWO}/member": True}) == []
+
+
+def test_cgroup_v1_passes_where_the_kubelet_takes_it():
+    assert judge(**{f"{TWO}/cgroup": 1, "settings/kubelet_config": {"failCgroupV1": False}}) == []
+
+
+def test_all_faults_of_all_hosts_come_together():
+    found = judge(**{f"{TWO}/cpus": 1, "inspections/one/report/memory_mb": 1, "settings/istio_profile": "nope"})
+    assert found == [("memory", "one"), ("cpus", "two"), ("istio_profile", "istio_profile")]
+
+
+def test_a_source_that_a_host_does_not_reach():
+    assert judge(**{f"{TWO}/unreachable": {"mirror:443": "timed out"}}) == [("source", "two")]
+
+
+def test_node_addresses():
+    one = "inspections/one/report"
+    behind_nat = {f"{one}/address": "10.0.2.15", f"{TWO}/address": "10.0.2.15"}
+    assert judge(**behind_nat) == [("node_ip", "one, two")]
+    assert judge(**behind_nat, **{"inventory/two/node_ip": "10.0.0.1"}) == []
+    assert judge(**{"inventory/two/node_ip": "192.0.2.1"}) == [("node_ip", "two")]

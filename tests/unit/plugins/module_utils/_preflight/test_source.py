@@ -1,0 +1,91 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Preflight's look at the source of artifacts, with answers instead of servers."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from ansible_collections.bare.mesh.plugins.module_utils._host.fetch import FetchError
+from ansible_collections.bare.mesh.plugins.module_utils._preflight import source
+
+FILES = Path(__file__).parents[1] / "files"
+KEY = (FILES / "key.asc").read_bytes()
+CLEARSIGNED = (FILES / "clearsigned.txt").read_bytes()
+DETACHED = [(FILES / name).read_bytes() for name in ("signed.txt", "signed.txt.asc")]
+FINGERPRINT = "E275AE3D22FF829D722070563C6A191E34774BAF"
+GPGV = shutil.which("gpgv")
+SETTINGS = {
+    "kubernetes_version": "1.36.3",
+    "kubernetes_releases": {"1.36.3": {}},
+    "istio_version": "1.29.1",
+    "istio_releases": {"1.29.1": {}},
+    "istioctl_checksum": "",
+    "source": {
+        "kubernetes": "k",
+        "docker": "d",
+        "istio": "i",
+        "registries": {"docker.io": "https://r/v2/docker.io", "quay.io": "https://r/v2/quay.io"},
+    },
+    "fingerprints": dict.fromkeys(("kubernetes", "docker_deb", "docker_rpm"), FINGERPRINT),
+}
+REPORTS = {
+    "el": {"os": {"ID": "rocky", "VERSION_ID": "9.6"}, "machine": "x86_64"},
+    "debian": {"os": {"ID": "debian", "VERSION_ID": "12", "VERSION_CODENAME": "bookworm"}, "machine": "x86_64"},
+    "other": {"os": {"ID": "plan9", "VERSION_ID": "4"}, "machine": "x86_64"},
+}
+
+
+class Answers:
+    """Answers by the end of the address; what is None cannot be reached."""
+
+    def __init__(self, **changes):
+        self.asked = []
+        self.answers = {
+            ".key": KEY, "gpg": KEY, "InRelease": CLEARSIGNED, "repomd.xml": DETACHED[0], ".asc": DETACHED[1],
+            "/v2/": b"", ".sha256": b"abc  x\n",
+        } | {name.replace("_", "."): value for name, value in changes.items()}  # fmt: skip
+
+    def get(self, url):
+        self.asked.append(url)
+        answer = next(value for end, value in self.answers.items() if url.endswith(end))
+        if answer is None:
+            raise FetchError(f"{url} cannot be reached: timed out")
+        if isinstance(answer, str):
+            raise FetchError(f"{url} answers {answer} ")
+        return answer
+
+
+def faults(answers, **changes):
+    return [(fault.check, fault.where) for fault in source.source({**SETTINGS, **changes}, REPORTS, answers, GPGV)]
+
+
+def test_a_good_source_has_no_fault():
+    answers = Answers()
+    assert faults(answers) == []
+    assert answers.asked.count("https://r/v2/") == 1
+    assert len(answers.asked) == len(set(answers.asked))
+
+
+def test_servers_that_are_down():
+    assert faults(Answers(_sha256=None)) == [("source", "bare_mesh_source")]
+    assert faults(Answers(**{"/v2/": None})) == [("registry", "bare_mesh_source")]
+    assert faults(Answers(**{"/v2/": "401"})) == []
+    assert faults(Answers(**{"/v2/": "404"})) == [("registry", "bare_mesh_source")]
+
+
+def test_another_key():
+    found = faults(Answers(), fingerprints={**SETTINGS["fingerprints"], "kubernetes": "AB" * 20})
+    assert set(found) == {("signing_key", "bare_mesh_key_fingerprints.kubernetes")}
+    assert ("signing_key", "bare_mesh_source") in faults(Answers(gpg=b"<html>"))
+
+
+@pytest.mark.parametrize("change", [{"InRelease": CLEARSIGNED.replace(b"tests", b"others")}, {"repomd_xml": b"other"}, {"_asc": b""}])
+def test_an_index_that_the_key_did_not_sign(change):
+    assert set(faults(Answers(**change))) == {("signing_key", "bare_mesh_source")}
+
+
+def test_pinned_checksum():
+    assert faults(Answers(), istioctl_checksum="sha256:ABC") == []
+    assert faults(Answers(), istioctl_checksum="def") == [("checksum", "istioctl_checksum")]
