@@ -6,7 +6,7 @@ name: gateway_url
 short_description: Where an ingress gateway answers plain HTTP
 version_added: 0.1.0
 description:
-  - The base URL of a gateway, from its Service and its pods as M(bare.mesh.resource_info) returns them.
+  - The base URL of a gateway, from its Service and its pods as M(bare.mesh.k8s_info) returns them.
   - A load balancer's address comes first, then the host of a pod on the host network, then the host of a pod with the node port.
     A load balancer that has no address yet is reached by its node port.
 positional: _input
@@ -26,7 +26,7 @@ author:
 
 EXAMPLES = r"""
 - name: Look at the gateway
-  bare.mesh.resource_info:
+  bare.mesh.k8s_info:
     kind: [Service, Pod]
     namespace: istio-system
     label_selectors: [istio=ingressgateway]

@@ -14,7 +14,7 @@ import yaml
 from conftest import LAB
 
 ISTIOCTL = str(Path("~/.cache/bare_mesh/istioctl/current/bin/istioctl").expanduser())
-MODULES = ["virtual_service", "destination_rule", "gateway", "manifest", "resource_info", "pod_exec", "istio_operator"]
+MODULES = ["virtual_service", "destination_rule", "gateway", "k8s", "k8s_info", "k8s_exec", "istio_operator"]
 HOME = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}
 FILES = {
     "definitions.yml": [HOME],
@@ -27,7 +27,7 @@ def tasks(play, tmp_path):
     """Run tasks on the controller, given the lab's kubeconfig; the results of those that register one, and the output."""
 
     def run(steps, *options):
-        defaults = {"group/bare.mesh.istio": {"kubeconfig": str(LAB / "kubeconfig")}}
+        defaults = {"group/bare.mesh.k8s": {"kubeconfig": str(LAB / "kubeconfig")}}
         names = [step["register"] for step in steps if "register" in step]
         results = tmp_path / "results.json"
         keep = {"ansible.builtin.copy": {"dest": str(results), "content": "{{ dict(names | zip(values)) | to_json }}", "mode": "0600"}}
@@ -58,7 +58,7 @@ def test_examples_of_the_documentation_run(tasks, tmp_path, name):
     for file, content in FILES.items():
         (tmp_path / file).write_text(yaml.safe_dump_all(content))
     module = importlib.import_module(f"ansible_collections.bare.mesh.plugins.modules.{name}")
-    steps = [{"bare.mesh.manifest": {"resources": [HOME]}}]
+    steps = [{"bare.mesh.k8s": {"resources": [HOME]}}]
     for number, task in enumerate(yaml.safe_load(module.EXAMPLES)):
         arguments = task[f"bare.mesh.{name}"]
         # Its result would be a mesh without the settings that the lab's Envoy needs, so it is only planned.
@@ -150,7 +150,7 @@ def cases():
         yield pytest.param(kind, "networking.istio.io/v1", module, first, second, ("spec", *path), id=f"{kind}-resources")
     for kind, (version, content, path) in GENERIC.items():
         named = {"apiVersion": version, "kind": kind, "metadata": {"name": "leaves", "namespace": "shop"}, **content}
-        yield pytest.param(kind, version, "manifest", {"resources": [named]}, {"resources": [without(named, path)]}, path, id=kind)
+        yield pytest.param(kind, version, "k8s", {"resources": [named]}, {"resources": [without(named, path)]}, path, id=kind)
 
 
 def at(value, path):
@@ -164,12 +164,12 @@ def test_field_that_leaves_the_definition_leaves_the_cluster(tasks, kind, versio
     def step(register, arguments, **more):
         return {f"bare.mesh.{module}": arguments, "register": register, "diff": True, **more}
 
-    look = {"bare.mesh.resource_info": {"api_version": version, "kind": kind, "name": "leaves", "namespace": "shop"}}
+    look = {"bare.mesh.k8s_info": {"api_version": version, "kind": kind, "name": "leaves", "namespace": "shop"}}
     gone = {"apiVersion": version, "kind": kind, "metadata": {"name": "leaves", "namespace": "shop"}}
     results, _output = tasks(
         [
-            {"bare.mesh.manifest": {"resources": [HOME]}},
-            {"bare.mesh.manifest": {"resources": [gone], "state": "absent", "wait": True}},
+            {"bare.mesh.k8s": {"resources": [HOME]}},
+            {"bare.mesh.k8s": {"resources": [gone], "state": "absent", "wait": True}},
             step("created", first),
             {**look, "register": "before"},
             step("predicted", second, check_mode=True),
@@ -196,9 +196,9 @@ def test_secrets_stay_secret_at_any_verbosity(tasks):
     data = {name: base64.b64encode(value.encode()).decode() for name, value in values.items()}
     _results, output = tasks(
         [
-            {"bare.mesh.manifest": {"resources": [HOME, {**secret, "stringData": values}]}},
-            {"bare.mesh.manifest": {"resources": [{**secret, "data": {name: f"{value[:-4]}AAAA" for name, value in data.items()}}]}},
-            {"bare.mesh.manifest": {"resources": [{**secret, "data": data}]}},
+            {"bare.mesh.k8s": {"resources": [HOME, {**secret, "stringData": values}]}},
+            {"bare.mesh.k8s": {"resources": [{**secret, "data": {name: f"{value[:-4]}AAAA" for name, value in data.items()}}]}},
+            {"bare.mesh.k8s": {"resources": [{**secret, "data": data}]}},
         ],
         "-vvv",
         "--diff",

@@ -60,9 +60,14 @@ def hide_secrets(module: AnsibleModule, definitions: list[Any]) -> None:
 
 def _mask_arguments(module: AnsibleModule) -> None:
     """Ansible prints the arguments with -vvv; a Secret's values are hidden there whatever their length."""
-    if module.params.get("resources"):
-        hide_secrets(module, module.params["resources"])
-        module.params["resources"] = [_masked(one) for one in module.params["resources"]]
+    for option in ("resources", "definition"):
+        given = module.params.get(option)
+        hide_secrets(module, given if isinstance(given, list) else [given])
+        if isinstance(given, str):
+            # YAML text: what it holds is known to the module's own work alone.
+            module.params[option] = HIDDEN if "Secret" in given else given
+        elif given:
+            module.params[option] = [_masked(one) for one in given] if isinstance(given, list) else _masked(given)
 
 
 def _secret_values(definition: Any) -> Iterator[str]:

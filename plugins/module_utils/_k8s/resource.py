@@ -67,7 +67,10 @@ def load_yaml(text: str, origin: str) -> list[Any]:
     try:
         return [document for document in yaml.load_all(text, Loader=loader) if document is not None]
     except yaml.YAMLError as error:
-        raise Failure(f"{origin} is not valid YAML: {error}") from error
+        # Without the text around the fault, which may be a Secret's.
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise Failure(f"{origin} is not valid YAML{where}: {getattr(error, 'problem', None) or type(error).__name__}") from error
 
 
 def read_file(path: str) -> list[Any]:

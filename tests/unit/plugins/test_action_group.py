@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def test_every_module_with_a_connection_is_in_the_group():
-    """So that module_defaults of group/bare.mesh.istio reach all of them."""
-    group = yaml.safe_load((ROOT / "meta/runtime.yml").read_text())["action_groups"]["istio"]
+    """So that module_defaults of group/bare.mesh.k8s reach all of them."""
+    group = yaml.safe_load((ROOT / "meta/runtime.yml").read_text())["action_groups"]["k8s"]
     modules = (ROOT / "plugins/modules").glob("*.py")
     assert group == sorted(path.stem for path in modules if "\n  - bare.mesh.connection\n" in path.read_text())

@@ -36,7 +36,7 @@ def test_a_join_token_is_a_secret(monkeypatch, name):
 
 
 @pytest.mark.parametrize(
-    "name", ["manifest", "resource_info", "pod_exec", "istio_operator", "virtual_service", "gateway", "destination_rule"]
+    "name", ["k8s", "k8s_info", "k8s_exec", "istio_operator", "virtual_service", "gateway", "destination_rule"]
 )
 def test_the_key_of_the_api_is_a_secret(monkeypatch, name):
     assert specification(monkeypatch, name)["api_key"]["no_log"] is True

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Unreachable
-from ansible_collections.bare.mesh.plugins.modules import resource_info
+from ansible_collections.bare.mesh.plugins.modules import k8s_info
 
 
 @pytest.fixture
@@ -17,35 +17,35 @@ def pods(cluster):
 
 
 def test_query(pods, run_module):
-    result = run_module(resource_info, kind="Pod", namespace="shop", query="[].metadata.name")
+    result = run_module(k8s_info, kind="Pod", namespace="shop", query="[].metadata.name")
     assert result["result"] == ["a", "b"] and not result["changed"] and len(result["resources"]) == 2
     assert "managedFields" not in result["resources"][0]["metadata"]
 
 
 def test_selectors(pods, run_module):
-    result = run_module(resource_info, kind="Pod", label_selectors=["app=b"], query="length(@)")
+    result = run_module(k8s_info, kind="Pod", label_selectors=["app=b"], query="length(@)")
     assert result["result"] == 1
 
 
 def test_until(pods, run_module):
-    assert run_module(resource_info, kind="Pod", namespace="shop", until="length(@) == `2`")["met"] is True
-    failed = run_module(resource_info, kind="Pod", namespace="shop", until="[?status.ready=='no']", timeout=0)
+    assert run_module(k8s_info, kind="Pod", namespace="shop", until="length(@) == `2`")["met"] is True
+    failed = run_module(k8s_info, kind="Pod", namespace="shop", until="[?status.ready=='no']", wait_timeout=0)
     assert failed["failed"] and "after 0 s the 2 objects of kind Pod" in failed["msg"] and len(failed["resources"]) == 2
-    assert run_module(resource_info, check=True, kind="Pod", namespace="shop", until="[?status.ready=='no']")["met"] is False
+    assert run_module(k8s_info, check=True, kind="Pod", namespace="shop", until="[?status.ready=='no']")["met"] is False
 
 
 @pytest.mark.parametrize(("expression", "message"), [("[", "query is no valid JMESPath"), ("length(`1`)", "query cannot be evaluated")])
 def test_bad_expressions(pods, run_module, expression, message):
-    assert message in run_module(resource_info, kind="Pod", query=expression)["msg"]
+    assert message in run_module(k8s_info, kind="Pod", query=expression)["msg"]
 
 
 def test_nothing_there(cluster, run_module):
-    assert run_module(resource_info, kind="Pod", name="x")["resources"] == []
+    assert run_module(k8s_info, kind="Pod", name="x")["resources"] == []
     cluster.unreachable.append(Unreachable("nobody"))
-    assert run_module(resource_info, check=True, kind="Pod", until="[0]", query="[0].a") == {
+    assert run_module(k8s_info, check=True, kind="Pod", until="[0]", query="[0].a") == {
         "changed": False,
         "resources": [],
         "met": False,
         "result": None,
     }
-    assert run_module(resource_info, kind="Pod")["msg"] == "nobody"
+    assert run_module(k8s_info, kind="Pod")["msg"] == "nobody"

@@ -8,7 +8,7 @@ import kubernetes.stream
 import pytest
 import websocket
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure
-from ansible_collections.bare.mesh.plugins.modules import pod_exec
+from ansible_collections.bare.mesh.plugins.modules import k8s_exec
 
 
 def pod(name, ready=True, going=False):
@@ -49,29 +49,29 @@ class Channel:
 def channel(monkeypatch, cluster):
     channel = Channel()
     cluster.api_client = kubernetes.client.ApiClient(kubernetes.client.Configuration(host="http://127.0.0.1:1"))
-    monkeypatch.setattr(pod_exec, "Client", lambda params: cluster)
+    monkeypatch.setattr(k8s_exec, "Client", lambda params: cluster)
     monkeypatch.setattr(kubernetes.stream, "stream", lambda *arguments, **more: channel)
     return channel
 
 
 def test_the_first_ready_pod_is_taken():
-    assert pod_exec.choose([pod("c"), pod("a", ready=False), pod("b"), pod("aa", going=True)], "ns", "app=x") == "b"
+    assert k8s_exec.choose([pod("c"), pod("a", ready=False), pod("b"), pod("aa", going=True)], "ns", "app=x") == "b"
 
 
 def test_no_pod_and_no_ready_pod_are_told_apart():
     with pytest.raises(Failure, match="has no pod with the labels app=x"):
-        pod_exec.choose([], "ns", "app=x")
+        k8s_exec.choose([], "ns", "app=x")
     with pytest.raises(Failure, match=r"is ready \(there are: a\)"):
-        pod_exec.choose([pod("a", ready=False)], "ns", "app=x")
+        k8s_exec.choose([pod("a", ready=False)], "ns", "app=x")
 
 
 ARGUMENTS = {"namespace": "ns", "pod": "a", "command": ["true", "x"], "timeout": 5}
 
 
 def test_output_and_status(channel, run_module):
-    assert run_module(pod_exec, **ARGUMENTS) == {"changed": True, "pod": "a", "rc": 0, "stdout": "out", "stderr": ""}
+    assert run_module(k8s_exec, **ARGUMENTS) == {"changed": True, "pod": "a", "rc": 0, "stdout": "out", "stderr": ""}
     channel.status = '{"status": "Failure", "details": {"causes": [{"reason": "ExitCode", "message": "3"}]}}'
-    result = run_module(pod_exec, **ARGUMENTS)
+    result = run_module(k8s_exec, **ARGUMENTS)
     assert result["failed"] and result["changed"] and (result["rc"], result["stdout"]) == (3, "out")
     assert result["msg"] == "true x in a ended with status 3: out"
 
@@ -81,27 +81,27 @@ def test_pod_by_its_labels(channel, cluster, run_module):
     one["metadata"]["labels"] = {"app": "x"}
     cluster.objects["/api/v1/namespaces/ns/pods/a"] = one
     arguments = {name: value for name, value in ARGUMENTS.items() if name != "pod"}
-    assert run_module(pod_exec, label_selector="app=x", **arguments)["pod"] == "a"
+    assert run_module(k8s_exec, label_selectors=["app=x"], **arguments)["pod"] == "a"
 
 
 def test_a_command_without_end_is_given_up(channel, run_module):
     channel.open = True
-    assert "did not end within 5 seconds" in run_module(pod_exec, **ARGUMENTS)["msg"]
+    assert "did not end within 5 seconds" in run_module(k8s_exec, **ARGUMENTS)["msg"]
     assert channel.closed
 
 
 def test_program_that_is_missing(channel, run_module):
     message = 'exec: "tru": executable file not found in $PATH'
     channel.status = json.dumps({"status": "Failure", "reason": "InternalError", "message": message})
-    assert run_module(pod_exec, **ARGUMENTS)["msg"] == f"the command could not be started in the pod ns/a: {message}"
+    assert run_module(k8s_exec, **ARGUMENTS)["msg"] == f"the command could not be started in the pod ns/a: {message}"
 
 
 @pytest.mark.parametrize("error", [None, websocket.WebSocketConnectionClosedException("closed"), ConnectionResetError("reset")])
 def test_connection_that_is_lost(channel, run_module, error):
     channel.error, channel.status = error, ""
-    assert "the connection to the pod ns/a was lost" in run_module(pod_exec, **ARGUMENTS)["msg"]
+    assert "the connection to the pod ns/a was lost" in run_module(k8s_exec, **ARGUMENTS)["msg"]
 
 
 def test_api_server_s_refusal(channel, run_module):
     channel.error = kubernetes.client.ApiException(status=403, reason="Forbidden")
-    assert run_module(pod_exec, **ARGUMENTS)["msg"] == "no command can be run in the pod ns/a: Forbidden"
+    assert run_module(k8s_exec, **ARGUMENTS)["msg"] == "no command can be run in the pod ns/a: Forbidden"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: pod_exec
+module: k8s_exec
 short_description: Runs a command in a container of a pod
 version_added: 0.1.0
 description:
@@ -20,9 +20,10 @@ options:
   pod:
     description: Name of the pod.
     type: str
-  label_selector:
-    description: Labels of the pod instead of its name, the first ready pod is taken.
-    type: str
+  label_selectors:
+    description: Label selectors of the pod instead of its name; of the pods that match all of them the first ready one is taken.
+    type: list
+    elements: str
   container:
     description: Container of the pod; the pod's default container without it.
     type: str
@@ -48,9 +49,9 @@ author:
 
 EXAMPLES = r"""
 - name: Ask for the product page from within the mesh
-  bare.mesh.pod_exec:
+  bare.mesh.k8s_exec:
     namespace: bookinfo
-    label_selector: app=ratings
+    label_selectors: [app=ratings]
     container: ratings
     command: [curl, -sS, "http://productpage:9080/productpage"]
   register: page
@@ -164,7 +165,8 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     namespace, pod = params["namespace"], params["pod"]
     if not pod:
         path = f"/api/v1/namespaces/{quote(namespace, safe='')}/pods"
-        pod = choose(list(client.pages(path, {"labelSelector": params["label_selector"]})), namespace, params["label_selector"])
+        selector = ",".join(params["label_selectors"])
+        pod = choose(list(client.pages(path, {"labelSelector": selector})), namespace, selector)
     done = execute(client, namespace, pod, params["container"], params["command"], params["timeout"])
     if done["rc"]:
         said = (done["stderr"] or done["stdout"]).strip()
@@ -179,14 +181,14 @@ def main() -> None:
         {
             "namespace": {"type": "str", "required": True},
             "pod": {"type": "str"},
-            "label_selector": {"type": "str"},
+            "label_selectors": {"type": "list", "elements": "str"},
             "container": {"type": "str"},
             "command": {"type": "list", "elements": "str", "required": True},
             "timeout": {"type": "int", "default": 60},
         },
         supports_check_mode=False,
-        required_one_of=[("pod", "label_selector")],
-        mutually_exclusive=[("pod", "label_selector")],
+        required_one_of=[("pod", "label_selectors")],
+        mutually_exclusive=[("pod", "label_selectors")],
     )
 
 

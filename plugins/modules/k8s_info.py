@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: resource_info
+module: k8s_info
 short_description: Reads Kubernetes objects, selects from them, waits for a state of them
 version_added: 0.1.0
 description:
@@ -19,6 +19,7 @@ options:
     description: API version of the objects.
     type: str
     default: v1
+    aliases: [api, version]
   kind:
     description: Kind of the objects, or several kinds of one API version.
     type: list
@@ -46,11 +47,11 @@ options:
   until:
     description: JMESPath expression over the list of objects. The module waits until it is true.
     type: str
-  timeout:
+  wait_timeout:
     description: Seconds to wait for O(until).
     type: int
     default: 120
-  delay:
+  wait_sleep:
     description: Seconds between two looks.
     type: float
     default: 1
@@ -70,13 +71,13 @@ author:
 
 EXAMPLES = r"""
 - name: Wait until three nodes are ready
-  bare.mesh.resource_info:
+  bare.mesh.k8s_info:
     kind: Node
     until: "length([?status.conditions[?type=='Ready' && status=='True']]) >= `3`"
-    timeout: 300
+    wait_timeout: 300
 
 - name: The node port of the ingress gateway
-  bare.mesh.resource_info:
+  bare.mesh.k8s_info:
     kind: Service
     namespace: istio-system
     name: istio-ingressgateway
@@ -110,7 +111,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failu
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.module import connect, run
 
 ARGUMENTS: dict[str, Any] = {
-    "api_version": {"type": "str", "default": "v1"},
+    "api_version": {"type": "str", "default": "v1", "aliases": ["api", "version"]},
     "kind": {"type": "list", "elements": "str", "required": True},
     "name": {"type": "str"},
     "namespace": {"type": "str"},
@@ -118,8 +119,8 @@ ARGUMENTS: dict[str, Any] = {
     "field_selectors": {"type": "list", "elements": "str", "default": []},
     "query": {"type": "str"},
     "until": {"type": "str"},
-    "timeout": {"type": "int", "default": 120},
-    "delay": {"type": "float", "default": 1},
+    "wait_timeout": {"type": "int", "default": 120},
+    "wait_sleep": {"type": "float", "default": 1},
 }
 
 
@@ -164,19 +165,19 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     query, until = expression(params, "query"), expression(params, "until")
     client = connect(module, "nothing is found")
     kinds = Kinds(client)
-    deadline = time.monotonic() + params["timeout"]
+    deadline = time.monotonic() + params["wait_timeout"]
     while True:
         found = read(client, kinds, params) if client else []
         met = until is None or bool(evaluate(until, "until", found))
         if met or module.check_mode:
             break
-        if time.monotonic() + params["delay"] > deadline:
+        if time.monotonic() + params["wait_sleep"] > deadline:
             raise Failure(
-                f"after {params['timeout']} s the {len(found)} objects of kind {', '.join(params['kind'])} that were found"
+                f"after {params['wait_timeout']} s the {len(found)} objects of kind {', '.join(params['kind'])} that were found"
                 f" do not meet: {params['until']}",
                 resources=found,
             )
-        time.sleep(params["delay"])
+        time.sleep(params["wait_sleep"])
     result: dict[str, Any] = {"changed": False, "resources": found}
     if query is not None:
         result["result"] = evaluate(query, "query", found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: manifest
+module: k8s
 short_description: Applies or removes any Kubernetes objects
 version_added: 0.1.0
 description:
@@ -21,10 +21,25 @@ options:
     description: The objects, in Kubernetes' own form.
     type: list
     elements: dict
+  definition:
+    description: The objects as one mapping, a list of them, or YAML text of one or several documents.
+    type: raw
+    aliases: [resource_definition]
   src:
     description: YAML files on the controller that hold the objects.
     type: list
     elements: path
+  kind:
+    description: Kind of one object that O(name) names, where nothing but these two matters, such as a Namespace, or for O(state=absent).
+    type: str
+  api_version:
+    description: API version of that one object.
+    type: str
+    default: v1
+    aliases: [api, version]
+  name:
+    description: Name of that one object.
+    type: str
   state:
     description: Whether the objects shall be there. An object whose kind the cluster does not know counts as V(absent).
     type: str
@@ -53,7 +68,7 @@ author:
 
 EXAMPLES = r"""
 - name: A namespace whose pods get a sidecar
-  bare.mesh.manifest:
+  bare.mesh.k8s:
     resources:
       - apiVersion: v1
         kind: Namespace
@@ -62,17 +77,25 @@ EXAMPLES = r"""
           labels: {istio-injection: enabled}
 
 - name: Everything in two files, and wait until it runs
-  bare.mesh.manifest:
+  bare.mesh.k8s:
     src: [definitions.yml, shop.yml]
     namespace: shop
     wait: true
     wait_timeout: 300
 
+- name: One object
+  bare.mesh.k8s:
+    definition:
+      apiVersion: v1
+      kind: ConfigMap
+      metadata: {name: settings, namespace: shop}
+      data: {colour: blue}
+
 - name: Remove the namespace and all that is in it
-  bare.mesh.manifest:
+  bare.mesh.k8s:
+    kind: Namespace
+    name: shop
     state: absent
-    resources:
-      - {apiVersion: v1, kind: Namespace, metadata: {name: shop}}
     wait: true
 """
 
@@ -106,11 +129,15 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.apply import Engine, outcome
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.argspec import WAITING
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.module import connect, hide_secrets, run
-from ansible_collections.bare.mesh.plugins.module_utils._k8s.resource import expand, read_file
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.resource import expand, load_yaml, read_file
 
 ARGUMENTS: dict[str, Any] = {
     "resources": {"type": "list", "elements": "dict"},
+    "definition": {"type": "raw", "aliases": ["resource_definition"]},
     "src": {"type": "list", "elements": "path"},
+    "kind": {"type": "str"},
+    "api_version": {"type": "str", "default": "v1", "aliases": ["api", "version"]},
+    "name": {"type": "str"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "namespace": {"type": "str", "default": "default"},
     "field_manager": {"type": "str", "default": "bare-mesh"},
@@ -119,7 +146,15 @@ ARGUMENTS: dict[str, Any] = {
 
 
 def definitions(params: dict[str, Any]) -> list[dict[str, Any]]:
+    """The objects, from whichever options give them."""
     result = expand(params["resources"] or [], "resources")
+    given = params["definition"]
+    if isinstance(given, str):
+        given = load_yaml(given, "definition")
+    result += expand(given if isinstance(given, list) else [given] if given is not None else [], "definition")
+    if params["kind"]:
+        one = {"apiVersion": params["api_version"], "kind": params["kind"], "metadata": {"name": params["name"]}}
+        result += expand([one], "kind and name")
     for path in params["src"] or []:
         result += expand(read_file(path), path)
     return result
@@ -142,7 +177,12 @@ def work(module: AnsibleModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    run(work, ARGUMENTS, required_one_of=[("resources", "src")])
+    run(
+        work,
+        ARGUMENTS,
+        required_one_of=[("resources", "definition", "src", "kind")],
+        required_together=[("kind", "name")],
+    )
 
 
 if __name__ == "__main__":
