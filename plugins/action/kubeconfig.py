@@ -10,9 +10,41 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import yaml
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.path import unfrackpath
+
+# Tells our copy from a kubeconfig of the user's; kubectl drops it from a file to which it adds another cluster.
+MARK = "# Written by bare.mesh: it replaces and removes this file while this line is here.\n"
+
+
+def clusters(text: str) -> list[dict[str, Any]]:
+    """The clusters that a kubeconfig names; empty where the text is none."""
+    try:
+        content = yaml.safe_load(text)
+        return [entry["cluster"] for entry in content["clusters"]]
+    except (yaml.YAMLError, KeyError, TypeError):
+        return []
+
+
+def is_ours(existing: str, server: str, wanted: str = "") -> bool:
+    """Whether a file on the controller is a copy of ours, or one of this cluster alone, as earlier releases made it."""
+    if existing.startswith(MARK) or not existing.strip():
+        return True
+    known = clusters(existing)
+    if len(known) != 1:
+        return False
+    authorities = {entry.get("certificate-authority-data") for entry in clusters(wanted)} - {None}
+    return known[0].get("server") == server or known[0].get("certificate-authority-data") in authorities
+
+
+def refusal(path: Path, existing: str) -> str:
+    names = ", ".join(sorted({str(entry.get("server")) for entry in clusters(existing)})) or "no cluster"
+    return (
+        f"{path} is not a copy that bare.mesh made: it is for {names}. Nothing was changed."
+        " Set bare_mesh_kubeconfig (option dest) to another file, or move this one away"
+    )
 
 
 def with_server(text: str, server: str) -> str:
@@ -46,21 +78,37 @@ class ActionModule(ActionBase):
                 "src": {"type": "str", "default": "/etc/kubernetes/admin.conf"},
                 "dest": {"type": "str", "required": True},
                 "server": {"type": "str", "required": True},
+                "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             },
         )
         path = Path(unfrackpath(arguments["dest"]))
         result.update(dest=str(path), changed=True)
+        existing = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        if arguments["state"] == "absent":
+            return {**result, **self._remove(path, existing, arguments["server"])}
         slurped = self._read(arguments["src"], task_vars)
         if slurped.get("failed"):
             # In check mode the host gets its kubeconfig by the real run.
             if not self._task.check_mode:
                 raise AnsibleActionFail(f"cannot read {arguments['src']} of the host: {slurped.get('msg')}")
+            if not is_ours(existing, arguments["server"]):
+                raise AnsibleActionFail(refusal(path, existing))
             return result
-        text = with_server(base64.b64decode(slurped["content"]).decode(), arguments["server"])
+        text = MARK + with_server(base64.b64decode(slurped["content"]).decode(), arguments["server"])
+        if not is_ours(existing, arguments["server"], text):
+            raise AnsibleActionFail(refusal(path, existing))
         result["changed"] = not same(path, text)
         if result["changed"] and not self._task.check_mode:
             write(path, text)
         return result
+
+    def _remove(self, path: Path, existing: str, server: str) -> dict[str, Any]:
+        """Removes our copy; another file is left, with a warning, for its cluster is not the one that goes."""
+        if not path.is_file() or not is_ours(existing, server):
+            return {"changed": False, **({"warnings": [refusal(path, existing)]} if existing else {})}
+        if not self._task.check_mode:
+            path.unlink()
+        return {"changed": True}
 
     def _read(self, src: str, task_vars: Any) -> dict[str, Any]:
         """A file of the host. The connection prints each module's output with -vvv, unless it is told not to."""

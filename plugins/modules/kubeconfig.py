@@ -9,6 +9,7 @@ version_added: 0.1.0
 description:
   - Reads the kubeconfig of the control plane host and writes it to the controller, mode 0600, with an address of the API server
     that the controller reaches.
+  - A file that is not such a copy, but the user's kubeconfig of another cluster or of several, is never replaced nor removed.
   - Its content is in no result, so the task needs no C(no_log).
 options:
   src:
@@ -23,6 +24,11 @@ options:
     description: URL of the API server for the copy.
     type: str
     required: true
+  state:
+    description: Whether the copy shall be there. With V(absent) the host is not asked.
+    type: str
+    choices: [present, absent]
+    default: present
 attributes:
   check_mode:
     support: full
@@ -39,6 +45,12 @@ EXAMPLES = r"""
   bare.mesh.kubeconfig:
     dest: ~/.kube/bare_mesh.kubeconfig
     server: https://192.0.2.10:6443
+
+- name: Forget the cluster
+  bare.mesh.kubeconfig:
+    dest: ~/.kube/bare_mesh.kubeconfig
+    server: https://192.0.2.10:6443
+    state: absent
 """
 
 RETURN = r"""

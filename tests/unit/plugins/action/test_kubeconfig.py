@@ -79,11 +79,51 @@ def test_the_copy_is_written_once(act, tmp_path):
     path = tmp_path / "made/kubeconfig"
     result, _asked = act()
     assert result["changed"] is True and result["dest"] == str(path)
-    assert path.read_text() == kubeconfig.with_server(ADMIN, "https://198.51.100.1:6443") and "content" not in result
+    assert path.read_text() == kubeconfig.MARK + kubeconfig.with_server(ADMIN, "https://198.51.100.1:6443") and "content" not in result
     before = path.stat().st_ino
     for check in (True, False):
         assert act(check=check)[0]["changed"] is False and path.stat().st_ino == before
     assert act(check=True, server="https://other:6443")[0]["changed"] is True and path.stat().st_ino == before
+
+
+def config(*servers, authority="QQ=="):
+    """A kubeconfig of the user's own."""
+    entries = [{"name": server, "cluster": {"server": server, "certificate-authority-data": authority}} for server in servers]
+    return yaml.safe_dump({"apiVersion": "v1", "kind": "Config", "clusters": entries})
+
+
+SERVER = "https://198.51.100.1:6443"
+THEIRS = [config("https://10.9.9.9:6443"), config(SERVER, "https://10.9.9.9:6443"), "not a kubeconfig", "a: ["]
+
+
+@pytest.mark.parametrize("theirs", THEIRS)
+@pytest.mark.parametrize("slurped", [ADMIN, None])
+@pytest.mark.parametrize("check", [True, False])
+def test_a_kubeconfig_of_the_user_s_is_never_lost(act, tmp_path, theirs, slurped, check):
+    path = tmp_path / "made/kubeconfig"
+    kubeconfig.write(path, theirs)
+    if slurped or check:
+        with pytest.raises(AnsibleActionFail, match=r"is not a copy that bare.mesh made.*Set bare_mesh_kubeconfig"):
+            act(slurped, check=check)
+    result, asked = act(check=check, state="absent")
+    assert result["changed"] is False and "is not a copy" in result["warnings"][0] and not asked
+    assert path.read_text() == theirs
+
+
+OURS = [config(SERVER), config("https://old:6443", authority="Q0E="), kubeconfig.MARK + config("https://old"), "\n"]
+
+
+@pytest.mark.parametrize("ours", OURS)
+def test_our_copy_is_known(act, tmp_path, ours):
+    """By its mark, or, as earlier releases made it, by its one cluster: this server, or this authority."""
+    admin = yaml.safe_dump({"clusters": [{"cluster": {"server": "https://a", "certificate-authority-data": "Q0E="}, "name": "kubernetes"}]})
+    path = tmp_path / "made/kubeconfig"
+    kubeconfig.write(path, ours)
+    assert act(admin)[0]["changed"] is True and path.read_text().startswith(kubeconfig.MARK)
+    for check, there in ((True, True), (False, False)):
+        result, asked = act(check=check, state="absent")
+        assert result["changed"] is True and path.exists() is there and not asked
+    assert act(state="absent")[0]["changed"] is False
 
 
 def test_without_a_kubeconfig_on_the_host(act, tmp_path):

@@ -9,6 +9,6 @@ from ansible_collections.bare.mesh.plugins.modules import kubeconfig
 
 def test_it_documents_the_options_of_the_action():
     assert not hasattr(kubeconfig, "main")
-    (task,) = yaml.safe_load(kubeconfig.EXAMPLES)
     options = yaml.safe_load(kubeconfig.DOCUMENTATION)["options"]
-    assert set(task["bare.mesh.kubeconfig"]) <= set(options)
+    for task in yaml.safe_load(kubeconfig.EXAMPLES):
+        assert set(task["bare.mesh.kubeconfig"]) <= set(options)
