@@ -10,41 +10,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import yaml
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.path import unfrackpath
-
-# Tells our copy from a kubeconfig of the user's; kubectl drops it from a file to which it adds another cluster.
-MARK = "# Written by bare.mesh: it replaces and removes this file while this line is here.\n"
-
-
-def clusters(text: str) -> list[dict[str, Any]]:
-    """The clusters that a kubeconfig names; empty where the text is none."""
-    try:
-        content = yaml.safe_load(text)
-        return [entry["cluster"] for entry in content["clusters"]]
-    except (yaml.YAMLError, KeyError, TypeError):
-        return []
-
-
-def is_ours(existing: str, server: str, wanted: str = "") -> bool:
-    """Whether a file on the controller is a copy of ours, or one of this cluster alone, as earlier releases made it."""
-    if existing.startswith(MARK) or not existing.strip():
-        return True
-    known = clusters(existing)
-    if len(known) != 1:
-        return False
-    authorities = {entry.get("certificate-authority-data") for entry in clusters(wanted)} - {None}
-    return known[0].get("server") == server or known[0].get("certificate-authority-data") in authorities
+from ansible_collections.bare.mesh.plugins.module_utils._preflight.kubeconfig import FIX, MARK, describe_other, is_ours
 
 
 def refusal(path: Path, existing: str) -> str:
-    names = ", ".join(sorted({str(entry.get("server")) for entry in clusters(existing)})) or "no cluster"
-    return (
-        f"{path} is not a copy that bare.mesh made: it is for {names}. Nothing was changed."
-        " Set bare_mesh_kubeconfig (option dest) to another file, or move this one away"
-    )
+    return f"{path} {describe_other(existing)}. Nothing was changed. {FIX}"
 
 
 def with_server(text: str, server: str) -> str:

@@ -43,6 +43,8 @@ options:
       source: {description: 'Base URLs V(kubernetes), V(docker), V(istio), and V(registries).', type: dict, required: true}
       fingerprints: {description: Fingerprints of the signing keys., type: dict, required: true}
       ca_file: {description: Certificate that signed the source's., type: path, default: ''}
+      kubeconfig: {description: Where the cluster's kubeconfig is to be on the controller., type: path, default: ''}
+      api_url: {description: URL by which it names the API server., type: str, default: ''}
   allow:
     description: Checks whose faults are only warnings.
     type: list
@@ -88,6 +90,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._host.fetch import Fetcher
 from ansible_collections.bare.mesh.plugins.module_utils._preflight import hosts as host_checks
 from ansible_collections.bare.mesh.plugins.module_utils._preflight import source as source_checks
+from ansible_collections.bare.mesh.plugins.module_utils._preflight.kubeconfig import FIX, describe_other, is_ours
 
 SETTINGS = {
     "bare_mesh_pod_cidr": {"type": "str", "required": True},
@@ -102,6 +105,8 @@ SETTINGS = {
     "source": {"type": "dict", "required": True},
     "fingerprints": {"type": "dict", "required": True, "no_log": False},
     "ca_file": {"type": "path", "default": ""},
+    "kubeconfig": {"type": "path", "default": ""},
+    "api_url": {"type": "str", "default": ""},
 }
 
 
@@ -118,6 +123,20 @@ def fetcher(ca_file: str) -> tuple[Fetcher | None, list[host_checks.Finding]]:
         return None, [host_checks.Finding("source", "bare_mesh_mirror_ca_file", str(error), cure)]
 
 
+def kubeconfig_findings(path: str, api_url: str) -> list[host_checks.Finding]:
+    """A file of the user's where the cluster's kubeconfig is to be."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            existing = file.read()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        return [host_checks.Finding("kubeconfig", "bare_mesh_kubeconfig", f"{path}: {error.strerror}", FIX)]
+    if is_ours(existing, api_url):
+        return []
+    return [host_checks.Finding("kubeconfig", "bare_mesh_kubeconfig", f"{path} {describe_other(existing)}", FIX)]
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
@@ -130,6 +149,7 @@ def main() -> None:
     hosts = {name: module.params[name] for name in ("inspections", "groups", "inventory", "limits")}
     settings = module.params["settings"]
     faults, reports = host_checks.judge(**hosts, settings=settings)
+    faults += kubeconfig_findings(settings["kubeconfig"], settings["api_url"])
     fetch, unreadable = fetcher(settings["ca_file"])
     faults += unreadable
     verifier = module.get_bin_path("gpgv") or ""

@@ -46,6 +46,14 @@ def test_bad_setting(play, variables, culprit, cure):
     refused(play("site.yml", "-e", json.dumps(variables)), culprit, cure)
 
 
+def test_kubeconfig_of_another_cluster(play, tmp_path):
+    mine = tmp_path / "config"
+    mine.write_text("clusters: [{name: a, cluster: {server: https://192.0.2.1:6443}}]\n")
+    setting = json.dumps({"bare_mesh_kubeconfig": str(mine)})
+    refused(play("site.yml", "-e", setting), f"{mine} is not a copy.*192.0.2.1", "Set bare_mesh_kubeconfig")
+    assert mine.read_text().startswith("clusters: [{name: a,")
+
+
 def test_inventory_without_a_control_plane(play, tmp_path):
     inventory = json.loads(json.dumps(_INVENTORY))
     cluster = inventory["all"]["children"]["cluster"]["children"]

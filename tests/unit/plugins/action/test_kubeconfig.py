@@ -9,6 +9,7 @@ import pytest
 import yaml
 from ansible.errors import AnsibleActionFail
 from ansible_collections.bare.mesh.plugins.action import kubeconfig
+from ansible_collections.bare.mesh.plugins.module_utils._preflight.kubeconfig import MARK
 
 ADMIN = yaml.safe_dump({"clusters": [{"cluster": {"server": "https://192.0.2.10:6443"}, "name": "kubernetes"}], "users": []})
 
@@ -79,7 +80,7 @@ def test_the_copy_is_written_once(act, tmp_path):
     path = tmp_path / "made/kubeconfig"
     result, _asked = act()
     assert result["changed"] is True and result["dest"] == str(path)
-    assert path.read_text() == kubeconfig.MARK + kubeconfig.with_server(ADMIN, "https://198.51.100.1:6443") and "content" not in result
+    assert path.read_text() == MARK + kubeconfig.with_server(ADMIN, "https://198.51.100.1:6443") and "content" not in result
     before = path.stat().st_ino
     for check in (True, False):
         assert act(check=check)[0]["changed"] is False and path.stat().st_ino == before
@@ -110,7 +111,7 @@ def test_a_kubeconfig_of_the_user_s_is_never_lost(act, tmp_path, theirs, slurped
     assert path.read_text() == theirs
 
 
-OURS = [config(SERVER), config("https://old:6443", authority="Q0E="), kubeconfig.MARK + config("https://old"), "\n"]
+OURS = [config(SERVER), config("https://old:6443", authority="Q0E="), MARK + config("https://old"), "\n"]
 
 
 @pytest.mark.parametrize("ours", OURS)
@@ -119,7 +120,7 @@ def test_our_copy_is_known(act, tmp_path, ours):
     admin = yaml.safe_dump({"clusters": [{"cluster": {"server": "https://a", "certificate-authority-data": "Q0E="}, "name": "kubernetes"}]})
     path = tmp_path / "made/kubeconfig"
     kubeconfig.write(path, ours)
-    assert act(admin)[0]["changed"] is True and path.read_text().startswith(kubeconfig.MARK)
+    assert act(admin)[0]["changed"] is True and path.read_text().startswith(MARK)
     for check, there in ((True, True), (False, False)):
         result, asked = act(check=check, state="absent")
         assert result["changed"] is True and path.exists() is there and not asked

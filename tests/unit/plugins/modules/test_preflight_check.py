@@ -60,3 +60,15 @@ def test_a_controller_without_gpgv_and_with_a_bad_certificate(machine, call, jud
         settings["settings"]["ca_file"] = "/etc/ca.crt"
         assert "bare_mesh_mirror_ca_file [source]" in call(preflight_check, **settings)["msg"]
     assert "missing required arguments" in call(preflight_check)["msg"]
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_kubeconfig_of_the_user_s(machine, call, judged, check):
+    settings = copy.deepcopy(WANTED)
+    settings["settings"] |= {"kubeconfig": "/etc/mine", "api_url": "https://192.0.2.10:6443"}
+    assert "failed" not in call(preflight_check, check=check, **settings)
+    machine.put("/etc/mine", "clusters: [{cluster: {server: https://other}}]")
+    failed = call(preflight_check, check=check, **settings)
+    assert "bare_mesh_kubeconfig [kubeconfig]: /etc/mine is not a copy that bare.mesh made: it is for https://other." in failed["msg"]
+    machine.put("/etc/mine", "clusters: [{cluster: {server: 'https://192.0.2.10:6443'}}]")
+    assert "failed" not in call(preflight_check, check=check, **settings)
