@@ -28,7 +28,7 @@ browser() {
 scenario() {
   local log=.lab/molecule-$1.log
   NO_COLOR=1 molecule test --no-command-borders --destroy=never -s "$1" >"$log" 2>&1 || { tail -n 150 "$log"; return 1; }
-  grep -E '^(tests|\.\./).*\[|passed' "$log"
+  grep -E '^(tests|\.\./).*\[|[0-9]+ passed' "$log"
 }
 
 finish() {
