@@ -12,7 +12,8 @@ from test_interrupted import completes, kill_when
 pytestmark = pytest.mark.lifecycle
 
 
-@pytest.mark.parametrize("seconds", range(10, 101, 10))
+# From bare nodes to the page takes 75 s on a quiet machine: after that there is nothing to kill.
+@pytest.mark.parametrize("seconds", range(7, 71, 7))
 def test_killed_at_any_time(play, seconds):
     lab("reset", *ADDRESSES)
     until = time.monotonic() + seconds
