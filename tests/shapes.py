@@ -141,6 +141,16 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [place for step, item in inner for place in [(*path, step), *places(item, (*path, step))]]
 
 
+def without(value: Any, path: tuple[Any, ...]) -> Any:
+    """A copy that lacks the field or item at a path."""
+    result = copy.deepcopy(value)
+    holder = result
+    for step in path[:-1]:
+        holder = holder[step]
+    del holder[path[-1]]
+    return result
+
+
 @st.composite
 def edited(draw: st.DrawFn, definition: dict[str, Any]) -> dict[str, Any]:
     """The definition after one to three edits."""

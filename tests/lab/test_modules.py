@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import base64
-import copy
 import importlib
 import json
 from pathlib import Path
@@ -12,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import LAB
+
+from tests.shapes import without
 
 ISTIOCTL = str(Path("~/.cache/bare_mesh/istioctl/current/bin/istioctl").expanduser())
 MODULES = ["virtual_service", "destination_rule", "gateway", "k8s", "k8s_info", "k8s_exec", "istio_operator"]
@@ -128,15 +129,6 @@ GENERIC = {
         ("rules", 0, "resourceNames", 1),
     ),
 }
-
-
-def without(value, path):
-    result = copy.deepcopy(value)
-    holder = result
-    for step in path[:-1]:
-        holder = holder[step]
-    del holder[path[-1]]
-    return result
 
 
 def cases():

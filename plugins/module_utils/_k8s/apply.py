@@ -88,8 +88,11 @@ class Engine:
     def absent(self, definitions: list[dict[str, Any]], propagation: str = "Background") -> list[Change]:
         objects = self.prepare(definitions, strict=False)
         live = self.read(objects)
-        objects = [one if key(one) in live else self._in_served_version(one) for one in objects]
-        live.update(self.read([one for one in objects if key(one) not in live]))
+        missing = [one for one in objects if key(one) not in live]
+        # Only what has another version now can be found by another look.
+        moved = {key(one): other for one in missing if (other := self._in_served_version(one)) is not one}
+        objects = [moved.get(key(one), one) for one in objects]
+        live.update(self.read(list(moved.values())))
         with self._recorded():
             done: list[Change] = []
             for wave in reversed(waves(objects)):

@@ -13,6 +13,14 @@ def settings(**data):
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings", "namespace": "shop"}, "data": data}
 
 
+CRD = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "foos.example.com"},
+    "spec": {"group": "example.com", "names": {"kind": "Foo", "plural": "foos"}, "scope": "Namespaced"},
+}
+
+
 def actions(result):
     return {one["name"]: one["action"] for one in result["objects"]}
 
@@ -110,15 +118,9 @@ def test_secrets_in_a_definition_are_hidden(run_for_real, cluster):
 
 def test_dependency_order_and_namespace(cluster, run_module, monkeypatch):
     monkeypatch.setattr("ansible_collections.bare.mesh.plugins.module_utils._k8s.apply.wait_ready", lambda *arguments: None)
-    crd = {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": "foos.example.com"},
-        "spec": {"group": "example.com", "names": {"kind": "Foo", "plural": "foos"}, "scope": "Namespaced"},
-    }
     thing = {"apiVersion": "example.com/v1", "kind": "Foo", "metadata": {"name": "one"}}
     home = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", "namespace": "nonsense"}}
-    run_module(k8s, resources=[thing, {"apiVersion": "v1", "kind": "List", "items": [settings(), crd, home]}], namespace="shop")
+    run_module(k8s, resources=[thing, {"apiVersion": "v1", "kind": "List", "items": [settings(), CRD, home]}], namespace="shop")
     applied = [path for verb, path in cluster.requests if verb == "APPLY"]
     assert set(applied[:2]) == {"/api/v1/namespaces/shop", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/foos.example.com"}
     assert applied[2:] == [PATH, "/apis/example.com/v1/namespaces/shop/foos/one"]
@@ -194,13 +196,7 @@ def test_what_was_in_a_namespace_that_is_made_anew_is_new(cluster, run_module, m
 
 def test_objects_of_a_kind_that_is_made_anew_are_new(cluster, run_module, monkeypatch):
     monkeypatch.setattr("ansible_collections.bare.mesh.plugins.module_utils._k8s.apply.wait_ready", lambda *arguments: None)
-    crd = {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": "foos.example.com"},
-        "spec": {"group": "example.com", "names": {"kind": "Foo", "plural": "foos"}, "scope": "Namespaced"},
-    }
-    both = [crd, {"apiVersion": "example.com/v1", "kind": "Foo", "metadata": {"name": "one", "namespace": "shop"}}]
+    both = [CRD, {"apiVersion": "example.com/v1", "kind": "Foo", "metadata": {"name": "one", "namespace": "shop"}}]
     run_module(k8s, resources=both)
     (path,) = [path for path in cluster.objects if path.endswith("foos.example.com")]
     cluster.objects[path]["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"

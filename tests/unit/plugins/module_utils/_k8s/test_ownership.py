@@ -11,6 +11,8 @@ from ansible_collections.bare.mesh.plugins.module_utils._k8s.ownership import eq
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.shapes import places, without
+
 DESIRED = {
     "apiVersion": "apps/v1",
     "kind": "Deployment",
@@ -203,23 +205,6 @@ LEAVES = [
     ("rbac.authorization.k8s.io/v1", {"rules": [{"verbs": ["get"], "resources": ["pods"], "resourceNames": ["a"]}]}, {"f:rules": {}}),
     ("security.istio.io/v1", {"spec": {"rules": [{}]}}, {"f:spec": {"f:rules": {}}}),
 ]
-
-
-def places(value, path=()):
-    """The path of each item and field inside a value."""
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for step, item in inner:
-        yield (*path, step)
-        yield from places(item, (*path, step))
-
-
-def without(value, path):
-    result = copy.deepcopy(value)
-    holder = result
-    for step in path[:-1]:
-        holder = holder[step]
-    del holder[path[-1]]
-    return result
 
 
 @pytest.mark.parametrize(("api_version", "content", "owned"), LEAVES, ids=[case[0] for case in LEAVES])
