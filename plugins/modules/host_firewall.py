@@ -117,9 +117,10 @@ def plan(
     if stored["service"] is None:
         commands.append(["--permanent", f"--new-service={name}"])
     old = ports_of(stored["service"])
-    if old != ports:
-        changes = repeat_option("add-port", ports - old) + repeat_option("remove-port", old - ports)
-        commands.append(["--permanent", f"--service={name}", *changes])
+    # firewall-cmd takes one kind of change a call.
+    for option, changed in (("add-port", ports - old), ("remove-port", old - ports)):
+        if changed:
+            commands.append(["--permanent", f"--service={name}", *repeat_option(option, changed)])
     if name not in stored["services"]:
         commands.append(["--permanent", f"--zone={zone}", f"--add-service={name}"])
     if set(sources) - stored["sources"]:

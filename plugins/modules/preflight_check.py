@@ -14,14 +14,18 @@ options:
     description: Host to the result of M(bare.mesh.host_inspect), be it a failure.
     type: dict
     required: true
-  groups:
-    description: The hosts of the groups V(control_plane) and V(workers).
+  hosts:
+    description: The cluster's hosts, as the filter P(bare.mesh.cluster_hosts#filter) returns them.
+    type: list
+    elements: dict
+    required: true
+  ports:
+    description: Ports such as V(10250/tcp) that every V(node), and those that a V(control_plane) besides, must find free.
     type: dict
     required: true
-  inventory:
-    description: Host to its wanted host name, V(name), and its V(address) in the inventory.
-    type: dict
-    required: true
+    suboptions:
+      node: {description: Of every node., type: list, elements: str, required: true}
+      control_plane: {description: Of a control plane host., type: list, elements: str, required: true}
   limits:
     description: Smallest V(cpus), V(memory_mb) and V(disk_gb), and the largest V(clock_difference) in seconds.
     type: dict
@@ -66,8 +70,8 @@ EXAMPLES = r"""
 - name: Judge
   bare.mesh.preflight_check:
     inspections: "{{ inspections }}"
-    groups: {control_plane: [node1], workers: [node2]}
-    inventory: {node1: {name: node1, address: 10.0.0.1}, node2: {name: node2, address: 10.0.0.2}}
+    hosts: "{{ groups | bare.mesh.cluster_hosts(hostvars) }}"
+    ports: {node: [10250/tcp], control_plane: [6443/tcp]}
     limits: {cpus: 2, memory_mb: 1700, disk_gb: 10, clock_difference: 5}
     settings: "{{ settings }}"
   delegate_to: localhost
@@ -140,15 +144,21 @@ def kubeconfig_findings(path: str, api_url: str) -> list[host_checks.Finding]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            **{name: {"type": "dict", "required": True} for name in ("inspections", "groups", "inventory", "limits")},
+            "inspections": {"type": "dict", "required": True},
+            "hosts": {"type": "list", "elements": "dict", "required": True},
+            "ports": {
+                "type": "dict",
+                "required": True,
+                "options": {name: {"type": "list", "elements": "str", "required": True} for name in ("node", "control_plane")},
+            },
+            "limits": {"type": "dict", "required": True},
             "settings": {"type": "dict", "required": True, "options": SETTINGS},
             "allow": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
-    hosts = {name: module.params[name] for name in ("inspections", "groups", "inventory", "limits")}
     settings = module.params["settings"]
-    faults, reports = host_checks.judge(**hosts, settings=settings)
+    faults, reports = host_checks.judge(**{name: module.params[name] for name in ("inspections", "hosts", "ports", "limits", "settings")})
     faults += kubeconfig_findings(settings["kubeconfig"], settings["api_url"])
     fetch, unreadable = fetcher(settings["ca_file"])
     faults += unreadable

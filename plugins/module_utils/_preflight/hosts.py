@@ -15,8 +15,6 @@ from ansible_collections.bare.mesh.plugins.module_utils._host import distributio
 Mapping = dict[str, Any]
 # What host_inspect tells of a host.
 Report = dict[str, Any]
-NODE_PORTS = ["10250/tcp", "10256/tcp", "8472/udp"]
-CONTROL_PLANE_PORTS = ["6443/tcp", "2379/tcp", "2380/tcp", "10257/tcp", "10259/tcp"]
 # Check, key in report and limits, and what it counts.
 AMOUNTS = (("cpus", "cpus", "CPUs"), ("memory", "memory_mb", "MiB of memory"), ("disk", "disk_gb", "GiB free below /var/lib"))
 # From 1.35 on the kubelet refuses a host with cgroup version 1.
@@ -54,9 +52,10 @@ def access(inspections: Mapping) -> tuple[dict[str, Report], list[Finding]]:
     return reports, faults
 
 
-def layout(groups: dict[str, list[str]], inventory: dict[str, Mapping]) -> Iterator[Finding]:
-    """Groups and names; inventory holds each host's wanted host name and its ansible_host."""
-    control_plane, workers = groups["control_plane"], groups["workers"]
+def layout(hosts: list[Mapping]) -> Iterator[Finding]:
+    """Groups and names of the inventory, from the entries that the filter cluster_hosts returns."""
+    control_plane = [entry["name"] for entry in hosts if entry["control_plane"]]
+    workers = [entry["name"] for entry in hosts if entry["worker"]]
     if not control_plane:
         yield Finding("inventory", "group control_plane", "has no host", "Put the host that shall carry the control plane into it")
     if len(control_plane) > 1:
@@ -66,12 +65,12 @@ def layout(groups: dict[str, list[str]], inventory: dict[str, Mapping]) -> Itera
         yield Finding("inventory", "group workers", "has no host", "Put at least one host into it, for the mesh to run on")
     for host in sorted(set(control_plane) & set(workers)):
         yield Finding("inventory", host, "is in both control_plane and workers", "Leave it in one of the two groups")
-    names = {host: entry["name"] for host, entry in inventory.items()}
-    for name, hosts in shared(names):
+    names = {entry["name"]: entry["hostname"] for entry in hosts}
+    for name, same in shared(names):
         cure = "Give each host a name of its own in the inventory, or by host_prep_hostname"
-        yield Finding("hostname", ", ".join(hosts), f"would all be named {name}", cure)
-    for address, hosts in shared({host: entry["address"] for host, entry in inventory.items()}):
-        yield Finding("inventory", ", ".join(hosts), f"have the same ansible_host {address}", "Name each machine once")
+        yield Finding("hostname", ", ".join(same), f"would all be named {name}", cure)
+    for address, same in shared({entry["name"]: entry["ssh_address"] for entry in hosts}):
+        yield Finding("inventory", ", ".join(same), f"have the same ansible_host {address}", "Name each machine once")
     for host, name in names.items():
         if not NODE_NAME.match(name):
             cure = "Use lower-case letters, digits, '-' and '.', or set host_prep_hostname"
@@ -116,9 +115,8 @@ def machine(host: str, report: Report, limits: Mapping, kubernetes_version: str,
         yield Finding("firewall", host, "ufw is switched on, and only firewalld's ports are opened for you", cure)
 
 
-def ports(host: str, report: Report, control_plane: bool) -> Iterator[Finding]:
+def taken_ports(host: str, report: Report, needed: list[str]) -> Iterator[Finding]:
     """Ports that something else holds. A host that is a node already holds them itself."""
-    needed = NODE_PORTS + (CONTROL_PLANE_PORTS if control_plane else [])
     for port in needed if not report["member"] else []:
         if port in report["listening"]:
             owner = report["listening"][port] or "another program"
@@ -134,9 +132,9 @@ def identity(reports: dict[str, Report]) -> Iterator[Finding]:
         yield Finding("product_id", ", ".join(hosts), f"have the same product id {product}", cure)
 
 
-def addresses(inventory: dict[str, Mapping], reports: dict[str, Report]) -> Iterator[Finding]:
+def addresses(inventory: list[Mapping], reports: dict[str, Report]) -> Iterator[Finding]:
     """The address that a node gives the others: a bare_mesh_node_ip that was set, or that of its way out."""
-    wanted = {host: str(inventory.get(host, {}).get("node_ip") or "") for host in reports}
+    wanted = {**dict.fromkeys(reports, ""), **{entry["name"]: entry["set_ip"] for entry in inventory}}
     cure = "Set bare_mesh_node_ip for each host to its own address in the network that the hosts share"
     for address, hosts in shared({host: wanted[host] or report["address"] for host, report in reports.items()}):
         yield Finding("node_ip", ", ".join(hosts), f"would all have the node address {address}", cure)
@@ -201,16 +199,20 @@ def versions(settings: Mapping) -> Iterator[Finding]:
 
 
 def judge(
-    inspections: Mapping, groups: dict[str, list[str]], inventory: dict[str, Mapping], limits: Mapping, settings: Mapping
+    inspections: Mapping, hosts: list[Mapping], ports: dict[str, list[str]], limits: Mapping, settings: Mapping
 ) -> tuple[list[Finding], dict[str, Report]]:
-    """All faults of hosts, inventory and settings, and the reports of the hosts that answered."""
+    """All faults of hosts, inventory and settings, and the reports of the hosts that answered.
+
+    hosts are entries of the filter cluster_hosts; ports holds those that a node and those that a control plane needs.
+    """
     reports, faults = access(inspections)
-    faults += layout(groups, inventory)
+    faults += layout(hosts)
+    control_plane = [entry["name"] for entry in hosts if entry["control_plane"]]
     for host, report in reports.items():
         faults += machine(host, report, limits, str(settings["kubernetes_version"]), settings["kubelet_config"])
-        faults += ports(host, report, host in groups["control_plane"])
+        faults += taken_ports(host, report, ports["node"] + (ports["control_plane"] if host in control_plane else []))
     faults += identity(reports)
-    faults += addresses(inventory, reports)
+    faults += addresses(hosts, reports)
     faults += clocks(reports, limits["clock_difference"])
     faults += ranges(settings, reports)
     faults += versions(settings)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
-ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
+ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if (path / "tasks").exists())
 SHARED = yaml.safe_load((ROOT / "meta/defaults.yml").read_text())
 
 
@@ -50,12 +51,25 @@ def test_public_variables_carry_the_name_of_the_role(role):
         assert name.startswith(f"{role}_"), name
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", [*ROLES, "common"])
 def test_internal_variables_carry_the_name_of_the_role(role):
+    prefix = "__bare_mesh_" if role == "common" else f"__{role}_"
     for path in (ROOT / "roles" / role / "vars").rglob("*.yml"):
-        if not path.is_symlink():
-            for name in yaml.safe_load(path.read_text()) or {}:
-                assert name.startswith(f"__{role}_"), f"{path}: {name}"
+        for name in yaml.safe_load(path.read_text()) or {}:
+            assert name.startswith(prefix), f"{path}: {name}"
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_no_role_reads_the_internal_variables_of_another(role):
+    files = [path for path in (ROOT / "roles" / role).rglob("*") if path.suffix in (".yml", ".j2")]
+    for path in files:
+        others = {name for name in re.findall(r"\b__([a-z_]+)", path.read_text()) if not name.startswith((f"{role}_", "bare_mesh_"))}
+        assert not others, path
+
+
+def test_the_shared_role_has_no_tasks():
+    """A dependency that had some would cost every host a round trip for each role."""
+    assert sorted(path.name for path in (ROOT / "roles/common").iterdir()) == ["README.md", "defaults", "meta", "vars"]
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -72,7 +86,8 @@ def test_every_entry_point_is_documented(role):
 @pytest.mark.parametrize("role", ROLES)
 def test_galaxy_information_is_uniform(role):
     meta = yaml.safe_load((ROOT / "roles" / role / "meta/main.yml").read_text())
-    assert meta["dependencies"] == []
+    # The model of the cluster; a mirror is no part of one.
+    assert meta["dependencies"] == ([] if role == "mirror" else [{"role": "bare.mesh.common"}])
     assert meta["galaxy_info"]["min_ansible_version"] == "2.16"
     assert meta["galaxy_info"]["license"] == "GPL-3.0-or-later"
 

@@ -94,6 +94,8 @@ class Firewalld:
 
     def permanent(self, command):
         _program, _quiet, _permanent, owner, *changes = command.split()
+        if len({change.partition("=")[0] for change in changes}) > 1:
+            return 2, "", "usage: 'firewall-cmd --help' for usage information"
         kind, name = owner.removeprefix("--").split("=")
         path = f"/etc/firewalld/{kind.removeprefix('new-')}s/{name}.xml"
         shipped = self.machine.path(path.replace("/etc/", "/usr/lib/"))
@@ -109,6 +111,7 @@ class Firewalld:
             else:
                 root.remove(next(item for item in root.findall(tag) if item.attrib == values))
         self.machine.put(path, ElementTree.tostring(root, encoding="unicode"))
+        return 0, "", ""
 
 
 def test_check_mode_foretells_the_run(machine, foretold):
@@ -120,6 +123,8 @@ def test_check_mode_foretells_the_run(machine, foretold):
     assert 'name="ssh"' in machine.text("/etc/firewalld/zones/public.xml")
     done = foretold(host_firewall, ports=["1/tcp"], sources=["10.1.0.0/16"], interface="eth0")
     assert all("--remove-port=2/udp" in command for command in done["commands"]) and len(done["commands"]) == 2
+    foretold(host_firewall, ports=["3/tcp"], sources=["10.1.0.0/16"], interface="eth0")
+    assert firewalld.running["public"]["ports"] == ["3/tcp"]
 
 
 def test_the_default_zone_serves_an_interface_of_none(machine, call):

@@ -11,8 +11,8 @@ from ansible_collections.bare.mesh.plugins.modules import preflight_check
 
 WANTED = {
     "inspections": {},
-    "groups": {"control_plane": [], "workers": []},
-    "inventory": {},
+    "hosts": [],
+    "ports": {"node": [], "control_plane": []},
     "limits": {},
     "settings": {
         "bare_mesh_pod_cidr": "10.244.0.0/16",

@@ -41,8 +41,11 @@ SETTINGS = {
 LIMITS = {"cpus": 2, "memory_mb": 1700, "disk_gb": 10, "clock_difference": 5}
 FINE = {
     "inspections": {"one": {"report": REPORT}, "two": {"report": copy.deepcopy(REPORT)}},
-    "groups": {"control_plane": ["one"], "workers": ["two"]},
-    "inventory": {"one": {"name": "one", "address": "10.0.0.1"}, "two": {"name": "two", "address": "10.0.0.2"}},
+    "hosts": {
+        "one": {"name": "one", "hostname": "one", "ssh_address": "10.0.0.1", "set_ip": "", "control_plane": True, "worker": False},
+        "two": {"name": "two", "hostname": "two", "ssh_address": "10.0.0.2", "set_ip": "", "control_plane": False, "worker": True},
+    },
+    "ports": {"node": ["10250/tcp"], "control_plane": ["6443/tcp"]},
     "limits": LIMITS,
     "settings": SETTINGS,
 }
@@ -57,7 +60,7 @@ def judge(**changes):
         for key in parents:
             target = target[key]
         target[last] = value
-    faults, _reports = hosts.judge(**case)
+    faults, _reports = hosts.judge(**{**case, "hosts": list(case["hosts"].values())})
     assert all(fault.what and fault.cure and str(fault).endswith(".") for fault in faults)
     return [(fault.check, fault.where) for fault in faults]
 
@@ -93,13 +96,13 @@ def test_good_hosts_have_no_fault():
     ({"settings/kubernetes_version": "1.30.1"}, ("versions", "bare_mesh_istio_version")),
     ({"settings/istio_version": "0.1"}, ("versions", "bare_mesh_istio_version")),
     ({"settings/istio_profile": "nope"}, ("istio_profile", "istio_profile")),
-    ({"groups/control_plane": []}, ("inventory", "group control_plane")),
-    ({"groups/control_plane": ["one", "three"]}, ("inventory", "group control_plane")),
-    ({"groups/workers": []}, ("inventory", "group workers")),
-    ({"groups/workers": ["one", "two"]}, ("inventory", "one")),
-    ({"inventory/two/name": "ONE"}, ("hostname", "one, two")),
-    ({"inventory/two/address": "10.0.0.1"}, ("inventory", "one, two")),
-    ({"inventory/two/name": "a_b"}, ("hostname", "two")),
+    ({"hosts/one/control_plane": False}, ("inventory", "group control_plane")),
+    ({"hosts/two/control_plane": True, "hosts/two/worker": False}, ("inventory", "group control_plane")),
+    ({"hosts/two/worker": False}, ("inventory", "group workers")),
+    ({"hosts/one/worker": True}, ("inventory", "one")),
+    ({"hosts/two/hostname": "ONE"}, ("hostname", "one, two")),
+    ({"hosts/two/ssh_address": "10.0.0.1"}, ("inventory", "one, two")),
+    ({"hosts/two/hostname": "a_b"}, ("hostname", "two")),
 ])  # fmt: skip
 def test_fault(changes, fault):
     assert fault in judge(**changes)
@@ -133,5 +136,5 @@ def test_node_addresses():
     one = "inspections/one/report"
     behind_nat = {f"{one}/address": "10.0.2.15", f"{TWO}/address": "10.0.2.15"}
     assert judge(**behind_nat) == [("node_ip", "one, two")]
-    assert judge(**behind_nat, **{"inventory/two/node_ip": "10.0.0.1"}) == []
-    assert judge(**{"inventory/two/node_ip": "192.0.2.1"}) == [("node_ip", "two")]
+    assert judge(**behind_nat, **{"hosts/two/set_ip": "10.0.0.1"}) == []
+    assert judge(**{"hosts/two/set_ip": "192.0.2.1"}) == [("node_ip", "two")]
