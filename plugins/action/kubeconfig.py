@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Keeps a copy of the host's admin kubeconfig on the controller."""
+"""Keeps copies of the host's admin kubeconfig, on the controller and for a user of the host."""
 
 from __future__ import annotations
 
@@ -51,6 +51,7 @@ class ActionModule(ActionBase):
                 "src": {"type": "str", "default": "/etc/kubernetes/admin.conf"},
                 "dest": {"type": "str", "required": True},
                 "server": {"type": "str", "required": True},
+                "user": {"type": "str", "default": ""},
                 "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             },
         )
@@ -59,19 +60,22 @@ class ActionModule(ActionBase):
         existing = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
         if arguments["state"] == "absent":
             return {**result, **self._remove(path, existing, arguments["server"])}
-        slurped = self._read(arguments["src"], task_vars)
-        if slurped.get("failed"):
+        host = self._ask_host(task_vars)
+        if host.get("failed"):
+            raise AnsibleActionFail(f"cannot read {arguments['src']} of the host: {host.get('msg')}")
+        if "backup" in host:
+            result["backup"] = host["backup"]
+        if "content" not in host:
             # In check mode the host gets its kubeconfig by the real run.
-            if not self._task.check_mode:
-                raise AnsibleActionFail(f"cannot read {arguments['src']} of the host: {slurped.get('msg')}")
             if not is_ours(existing, arguments["server"]):
                 raise AnsibleActionFail(refusal(path, existing))
             return result
-        text = MARK + with_server(base64.b64decode(slurped["content"]).decode(), arguments["server"])
+        text = MARK + with_server(base64.b64decode(host["content"]).decode(), arguments["server"])
         if not is_ours(existing, arguments["server"], text):
             raise AnsibleActionFail(refusal(path, existing))
-        result["changed"] = not same(path, text)
-        if result["changed"] and not self._task.check_mode:
+        copied = same(path, text)
+        result["changed"] = host["changed"] or not copied
+        if not copied and not self._task.check_mode:
             write(path, text)
         return result
 
@@ -83,12 +87,12 @@ class ActionModule(ActionBase):
             path.unlink()
         return {"changed": True}
 
-    def _read(self, src: str, task_vars: Any) -> dict[str, Any]:
-        """A file of the host. The connection prints each module's output with -vvv, unless it is told not to."""
+    def _ask_host(self, task_vars: Any) -> dict[str, Any]:
+        """The module's result. The connection prints each module's output with -vvv, unless it is told not to."""
         context = self._connection._play_context
         before, context.no_log = context.no_log, True
         try:
-            slurped: dict[str, Any] = self._execute_module("ansible.builtin.slurp", {"src": src}, task_vars=task_vars)
+            found: dict[str, Any] = self._execute_module("bare.mesh.kubeconfig", dict(self._task.args), task_vars=task_vars)
         finally:
             context.no_log = before
-        return slurped
+        return found

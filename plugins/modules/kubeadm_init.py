@@ -10,38 +10,19 @@ description:
   - Runs C(kubeadm init) unless the host's cluster is there already.
   - An C(init) that was killed or failed is recognised. If its API server came to life, it is continued on what is there.
     Otherwise it is undone by C(kubeadm reset) and started over.
-  - Bootstrap tokens that runs of this collection, cut short, have left are deleted.
-  - A cluster that has lived is never undone. If its API server does not come up within O(timeout), the module fails
+  - No bootstrap token is left. Those that runs of this collection, cut short, have left are deleted.
+  - A cluster that has lived is never undone. If its API server does not come up within O(wait_timeout), the module fails
     and says what to look at.
 options:
   config:
     description:
-      - kubeadm's configuration documents, among them one of kind V(InitConfiguration).
+      - kubeadm's configuration documents, among them one of kind V(InitConfiguration). Those of kubeadm's own kinds may leave
+        C(apiVersion) out.
       - They never reach the disk, nor a command line.
     type: list
     elements: dict
     required: true
-  images:
-    description: Images to pull before C(kubeadm init), see M(bare.mesh.node_images). Where the cluster is there, none is looked for.
-    type: list
-    elements: str
-    default: []
-  token:
-    description:
-      - The bootstrap token that C(kubeadm init) makes, for the workers that join right after; see M(bare.mesh.kubeadm_token) for its form.
-      - Whoever names one deletes it when the workers have joined. Without it, none is left.
-    type: str
-  token_ttl:
-    description: Lifetime of the bootstrap token, in case it is never deleted.
-    type: str
-    default: 15m
-  kubeconfig_user:
-    description:
-      - User of this host who gets the cluster's admin kubeconfig as C(~/.kube/config), mode 0600. Empty for none.
-      - A different file that is there is kept as a backup beside it.
-    type: str
-    default: ""
-  timeout:
+  wait_timeout:
     description: Seconds to wait for the API server of a cluster that exists.
     type: int
     default: 120
@@ -60,12 +41,9 @@ EXAMPLES = r"""
 - name: Start a control plane
   bare.mesh.kubeadm_init:
     config:
-      - apiVersion: kubeadm.k8s.io/v1beta4
-        kind: InitConfiguration
-      - apiVersion: kubeadm.k8s.io/v1beta4
-        kind: ClusterConfiguration
+      - kind: InitConfiguration
+      - kind: ClusterConfiguration
         kubernetesVersion: v1.36.3
-    kubeconfig_user: admin
 """
 
 RETURN = r"""
@@ -79,38 +57,19 @@ initialised:
   description: Whether a new cluster was, or in check mode would be, made.
   returned: always
   type: bool
-token_made:
-  description: Whether O(token) is good for joining.
-  returned: always
-  type: bool
-ca_certificate:
-  description: The cluster's certificate authority.
-  returned: when O(token) was made
-  type: str
-ca_cert_hash:
-  description: The hash by which a joining node knows the certificate authority.
-  returned: when O(token) was made
-  type: str
-backup:
-  description: Where the user's previous kubeconfig was kept.
-  returned: when there was a different one
-  type: str
 """
 
 import os
-import pwd
 import secrets
 import string
-import time
 from glob import glob
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bare.mesh.plugins.module_utils._host.images import ImageError, Images
 from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.node import (
     ADMIN_CONF,
     API_SERVER_MANIFEST,
-    CA,
+    API_VERSION,
     KUBELET_CONF,
     KUBERNETES,
     TOKEN_MARK,
@@ -122,7 +81,6 @@ from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.node import (
     Kubelet,
     api_ready,
     begin,
-    ca_cert_hash,
     finish,
     has_lived,
     left_tokens,
@@ -139,6 +97,7 @@ LEFT_BY_INIT = [
         for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
     ),
 ]
+OWN_KINDS = ("InitConfiguration", "ClusterConfiguration")
 CURE = (
     "See `journalctl -u kubelet` and `ctr -n k8s.io containers ls` on this host. "
     "If the cluster is to be given up, run the playbook bare.mesh.reset and then this one again."
@@ -177,13 +136,13 @@ def find_state(etcd: str) -> str:
     return "broken"
 
 
-def with_token(config: list[dict[str, Any]], token: str, ttl: str, ignored: list[str]) -> list[dict[str, Any]]:
-    """The documents with a bootstrap token of our own, since kubeadm's own would live for a day."""
-    groups = ["system:bootstrappers:kubeadm:default-node-token"]
-    description = f"{TOKEN_MARK}the workers of a new cluster join"
-    bootstrap = {"token": token, "ttl": ttl, "description": description, "groups": groups, "usages": ["signing", "authentication"]}
+def complete(config: list[dict[str, Any]], token: str, ignored: list[str]) -> list[dict[str, Any]]:
+    """The documents with kubeadm's API version, and a bootstrap token of our own, since kubeadm's would live for a day."""
+    bootstrap = {"token": token, "ttl": "15m", "description": f"{TOKEN_MARK}kubeadm init"}
     changed = []
     for entry in config:
+        if entry.get("kind") in OWN_KINDS:
+            entry = {"apiVersion": API_VERSION, **entry}
         if entry.get("kind") == "InitConfiguration":
             registration = dict(entry.get("nodeRegistration") or {})
             registration["ignorePreflightErrors"] = list(registration.get("ignorePreflightErrors") or []) + ignored
@@ -197,62 +156,25 @@ def random_token() -> str:
     return ".".join("".join(secrets.choice(letters) for _place in range(length)) for length in (6, 16))
 
 
-def initialise(kubeadm: Kubeadm, kubelet: Kubelet, params: dict[str, Any], resume: bool) -> dict[str, str]:
-    """Runs kubeadm init; what a worker has to know of the cluster's certificate authority."""
-    token = params["token"] or random_token()
+def initialise(kubeadm: Kubeadm, kubelet: Kubelet, config: list[dict[str, Any]], resume: bool) -> None:
+    """Runs kubeadm init."""
+    token = random_token()
     # kubeadm may print it where it fails.
     kubeadm.module.no_log_values.add(token)
     begin()
     kubelet.do("enable")
-    documents = with_token(params["config"], token, params["token_ttl"], LEFT_BY_INIT if resume else [])
     # Its output holds the token and stays here.
-    out = kubeadm.run("init", config=documents)
-    if not params["token"]:
-        kubeadm.run("token", "delete", token.split(".")[0])
+    kubeadm.run("init", config=complete(config, token, LEFT_BY_INIT if resume else []))
+    kubeadm.run("token", "delete", token.partition(".")[0])
     finish()
-    with open(CA, encoding="utf-8") as file:
-        return {"ca_certificate": file.read(), "ca_cert_hash": ca_cert_hash(out)}
 
 
-def user_kubeconfig(user: str) -> tuple[pwd.struct_passwd, str]:
-    """Where the user's kubeconfig belongs, and the user."""
-    try:
-        account = pwd.getpwnam(user)
-    except KeyError:
-        raise KubeadmError(f"kubeadm_user names {user}, and this host has no such user; create it or name another") from None
-    return account, os.path.join(account.pw_dir, ".kube", "config")
-
-
-def differs(path: str) -> bool:
-    try:
-        with open(path, "rb") as ours, open(ADMIN_CONF, "rb") as admin:
-            return ours.read() != admin.read() or os.stat(path).st_mode & 0o777 != 0o600
-    except OSError:
-        return True
-
-
-def give_kubeconfig(account: pwd.struct_passwd, path: str) -> str | None:
-    """Copies admin.conf; an open file never has more rights than its owner's."""
-    directory = os.path.dirname(path)
-    if not os.path.isdir(directory):
-        os.mkdir(directory, 0o700)
-        os.chown(directory, account.pw_uid, account.pw_gid)
-    backup = None
-    if os.path.exists(path):
-        backup = f"{path}.{time.strftime('%Y%m%d%H%M%S')}~"
-        os.rename(path, backup)
-    with open(ADMIN_CONF, "rb") as source, open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(source.read())
-        os.fchown(file.fileno(), account.pw_uid, account.pw_gid)
-    return backup
-
-
-def converge(module: AnsibleModule, kubeadm: Kubeadm, kubelet: Kubelet, found: str) -> dict[str, Any]:
+def converge(module: AnsibleModule, kubeadm: Kubeadm, kubelet: Kubelet, found: str) -> None:
     """Leads to a running control plane. found is the state seen before."""
     config = module.params["config"]
     if found == "stopped":
         kubelet.do("enable", "--now")
-        if not wait_ready(module.params["timeout"]):
+        if not wait_ready(module.params["wait_timeout"]):
             raise KubeadmError(f"the cluster of this host exists, but its API server does not come up. {CURE}")
         found = find_state(etcd_directory(config))
     if found == "broken":
@@ -262,51 +184,36 @@ def converge(module: AnsibleModule, kubeadm: Kubeadm, kubelet: Kubelet, found: s
         for name in left_tokens(server):
             server.request(f"{TOKENS}/{name}", method="DELETE")
     if found in ("absent", "broken", "unfinished"):
-        images = Images(module)
-        images.pull(images.missing(module.params["images"]))
-        return initialise(kubeadm, kubelet, module.params, resume=found == "unfinished")
-    if kubelet.idle():
+        initialise(kubeadm, kubelet, config, resume=found == "unfinished")
+    elif kubelet.idle():
         kubelet.do("enable", "--now")
-    return {}
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "config": {"type": "list", "elements": "dict", "required": True},
-            "images": {"type": "list", "elements": "str", "default": []},
-            "token": {"type": "str", "no_log": True},
-            "token_ttl": {"type": "str", "default": "15m", "no_log": False},
-            "kubeconfig_user": {"type": "str", "default": ""},
-            "timeout": {"type": "int", "default": 120},
+            "wait_timeout": {"type": "int", "default": 120},
         },
         supports_check_mode=True,
     )
     kubeadm, kubelet = Kubeadm(module), Kubelet(module)
     if not document(module.params["config"], "InitConfiguration"):
         module.fail_json(msg="config holds no document of kind InitConfiguration")
-    user, result = module.params["kubeconfig_user"], {}
     try:
-        account, path = user_kubeconfig(user) if user else (None, "")
         if not module.check_mode:
             kubeadm.acquire()
         found = find_state(etcd_directory(module.params["config"]))
         changed = found != "ready" or kubelet.idle() or bool(left_tokens(ApiServer.of(ADMIN_CONF)))
         if changed and not module.check_mode:
-            result = converge(module, kubeadm, kubelet, found)
-        if account and differs(path):
-            changed = True
-            if not module.check_mode:
-                result["backup"] = give_kubeconfig(account, path)
-    except (KubeadmError, ImageError, OSError) as error:
+            converge(module, kubeadm, kubelet, found)
+    except (KubeadmError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(
         changed=changed,
         state=found,
         initialised=found in ("absent", "broken"),
-        token_made=bool(module.params["token"] and "ca_cert_hash" in result),
         diff={"before": f"control plane: {found}\n", "after": "control plane: ready\n"},
-        **{key: value for key, value in result.items() if value},
     )
 
 

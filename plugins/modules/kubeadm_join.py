@@ -10,29 +10,45 @@ description:
   - Runs C(kubeadm join) unless the host is a node of the cluster already. It asks the API server with the kubelet's own certificate.
   - A C(join) that was killed or failed, and the membership of a cluster that was made anew since, are undone by C(kubeadm reset)
     and what belongs to it, and then the host joins.
-  - The token and the hash are only needed where a run in check mode reports a change.
+  - A host that is to join gets a bootstrap token of its own. The controller makes it through the API server, with O(kubeconfig),
+    and deletes it when the join has ended, well or not.
 options:
   api_server:
     description: The API server as nodes reach it, V(host:port).
     type: str
     required: true
+  kubeconfig:
+    description:
+      - An admin kubeconfig of the cluster on the controller. It is read where a host is to join.
+      - By default C(KUBECONFIG) or V(~/.kube/config), as with M(bare.mesh.k8s).
+    type: path
+  token_ttl:
+    description: Seconds after which the cluster deletes the token of a run that was killed.
+    type: int
+    default: 900
   token:
-    description: A bootstrap token. It never reaches the disk, nor a command line.
+    description: A bootstrap token of your own, in place of one that is made. It never reaches the disk, nor a command line.
     type: str
   ca_cert_hash:
-    description: Hash of the cluster's certificate authority, from M(bare.mesh.kubeadm_token) or M(bare.mesh.kubeadm_init).
+    description: Hash of the cluster's certificate authority as kubeadm prints it, V(sha256:...). Needed with O(token).
     type: str
   ca_certificate:
-    description: The certificate authority itself, to see when the cluster knows the token. Without it, C(kubeadm join) may lose seconds.
+    description: The certificate authority itself, to see when the cluster knows O(token). Without it, C(kubeadm join) may lose seconds.
     type: str
   node_registration:
     description: kubeadm's C(nodeRegistration).
     type: dict
     default: {}
-  patience:
+  node_ip:
+    description:
+      - The node's own address. A Node object of its name that has this address is what an earlier life of the host left, and
+        is deleted before the join.
+      - Without it, no Node object is deleted.
+    type: str
+  wait_timeout:
     description:
       - Seconds to wait for the API server of a host that looks like a node.
-      - With V(0), for check mode, an API server that does not answer is no failure; the state is V(unknown) then.
+      - Check mode does not wait; the state is V(unknown) then.
     type: int
     default: 30
   cluster_pending:
@@ -54,9 +70,8 @@ EXAMPLES = r"""
 - name: Join the cluster
   bare.mesh.kubeadm_join:
     api_server: 192.0.2.10:6443
-    token: "{{ token }}"
-    ca_cert_hash: "{{ made.ca_cert_hash }}"
-    ca_certificate: "{{ made.ca_certificate }}"
+    kubeconfig: ~/.kube/bare_mesh.kubeconfig
+    node_ip: 192.0.2.11
 """
 
 RETURN = r"""
@@ -64,13 +79,13 @@ state:
   description: >-
     What was found: V(absent), V(joined), V(unfinished) (joined, but kubeadm never came to its end), V(broken) (a join that was
     cut short), V(foreign) (the cluster was made anew since), V(deleted) (the cluster has no such node any more),
-    V(unknown) (see O(patience)).
+    V(unknown) (see O(wait_timeout)).
   returned: always
   type: str
-needed:
-  description: Whether there was, or in check mode would be, anything to do.
+node:
+  description: Name of the Node object.
   returned: always
-  type: bool
+  type: str
 join:
   description: Whether the host was, or in check mode would be, joined.
   returned: always
@@ -85,6 +100,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.node import (
     API_SERVER_MANIFEST,
+    API_VERSION,
     BOOTSTRAP_CONF,
     CA,
     KUBELET_CERTIFICATE,
@@ -113,8 +129,8 @@ CERTIFICATE_FIXES = {
 TO_JOIN = ("absent", "broken", "foreign")
 
 
-def find_state(api_server: str, name: str, patience: float) -> str:
-    """See RETURN. Looks, and changes nothing."""
+def find_state(api_server: str, name: str, wait_timeout: float) -> str:
+    """See RETURN. Looks, and changes nothing. With a wait_timeout of 0, no answer is V(unknown), otherwise an error."""
     if os.path.exists(API_SERVER_MANIFEST):
         raise KubeadmError("this host is a control plane already; to make a worker of it, run the playbook bare.mesh.reset on it first")
     begun = any(os.path.exists(path) for path in (UNFINISHED, BOOTSTRAP_CONF))
@@ -129,7 +145,7 @@ def find_state(api_server: str, name: str, patience: float) -> str:
             f"this host is a node of the cluster at {server.url}, not of the one at https://{api_server}; "
             "if it is to move, run the playbook bare.mesh.reset on it first"
         )
-    status = answer(server, f"/api/v1/nodes/{name}", patience)
+    status = answer(server, f"/api/v1/nodes/{name}", wait_timeout)
     if status is None:
         return "unknown"
     if status == 200:
@@ -151,12 +167,12 @@ def find_state(api_server: str, name: str, patience: float) -> str:
     )
 
 
-def answer(server: ApiServer, path: str, patience: float) -> int | None:
+def answer(server: ApiServer, path: str, wait_timeout: float) -> int | None:
     """The status of an answer, FOREIGN for a server with another certificate authority, None for no answer.
 
     A server that is overloaded or not yet itself (429, 5xx) has not answered.
     """
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + wait_timeout
     while True:
         try:
             status = server.request(path)[0]
@@ -171,7 +187,7 @@ def answer(server: ApiServer, path: str, patience: float) -> int | None:
                 "Nothing was touched. " + CERTIFICATE_FIXES.get(error.verify_code, CERTIFICATE_FIX)
             ) from error
         except OSError as error:
-            if not patience:
+            if not wait_timeout:
                 return None
             if time.monotonic() > deadline:
                 raise KubeadmError(
@@ -188,7 +204,7 @@ def join(kubeadm: Kubeadm, kubelet: Kubelet, params: dict[str, Any]) -> None:
         "token": params["token"],
         "caCertHashes": [params["ca_cert_hash"]],
     }
-    document = {"apiVersion": "kubeadm.k8s.io/v1beta4", "kind": "JoinConfiguration", "discovery": {"bootstrapToken": bootstrap}}
+    document = {"apiVersion": API_VERSION, "kind": "JoinConfiguration", "discovery": {"bootstrapToken": bootstrap}}
     begin()
     kubelet.do("enable")
     if params["ca_certificate"]:
@@ -215,8 +231,6 @@ def wait_signed(server: ApiServer, identity: str, seconds: float = 30) -> None:
 def converge(module: AnsibleModule, kubeadm: Kubeadm, kubelet: Kubelet, found: str) -> None:
     """Leads to a joined node. found is the state seen before."""
     if found in TO_JOIN:
-        if not module.params["token"] or not module.params["ca_cert_hash"]:
-            raise KubeadmError(f"the node is to join (it is {found}): token and ca_cert_hash are needed")
         if found != "absent":
             NodeReset(module, kubeadm).clean()
         join(kubeadm, kubelet, module.params)
@@ -238,13 +252,17 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "api_server": {"type": "str", "required": True},
+            "kubeconfig": {"type": "path"},
+            "token_ttl": {"type": "int", "default": 900, "no_log": False},
             "token": {"type": "str", "no_log": True},
             "ca_cert_hash": {"type": "str"},
             "ca_certificate": {"type": "str"},
             "node_registration": {"type": "dict", "default": {}},
-            "patience": {"type": "int", "default": 30},
+            "node_ip": {"type": "str"},
+            "wait_timeout": {"type": "int", "default": 30},
             "cluster_pending": {"type": "bool", "default": False},
         },
+        required_by={"token": "ca_cert_hash"},
         supports_check_mode=True,
     )
     kubeadm, kubelet = Kubeadm(module), Kubelet(module)
@@ -256,19 +274,19 @@ def main() -> None:
             # Only in check mode is there no API server to ask.
             found = "foreign"
         else:
-            found = find_state(module.params["api_server"], name, module.params["patience"])
-        changed = found != "joined" or kubelet.idle()
+            found = find_state(module.params["api_server"], name, 0 if module.check_mode else module.params["wait_timeout"])
+        result = {"state": found, "node": name, "join": found in TO_JOIN}
+        # What does not answer in check mode is, once the run has started it, as it was.
+        changed = found not in ("joined", "unknown") or kubelet.idle()
         if changed and not module.check_mode:
+            if result["join"] and not module.params["token"]:
+                # The action plugin makes one and comes again.
+                module.fail_json(msg=f"the node is to join (it is {found}): token and ca_cert_hash are needed", **result)
             converge(module, kubeadm, kubelet, found)
     except KubeadmError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(
-        changed=changed,
-        state=found,
-        needed=changed,
-        join=found in TO_JOIN,
-        diff={"before": f"node: {found}\n", "after": "node: joined\n"},
-    )
+    diff = {"before": f"node: {found}\n", "after": f"node: {'joined' if changed else found}\n"}
+    module.exit_json(changed=changed, diff=diff, **result)
 
 
 if __name__ == "__main__":

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: kubeconfig
-short_description: Keeps a copy of the host's admin kubeconfig on the controller
+short_description: Keeps copies of the host's admin kubeconfig, on the controller and for a user of the host
 version_added: 0.1.0
 description:
   - Reads the kubeconfig of the control plane host and writes it to the controller, mode 0600, with an address of the API server
     that the controller reaches.
   - A file that is not such a copy, but the user's kubeconfig of another cluster or of several, is never replaced nor removed.
-  - Its content is in no result, so the task needs no C(no_log).
+  - On request it also gives a user of the host a copy, C(~/.kube/config), as it is, mode 0600. A different file that is there
+    is kept as a backup beside it.
+  - The content is in no result, so the task needs no C(no_log).
 options:
   src:
     description: The kubeconfig on the host.
@@ -24,8 +26,14 @@ options:
     description: URL of the API server for the copy.
     type: str
     required: true
+  user:
+    description: User of the host who gets a copy. Empty for none.
+    type: str
+    default: ""
   state:
-    description: Whether the copy shall be there. With V(absent) the host is not asked.
+    description:
+      - Whether the copy on the controller shall be there.
+      - With V(absent) the host is not asked; the user's copy is removed by M(bare.mesh.kubeadm_reset).
     type: str
     choices: [present, absent]
     default: present
@@ -45,6 +53,7 @@ EXAMPLES = r"""
   bare.mesh.kubeconfig:
     dest: ~/.kube/bare_mesh.kubeconfig
     server: https://192.0.2.10:6443
+    user: admin
 
 - name: Forget the cluster
   bare.mesh.kubeconfig:
@@ -58,4 +67,84 @@ dest:
   description: The file on the controller.
   returned: always
   type: str
+backup:
+  description: Where the user's previous kubeconfig was kept.
+  returned: when there was a different one
+  type: str
 """
+
+import base64
+import os
+import pwd
+import time
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+
+def user_kubeconfig(user: str) -> tuple[pwd.struct_passwd, str]:
+    """The user's account, and where the user's kubeconfig belongs; raises ValueError where there is no such user."""
+    try:
+        account = pwd.getpwnam(user)
+    except KeyError:
+        raise ValueError(f"user names {user}, and this host has no such user; create it or name another") from None
+    return account, os.path.join(account.pw_dir, ".kube", "config")
+
+
+def differs(path: str, content: bytes) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return file.read() != content or os.stat(path).st_mode & 0o777 != 0o600
+    except OSError:
+        return True
+
+
+def give(account: pwd.struct_passwd, path: str, content: bytes) -> str | None:
+    """Writes the user's copy, which never has more rights than its owner's; where a different file was kept."""
+    directory = os.path.dirname(path)
+    if not os.path.isdir(directory):
+        os.mkdir(directory, 0o700)
+        os.chown(directory, account.pw_uid, account.pw_gid)
+    backup = None
+    if os.path.exists(path):
+        backup = f"{path}.{time.strftime('%Y%m%d%H%M%S')}~"
+        os.rename(path, backup)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        os.fchown(file.fileno(), account.pw_uid, account.pw_gid)
+        file.write(content)
+    return backup
+
+
+def main() -> None:
+    """The host's part. The action plugin asks for it, keeps content from the result, and writes the controller's copy."""
+    module = AnsibleModule(
+        argument_spec={
+            "src": {"type": "path", "default": "/etc/kubernetes/admin.conf"},
+            "dest": {"type": "path", "required": True},
+            "server": {"type": "str", "required": True},
+            "user": {"type": "str", "default": ""},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        },
+        supports_check_mode=True,
+    )
+    src, user = module.params["src"], module.params["user"]
+    result: dict[str, Any] = {"changed": False}
+    try:
+        account, path = user_kubeconfig(user) if user else (None, "")
+        if module.check_mode and not os.path.exists(src):
+            # The real run comes after the task that makes it.
+            module.exit_json(changed=True)
+        with open(src, "rb") as file:
+            content = file.read()
+        if account and differs(path, content):
+            result["changed"] = True
+            backup = None if module.check_mode else give(account, path, content)
+            if backup:
+                result["backup"] = backup
+    except (ValueError, OSError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(content=base64.b64encode(content).decode(), **result)
+
+
+if __name__ == "__main__":
+    main()

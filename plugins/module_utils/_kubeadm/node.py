@@ -18,6 +18,9 @@ from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import AnsibleModule
 
+# Of kubeadm's own documents: all releases that this collection installs take it.
+# https://kubernetes.io/docs/reference/config-api/kubeadm-config.v1beta4/
+API_VERSION = "kubeadm.k8s.io/v1beta4"
 KUBERNETES = "/etc/kubernetes"
 ADMIN_CONF = f"{KUBERNETES}/admin.conf"
 KUBELET_CONF = f"{KUBERNETES}/kubelet.conf"
@@ -84,7 +87,7 @@ class Kubeadm:
         return out
 
 
-# How the descriptions of our bootstrap tokens begin.
+# How the descriptions of our bootstrap tokens begin, as _k8s/bootstrap.py makes them.
 TOKEN_MARK = "bare.mesh: "
 TOKENS = "/api/v1/namespaces/kube-system/secrets"
 
@@ -193,14 +196,6 @@ class Kubelet:
 
     def do(self, *arguments: str) -> None:
         self.module.run_command([self.systemctl, *arguments, "kubelet"], check_rc=True)
-
-
-def ca_cert_hash(output: str) -> str:
-    """The hash of the certificate authority from the command for joining that kubeadm prints."""
-    found = re.search(r"sha256:[0-9a-f]{64}", output)
-    if not found:
-        raise KubeadmError("kubeadm printed no hash of the cluster's certificate authority")
-    return found.group()
 
 
 def begin() -> None:

@@ -10,7 +10,7 @@ import signal
 from glob import glob
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.node import Kubeadm, KubeadmError
+from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.node import API_VERSION, Kubeadm, KubeadmError
 
 # The directories themselves stay: packages own them, or something is mounted there.
 EMPTIED = ("/var/lib/kubelet", "/var/lib/etcd", "/var/lib/cni", "/etc/cni/net.d", "/run/flannel")
@@ -28,7 +28,7 @@ CHAINS = re.compile(r"^(KUBE|CNI|FLANNEL)-")
 NFT_TABLES = ("kube-proxy", "flannel-ipv4", "flannel-ipv6", "cni_hostport", "cni_plugins_masquerade")
 # kubeadm asks a cluster that may be dead for its configuration; this is how long it may try.
 RESET = {
-    "apiVersion": "kubeadm.k8s.io/v1beta4",
+    "apiVersion": API_VERSION,
     "kind": "ResetConfiguration",
     "force": True,
     "skipPhases": ["remove-etcd-member"],

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import base64
 import stat
-import types
 
 import pytest
 import yaml
@@ -38,34 +37,29 @@ def test_another_text_or_mode_is_a_difference(tmp_path):
     assert not kubeconfig.same(path, "text")
 
 
-class Play:
-    """As much of a play as the action asks for."""
-
-    no_log = False
-
-
 @pytest.fixture
-def act(tmp_path, monkeypatch):
-    """Run the action; slurped is what the host's file is, or None where there is none."""
+def act(tmp_path, monkeypatch, make_action):
+    """Run the action; slurped is what the host's file is, or None where there is none; host is the rest of the host's answer."""
 
-    def run(slurped=ADMIN, check=False, **arguments):
-        answer = {"failed": True, "msg": "file not found"} if slurped is None else {"content": base64.b64encode(slurped.encode())}
+    def run(slurped=ADMIN, check=False, host=None, **arguments):
+        missing = {"changed": True} if check else {"failed": True, "msg": "file not found"}
+        found = {"changed": False, **(host or {})}
+        answer = missing if slurped is None else {**found, "content": base64.b64encode(slurped.encode())}
         given = {"dest": str(tmp_path / "made" / "kubeconfig"), "server": "https://198.51.100.1:6443", **arguments}
         given = {name: value for name, value in given.items() if value}
-        task = types.SimpleNamespace(args=given, check_mode=check, async_val=0, diff=False, action="bare.mesh.kubeconfig", environment=None)
-        connection = types.SimpleNamespace(_play_context=Play(), _shell=types.SimpleNamespace(tmpdir=""))
-        action = kubeconfig.ActionModule(task, connection, connection._play_context, None, None, None)
+        action = make_action(kubeconfig, given, check)
+        play = action._connection._play_context
         asked = []
 
         def execute(name, module_args, task_vars):
-            asked.append((name, module_args, task_vars, connection._play_context.no_log))
+            asked.append((name, module_args, task_vars, play.no_log))
             return answer
 
         monkeypatch.setattr(action, "_execute_module", execute)
         try:
             return action.run(task_vars={"a": 1}), asked
         finally:
-            assert connection._play_context.no_log is False
+            assert play.no_log is False
 
     return run
 
@@ -73,7 +67,8 @@ def act(tmp_path, monkeypatch):
 def test_check_mode_writes_nothing(act, tmp_path):
     result, asked = act(check=True)
     assert result["changed"] is True and not list(tmp_path.iterdir())
-    assert asked == [("ansible.builtin.slurp", {"src": "/etc/kubernetes/admin.conf"}, {"a": 1}, True)]
+    given = {"dest": str(tmp_path / "made/kubeconfig"), "server": "https://198.51.100.1:6443"}
+    assert asked == [("bare.mesh.kubeconfig", given, {"a": 1}, True)]
 
 
 def test_the_copy_is_written_once(act, tmp_path):
@@ -132,6 +127,14 @@ def test_without_a_kubeconfig_on_the_host(act, tmp_path):
     assert result["changed"] is True and not list(tmp_path.iterdir())
     with pytest.raises(AnsibleActionFail, match=r"cannot read /elsewhere of the host: file not found"):
         act(None, src="/elsewhere")
+
+
+def test_the_user_s_copy_counts(act):
+    act()
+    result, asked = act(host={"changed": True, "backup": "/home/admin/.kube/config.1~"}, user="admin")
+    assert (result["changed"], result["backup"]) == (True, "/home/admin/.kube/config.1~") and "content" not in result
+    assert asked[0][1]["user"] == "admin"
+    assert act(user="admin")[0]["changed"] is False
 
 
 @pytest.mark.parametrize("missing", ["dest", "server"])

@@ -17,7 +17,7 @@ from ansible.module_utils.common import warnings
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import node
 from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.node import SIGN_OF_LIFE
-from ansible_collections.bare.mesh.plugins.modules import kubeadm_init, kubeadm_join, kubeadm_token
+from ansible_collections.bare.mesh.plugins.modules import kubeadm_init, kubeadm_join
 
 # Whatever lies here is the played host's.
 PLAYED = (
@@ -204,7 +204,7 @@ def host(tmp_path, monkeypatch):
         "ETCD": tmp_path / "etcd/member/snap/db",
     }
     paths["ETCD"].parent.mkdir(parents=True)
-    for module in (kubeadm_init, kubeadm_join, kubeadm_token):
+    for module in (kubeadm_init, kubeadm_join):
         for name, path in paths.items():
             if hasattr(module, name):
                 monkeypatch.setattr(module, name, str(path))
@@ -244,25 +244,9 @@ def answering():
     return Server
 
 
-class PlayedKubeadm:
-    """Prints what kubeadm prints for those who join, and remembers what it was given."""
-
-    def __init__(self, ca_cert_hash):
-        self.hash = ca_cert_hash
-
-    def run(self, *arguments, config):
-        self.arguments, self.config = arguments, config
-        return f"kubeadm join 192.0.2.10:6443 --token t --discovery-token-ca-cert-hash {self.hash} \n"
-
-
 @pytest.fixture
 def ca_cert_hash():
     return "sha256:" + "0123456789abcdef" * 4
-
-
-@pytest.fixture
-def kubeadm(ca_cert_hash):
-    return PlayedKubeadm(ca_cert_hash)
 
 
 class Cluster:

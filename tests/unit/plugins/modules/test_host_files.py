@@ -18,7 +18,14 @@ def test_only_files_of_this_collection_are_removed(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["theirs"]
 
 
-WANTED = {"files": {"/etc/x/a": "one\n", "/etc/b": "two\n"}, "absent": ["/etc/old", "/etc/none", "/etc/theirs"], "mode": "0600"}
+def file(dest, content, **more):
+    return {"dest": dest, "content": content, **more}
+
+
+WANTED = {
+    "files": [file("/etc/x/a", "one\n", mode="0600"), file("/etc/b", "two\n")],
+    "absent": ["/etc/old", "/etc/none", "/etc/theirs"],
+}
 
 
 def test_check_mode_foretells_the_run(machine, foretold):
@@ -33,24 +40,25 @@ def test_check_mode_foretells_the_run(machine, foretold):
         "/etc/old": ("# bare.mesh\n", ""),
     }
     assert (machine.text("/etc/x/a"), machine.text("/etc/b"), machine.text("/etc/theirs")) == ("one\n", "two\n", "theirs\n")
-    assert machine.mode("/etc/b") == machine.mode("/etc/x/a") == 0o600 and not machine.path("/etc/old").exists()
+    assert (machine.mode("/etc/x/a"), machine.mode("/etc/b")) == (0o600, 0o644) and not machine.path("/etc/old").exists()
     assert sorted(path.name for path in machine.path("/etc").iterdir()) == ["b", "theirs", "x"]
 
 
 def test_another_mode_is_a_change(machine, foretold):
     machine.put("/etc/b", "two\n")
-    assert foretold(host_files, files={"/etc/b": "two\n"}, mode="0640")["files"] == ["/etc/b"]
+    assert foretold(host_files, files=[file("/etc/b", "two\n", mode="0640")])["files"] == ["/etc/b"]
     assert machine.mode("/etc/b") == 0o640
 
 
 def test_a_relative_path_is_refused(machine, call):
     before = machine.everything()
-    failed = call(host_files, files={"/etc/a": "x", "etc/b": "x"})
-    assert failed["msg"] == "etc/b is no absolute path" and machine.everything() == before
+    failed = call(host_files, files=[file("/etc/a", "x"), file("etc/b", "x")])
+    assert failed["msg"] == "dest: etc/b is not an absolute path" and machine.everything() == before
 
 
 def test_bad_input_is_a_message(machine, call):
-    assert "not an octal mode" in call(host_files, files={"/etc/a": "x"}, mode="rw")["msg"]
-    assert "must be a text" in call(host_files, files={"/etc/a": 5})["msg"]
+    assert "mode of /etc/a: rw is not an octal mode" in call(host_files, files=[file("/etc/a", "x", mode="rw")])["msg"]
+    assert "src, content found in files" in call(host_files, files=[{"dest": "/etc/a"}])["msg"]
+    assert "mutually exclusive: src|content" in call(host_files, files=[file("/etc/a", "x", src="x.j2")])["msg"]
     machine.put("/etc/b", "x")
-    assert "/etc/b" in call(host_files, files={"/etc/b/c": "x"})["msg"]
+    assert "/etc/b" in call(host_files, files=[file("/etc/b/c", "x")])["msg"]

@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import base64
+import copy
 import json
-import os
-import types
-from pathlib import Path
+import re
 
 import pytest
-from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.node import SIGN_OF_LIFE, KubeadmError, left_tokens
+from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.node import API_VERSION, SIGN_OF_LIFE, KubeadmError, left_tokens
 from ansible_collections.bare.mesh.plugins.modules import kubeadm_init
 
 STARTED = ["ADMIN_CONF", "KUBELET_CONF", "API_SERVER_MANIFEST"]
@@ -50,12 +49,18 @@ def test_a_worker_is_not_made_a_control_plane(touch):
 
 
 def test_the_token_of_init_is_ours_and_short_lived():
-    config = [{"kind": "ClusterConfiguration"}, {"kind": "InitConfiguration", "nodeRegistration": {"ignorePreflightErrors": ["Swap"]}}]
-    cluster, init = kubeadm_init.with_token(config, "abcdef.0123456789abcdef", "15m", ["Port-6443"])
-    assert cluster == config[0]
-    assert init["bootstrapTokens"][0]["ttl"] == "15m"
+    config = [
+        {"kind": "ClusterConfiguration"},
+        {"kind": "InitConfiguration", "apiVersion": "kubeadm.k8s.io/v9", "nodeRegistration": {"ignorePreflightErrors": ["Swap"]}},
+        {"kind": "KubeletConfiguration"},
+    ]
+    before = copy.deepcopy(config)
+    cluster, init, kubelet = kubeadm_init.complete(config, TOKEN, ["Port-6443"])
+    assert cluster == {"kind": "ClusterConfiguration", "apiVersion": API_VERSION} and kubelet == config[2] and config == before
+    assert init["apiVersion"] == "kubeadm.k8s.io/v9"
+    (made,) = init["bootstrapTokens"]
+    assert (made["token"], made["ttl"]) == (TOKEN, "15m") and made["description"].startswith("bare.mesh: ")
     assert init["nodeRegistration"]["ignorePreflightErrors"] == ["Swap", "Port-6443"]
-    assert config[1]["nodeRegistration"]["ignorePreflightErrors"] == ["Swap"]
 
 
 @pytest.mark.parametrize(("config", "directory"), [
@@ -77,35 +82,14 @@ def test_only_our_own_tokens_are_left_overs(answering):
     assert left_tokens(answering((403, ""))) == []
 
 
-@pytest.mark.parametrize("token", [None, "abcdef.0123456789abcdef"])
-def test_init_leaves_no_token_but_the_callers(touch, ca_cert_hash, monkeypatch, token):
-    touch(["CA"])
-    ran = []
-
-    class Init:
-        module = types.SimpleNamespace(no_log_values=set())
-
-        def run(self, *arguments, config=None):
-            ran.append(arguments)
-            return f"--discovery-token-ca-cert-hash {ca_cert_hash}"
-
-    monkeypatch.setattr(kubeadm_init, "begin", lambda: None)
-    monkeypatch.setattr(kubeadm_init, "finish", lambda: None)
-    kubelet = type("Kubelet", (), {"do": lambda self, verb: None})()
-    params = {"token": token, "token_ttl": "15m", "config": [{"kind": "InitConfiguration"}]}
-    assert kubeadm_init.initialise(Init(), kubelet, params, resume=False)["ca_cert_hash"] == ca_cert_hash
-    assert len(Init.module.no_log_values) == 1
-    assert [arguments[:2] for arguments in ran] == [("init",), *([] if token else [("token", "delete")])]
-
-
 TOKEN = "abcdef.0123456789abcdef"
-INIT = {"kind": "InitConfiguration", "apiVersion": "kubeadm.k8s.io/v1beta4"}
-WANTED = {"config": [INIT, {"kind": "ClusterConfiguration"}], "images": ["r/pause:1"]}
+INIT = {"kind": "InitConfiguration"}
+WANTED = {"config": [INIT, {"kind": "ClusterConfiguration"}]}
 SECRETS = "/api/v1/namespaces/kube-system/secrets"
 
 
 @pytest.fixture
-def empty(member, machine, ca_cert_hash, monkeypatch):
+def empty(member, machine):
     """A host without a control plane, on which kubeadm init makes one."""
     member.unit = {"ActiveState": "inactive", "UnitFileState": "disabled"}
     member.ready_now = False
@@ -117,29 +101,20 @@ def empty(member, machine, ca_cert_hash, monkeypatch):
         machine.put("/var/lib/etcd/member/snap/db", SIGN_OF_LIFE)
         member.ready_now = True
         member.unit["ActiveState"] = "active"
-        return f"kubeadm join --token {TOKEN} --discovery-token-ca-cert-hash {ca_cert_hash}"
+        return "kubeadm join --token ..."
 
     machine.acts["kubeadm init"] = init
-    monkeypatch.setattr(kubeadm_init.Images, "missing", lambda self, images: list(images))
-    monkeypatch.setattr(kubeadm_init.Images, "pull", lambda self, images: machine.ran.append(f"pull {' '.join(images)}"))
     return member
 
 
-def test_check_mode_foretells_a_new_cluster(empty, machine, call, ca_cert_hash):
-    before = machine.everything()
-    foretold = call(kubeadm_init, check=True, token=TOKEN, **WANTED)
-    assert machine.everything() == before and machine.ran == []
-    done = call(kubeadm_init, token=TOKEN, **WANTED)
-    for name in ("changed", "diff", "state", "initialised"):
-        assert foretold[name] == done[name]
-    assert done["state"] == "absent" and done["initialised"] and done["token_made"] and not foretold["token_made"]
-    assert (done["ca_certificate"], done["ca_cert_hash"]) == ("authority", ca_cert_hash)
-    assert machine.ran[:2] == ["pull r/pause:1", "systemctl enable kubelet"] and len(machine.ran) == 3
-    assert TOKEN in machine.inputs[0] and TOKEN not in machine.ran[2]
-    for check in (True, False):
-        again = call(kubeadm_init, check=check, token=TOKEN, **WANTED)
-        assert (again["changed"], again["state"], again["token_made"]) == (False, "ready", False)
-    assert not machine.path(kubeadm_init.UNFINISHED).exists()
+def test_check_mode_foretells_a_new_cluster(empty, machine, foretold, call):
+    done = foretold(kubeadm_init, **WANTED)
+    assert done["state"] == "absent" and done["initialised"]
+    (enable, init, delete) = machine.ran
+    token = json.loads(machine.inputs[0].split("\n---\n")[0])["bootstrapTokens"][0]["token"]
+    assert re.fullmatch(r"[a-z0-9]{6}\.[a-z0-9]{16}", token) and token not in init
+    assert enable == "systemctl enable kubelet" and delete == f"kubeadm token delete {token[:6]}"
+    assert (call(kubeadm_init, **WANTED)["state"], machine.path(kubeadm_init.UNFINISHED).exists()) == ("ready", False)
 
 
 def test_an_init_that_was_killed_is_begun_anew(empty, machine, foretold):
@@ -149,7 +124,7 @@ def test_an_init_that_was_killed_is_begun_anew(empty, machine, foretold):
     done = foretold(kubeadm_init, **WANTED)
     assert done["state"] == "broken" and done["initialised"]
     words = [command.split(" --config")[0] for command in machine.ran]
-    assert words.index("kubeadm reset") < words.index("pull r/pause:1") < words.index("kubeadm init")
+    assert words.index("kubeadm reset") < words.index("kubeadm init")
     assert words[-1].startswith("kubeadm token delete ")
     assert not machine.path("/var/lib/kubelet/config.yaml").exists()
 
@@ -178,7 +153,7 @@ def test_a_cluster_that_is_down_is_started(empty, machine, foretold):
 def test_a_cluster_that_stays_down_is_not_undone(empty, machine, call):
     machine.acts["kubeadm init"]("")
     empty.ready_now = False
-    failed = call(kubeadm_init, timeout=0, **WANTED)
+    failed = call(kubeadm_init, wait_timeout=0, **WANTED)
     assert "its API server does not come up" in failed["msg"] and machine.ran == ["systemctl enable --now kubelet"]
     assert machine.path("/var/lib/etcd/member/snap/db").exists()
 
@@ -197,37 +172,21 @@ def test_tokens_that_a_killed_run_left_go(empty, machine, foretold):
     assert empty.deleted == [f"{SECRETS}/bootstrap-token-abcdef"] and machine.ran == []
 
 
-@pytest.mark.parametrize("token", [TOKEN, None])
-def test_a_token_is_printed_nowhere(empty, machine, call, token):
-    """Neither the caller's nor a random one, and not when kubeadm fails and prints its configuration."""
+def test_the_token_is_printed_nowhere(empty, machine, call):
+    """Not when kubeadm fails and prints its configuration, either."""
     def fail(_command):
         given = json.loads(machine.inputs[-1].split("\n---\n")[0])["bootstrapTokens"][0]["token"]
         return 1, f"using token {given}", f"cannot use {given}"
 
     init, machine.acts["kubeadm init"] = machine.acts["kubeadm init"], fail
-    failed = call(kubeadm_init, **({"token": token} if token else {}), **WANTED)
+    failed = call(kubeadm_init, **WANTED)
     made = json.loads(machine.inputs[-1].split("\n---\n")[0])["bootstrapTokens"][0]["token"]
     assert "kubeadm init failed with code 1" in failed["msg"] and made not in call.printed
     assert machine.path(kubeadm_init.UNFINISHED).exists()
     machine.acts["kubeadm init"] = init
-    assert call(kubeadm_init, **({"token": token} if token else {}), **WANTED)["initialised"]
-    assert TOKEN not in call.printed
-
-
-def test_the_users_kubeconfig(empty, machine, call, tmp_path, monkeypatch):
-    account = types.SimpleNamespace(pw_dir=str(tmp_path), pw_uid=os.getuid(), pw_gid=os.getgid())
-    monkeypatch.setattr(kubeadm_init.pwd, "getpwnam", {"admin": account}.__getitem__)
-    kubeconfig = tmp_path / ".kube/config"
-    call(kubeadm_init, **WANTED)
-    assert call(kubeadm_init, check=True, kubeconfig_user="admin", **WANTED)["changed"] and not kubeconfig.parent.exists()
-    done = call(kubeadm_init, kubeconfig_user="admin", **WANTED)
-    assert done["changed"] and "backup" not in done and kubeconfig.read_text() == "admin.conf"
-    assert (kubeconfig.stat().st_mode & 0o777, kubeconfig.parent.stat().st_mode & 0o777) == (0o600, 0o700)
-    assert not call(kubeadm_init, kubeconfig_user="admin", **WANTED)["changed"]
-    kubeconfig.write_text("another cluster's")
-    backup = call(kubeadm_init, kubeconfig_user="admin", **WANTED)["backup"]
-    assert Path(backup).read_text() == "another cluster's" and kubeconfig.read_text() == "admin.conf"
-    assert "this host has no such user" in call(kubeadm_init, kubeconfig_user="nobody", **WANTED)["msg"]
+    assert call(kubeadm_init, **WANTED)["initialised"]
+    made = json.loads(machine.inputs[-1].split("\n---\n")[0])["bootstrapTokens"][0]["token"]
+    assert made not in call.printed
 
 
 def test_failures_are_messages(empty, machine, call):

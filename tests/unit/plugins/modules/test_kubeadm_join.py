@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 # Next to none.
-PATIENCE = 0.001
+WAIT = 0.001
 
 
 @pytest.mark.parametrize(("files", "answer", "state"), [
@@ -42,7 +42,7 @@ def test_worker_states(touch, answering, monkeypatch, files, answer, state):
         return answering(answer)
 
     monkeypatch.setattr(kubeadm_join.ApiServer, "of", server)
-    assert kubeadm_join.find_state("192.0.2.10:6443", "w1", patience=PATIENCE) == state
+    assert kubeadm_join.find_state("192.0.2.10:6443", "w1", wait_timeout=WAIT) == state
 
 
 def certificate(subject, key, issuer, issuer_key, begins=-1, ends=1, address="127.0.0.1", authority=False):
@@ -115,31 +115,31 @@ def test_only_another_authority_makes_a_worker_one_of_another_cluster(touch, mon
     monkeypatch.setattr(kubeadm_join.ApiServer, "of", lambda *arguments: api)
     address = api.url.removeprefix("https://")
     if " " not in outcome and ".*" not in outcome:
-        assert kubeadm_join.find_state(address, "w1", patience=PATIENCE) == outcome
+        assert kubeadm_join.find_state(address, "w1", wait_timeout=WAIT) == outcome
         return
-    for patience in (0, PATIENCE):
+    for wait_timeout in (0, WAIT):
         with pytest.raises(KubeadmError, match=outcome):
-            kubeadm_join.find_state(address, "w1", patience=patience)
+            kubeadm_join.find_state(address, "w1", wait_timeout=wait_timeout)
 
 
 def test_a_node_of_another_cluster_is_left_alone(touch, answering, monkeypatch):
     touch(["KUBELET_CONF"])
     monkeypatch.setattr(kubeadm_join.ApiServer, "of", lambda *arguments: answering((200, "")))
     with pytest.raises(KubeadmError, match=r"node of the cluster at https://192\.0\.2\.10:6443.*reset"):
-        kubeadm_join.find_state("192.0.2.99:6443", "w1", patience=PATIENCE)
+        kubeadm_join.find_state("192.0.2.99:6443", "w1", wait_timeout=WAIT)
 
 
 def test_a_control_plane_is_not_made_a_worker(touch):
     touch(["API_SERVER_MANIFEST"])
     with pytest.raises(KubeadmError, match="control plane already"):
-        kubeadm_join.find_state("192.0.2.10:6443", "w1", patience=PATIENCE)
+        kubeadm_join.find_state("192.0.2.10:6443", "w1", wait_timeout=WAIT)
 
 
 def test_a_node_of_another_name_is_left_alone(touch, answering, monkeypatch):
     touch(["KUBELET_CONF"])
     monkeypatch.setattr(kubeadm_join.ApiServer, "of", lambda *arguments: answering((403, "")))
     with pytest.raises(KubeadmError, match=r"may not read the node w1.*reset"):
-        kubeadm_join.find_state("192.0.2.10:6443", "w1", patience=PATIENCE)
+        kubeadm_join.find_state("192.0.2.10:6443", "w1", wait_timeout=WAIT)
 
 
 @pytest.mark.parametrize("answer", [ConnectionRefusedError("refused"), (429, ""), (500, ""), (503, "")])
@@ -148,13 +148,13 @@ def test_a_silent_api_server_is_no_reason_to_reset(touch, answering, monkeypatch
     monkeypatch.setattr(kubeadm_join.ApiServer, "of", lambda *arguments: answering(answer))
     monkeypatch.setattr(kubeadm_join.time, "sleep", lambda seconds: None)
     with pytest.raises(KubeadmError, match="does not answer this host"):
-        kubeadm_join.find_state("192.0.2.10:6443", "w1", patience=PATIENCE)
+        kubeadm_join.find_state("192.0.2.10:6443", "w1", wait_timeout=WAIT)
 
 
 def test_a_first_look_does_not_wait(touch, answering, monkeypatch):
     touch(["KUBELET_CONF"])
     monkeypatch.setattr(kubeadm_join.ApiServer, "of", lambda *arguments: answering(ConnectionRefusedError("refused")))
-    assert kubeadm_join.find_state("192.0.2.10:6443", "w1", patience=0) == "unknown"
+    assert kubeadm_join.find_state("192.0.2.10:6443", "w1", wait_timeout=0) == "unknown"
 
 
 @pytest.mark.parametrize("last", [(200, '{"data": {"jws-kubeconfig-abcdef": "x"}}'), (403, "anonymous"), ConnectionRefusedError()])
@@ -183,7 +183,7 @@ def wanted(ca_cert_hash):
         "token": TOKEN,
         "ca_cert_hash": ca_cert_hash,
         "node_registration": {"name": "w1"},
-        "patience": 0,
+        "wait_timeout": 0,
     }
 
 
@@ -204,7 +204,7 @@ def worker(member, machine):
 
 def test_check_mode_foretells_a_join(worker, machine, foretold, wanted):
     done = foretold(kubeadm_join, **wanted)
-    assert (done["state"], done["join"], done["needed"]) == ("absent", True, True)
+    assert (done["state"], done["join"], done["node"]) == ("absent", True, "w1")
     assert machine.ran[0] == "systemctl enable kubelet" and machine.ran[1].startswith("kubeadm join --config /proc/self/fd/")
     document = json.loads(machine.inputs[0])
     assert document["discovery"]["bootstrapToken"]["token"] == TOKEN and document["nodeRegistration"] == {"name": "w1"}
@@ -261,7 +261,9 @@ def test_check_mode_before_the_new_cluster_is_there(worker, machine, call, wante
     joined(worker, machine)
     worker.objects[NODE] = ConnectionRefusedError("refused")
     done = call(kubeadm_join, check=True, **wanted)
-    assert (done["changed"], done["state"], done["join"]) == (True, "unknown", False)
+    assert (done["changed"], done["state"], done["join"]) == (False, "unknown", False)
+    worker.unit["ActiveState"] = "inactive"
+    assert call(kubeadm_join, check=True, **wanted)["changed"] is True
     done = call(kubeadm_join, check=True, cluster_pending=True, **wanted)
     assert (done["changed"], done["state"], done["join"]) == (True, "foreign", True)
     assert machine.ran == []
@@ -276,8 +278,11 @@ def test_the_token_is_printed_nowhere(worker, machine, call, wanted):
 
 
 def test_failures_are_messages(worker, machine, call, wanted):
-    failed = call(kubeadm_join, **{**wanted, "token": ""})
+    failed = call(kubeadm_join, **{**wanted, "token": None})
     assert "the node is to join (it is absent): token and ca_cert_hash are needed" in failed["msg"] and machine.ran == []
+    # By this the action plugin knows that a token is all that is missing.
+    assert (failed["join"], failed["node"]) == (True, "w1")
+    assert "ca_cert_hash" in call(kubeadm_join, **{**wanted, "ca_cert_hash": None})["msg"]
     assert "missing required arguments: api_server" in call(kubeadm_join)["msg"]
     machine.put("/etc/kubernetes/manifests/kube-apiserver.yaml")
     for check in (True, False):
