@@ -4,12 +4,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: host_service
-short_description: Enables and starts a systemd unit, and restarts it when its configuration is newer
+short_description: Writes the files of a systemd unit, and enables, starts and restarts it
 version_added: 0.1.0
 description:
+  - Writes the unit's files, and restarts it when something is newer than its start. So a run that was interrupted
+    between a new configuration and the restart is made good by the next one.
   - Unlike M(ansible.builtin.systemd_service), it predicts the start of a unit whose package is not installed yet.
-  - A run that was interrupted between a new configuration and the restart is made good by the next one,
-    since the age of O(files) is compared with the start of the unit.
+  - Templates are rendered on the controller, so one round trip to the host does it all, where M(ansible.builtin.template),
+    M(ansible.builtin.copy) and M(ansible.builtin.systemd_service) take several for each file and unit.
 options:
   name:
     description: Unit name.
@@ -20,12 +22,42 @@ options:
     type: str
     choices: [started, stopped]
     default: started
-  restart:
-    description: Restart the unit if it runs already. Pass whether an earlier task changed what the unit reads.
-    type: bool
-    default: false
   files:
-    description: Files that the unit reads at its start. It is restarted if one of them changed after that.
+    description: Files to write, with their folders. Each has either O(files[].src) or O(files[].content).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      dest:
+        description: Absolute path on the host.
+        type: str
+        required: true
+      src:
+        description: A template on the controller, found as M(ansible.builtin.template) finds its own.
+        type: str
+      value:
+        description: What the template sees as C(value), besides the variables that all templates see.
+        type: raw
+      content:
+        description: The text itself.
+        type: str
+      mode:
+        description: Mode of the file, in octal notation.
+        type: str
+        default: "0644"
+      restart:
+        description: Whether the unit reads the file at its start alone.
+        type: bool
+        default: true
+  absent:
+    description:
+      - Files to remove, if they were written by this collection, which their first line says.
+      - A file of the user's own at that path stays.
+    type: list
+    elements: path
+    default: []
+  watch:
+    description: Other files that the unit reads at its start, such as its program.
     type: list
     elements: path
     default: []
@@ -35,7 +67,7 @@ attributes:
     description: A missing unit counts as one that the run installs.
   diff_mode:
     support: full
-    description: Shows the unit's state before and after.
+    description: Shows the files and the unit's state before and after.
 author:
   - The bare.mesh authors (@bare-mesh)
 """
@@ -44,11 +76,26 @@ EXAMPLES = r"""
 - name: Run containerd
   bare.mesh.host_service:
     name: containerd
-    restart: "{{ config is changed }}"
-    files: [/etc/containerd/config.toml]
+    files:
+      - src: config.toml.j2
+        dest: /etc/containerd/config.toml
+      - src: hosts.toml.j2
+        dest: /etc/containerd/certs.d/docker.io/hosts.toml
+        value: https://mirror.example.com/v2/docker.io
+        restart: false
+      - content: "HTTPS_PROXY={{ proxy }}\n"
+        dest: /etc/containerd/proxy.env
+        mode: "0600"
+    absent: [/etc/containerd/certs.d/quay.io/hosts.toml]
+    watch: [/usr/bin/containerd]
 """
 
 RETURN = r"""
+files:
+  description: The files that were, or in check mode would be, written or removed.
+  returned: always
+  type: list
+  elements: str
 actions:
   description: What was, or in check mode would be, done to the unit.
   returned: always
@@ -59,9 +106,12 @@ actions:
 
 import calendar
 import os
+import re
 import time
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bare.mesh.plugins.module_utils._host.files import Files
 
 PROPERTIES = "Id,LoadState,ActiveState,UnitFileState,ActiveEnterTimestamp"
 
@@ -94,43 +144,98 @@ def plan(unit: dict[str, str], state: str, restart: bool, newest: float) -> list
     return actions
 
 
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "name": {"type": "str", "required": True},
-            "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
-            "restart": {"type": "bool", "default": False},
-            "files": {"type": "list", "elements": "path", "default": []},
-        },
-        supports_check_mode=True,
-    )
+FILE = {
+    "dest": {"type": "str", "required": True},
+    "src": {"type": "str"},
+    "value": {"type": "raw"},
+    "content": {"type": "str"},
+    "mode": {"type": "str", "default": "0644"},
+    "restart": {"type": "bool", "default": True},
+}
+
+
+def compare(module: AnsibleModule) -> Files:
+    """The files as the task wants them, compared with the host's. The action plugin has put contents in place of templates."""
+    files = Files(module)
+    for one in module.params["files"]:
+        path, mode = one["dest"], one["mode"]
+        if not path.startswith("/"):
+            module.fail_json(msg=f"dest: {path} is not an absolute path")
+        if not re.fullmatch("0?[0-7]{3}", mode):
+            module.fail_json(msg=f"mode of {path}: {mode} is not an octal mode such as 0644")
+        files.want(path, one["content"], int(mode, 8))
+    for path in module.params["absent"]:
+        files.unwant(path)
+    return files
+
+
+def find_unit(module: AnsibleModule, systemctl: str) -> dict[str, str]:
+    """The unit's properties; fails where it cannot become what the task wants."""
     name, state = module.params["name"], module.params["state"]
-    systemctl = module.get_bin_path("systemctl", required=True)
     environment = {"LC_ALL": "C", "TZ": "UTC"}
     unit = parse(module.run_command([systemctl, "show", name, "-p", PROPERTIES], environ_update=environment, check_rc=True)[1])
     load = unit.get("LoadState")
     if load == "masked" and state == "started":
         module.fail_json(msg=f"the unit {name} is masked on this host; unmask it: systemctl unmask {name}")
-    absent = load == "not-found"
-    if absent and state == "started" and not module.check_mode:
+    if load == "not-found" and state == "started" and not module.check_mode:
         module.fail_json(msg=f"the host has no unit {name}; is the package that brings it installed?")
+    return unit
+
+
+def act(module: AnsibleModule, systemctl: str, unit: str, actions: list[str]) -> None:
+    # systemd's own NeedDaemonReload misses a drop-in folder that has just been made.
+    module.run_command([systemctl, "daemon-reload"], check_rc=True)
+    for action in actions:
+        code, out, err = module.run_command([systemctl, action, unit], environ_update={"LC_ALL": "C"})
+        if code:
+            journal = module.run_command(["journalctl", "-u", unit, "-n", "15", "--no-pager", "-o", "cat"])[1]
+            what = f"systemctl {action} {module.params['name']} failed"
+            module.fail_json(msg=f"{what}: {(err or out).strip()}\nlast lines of its log:\n{journal}")
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
+            "files": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": FILE,
+                "required_one_of": [("src", "content")],
+                "mutually_exclusive": [("src", "content")],
+            },
+            "absent": {"type": "list", "elements": "path", "default": []},
+            "watch": {"type": "list", "elements": "path", "default": []},
+        },
+        supports_check_mode=True,
+    )
+    name = module.params["name"]
+    systemctl = module.get_bin_path("systemctl", required=True)
+    files = compare(module)
+    unit = find_unit(module, systemctl)
+    # The unit reads the others whenever it needs them.
+    unread = {one["dest"] for one in module.params["files"] if not one["restart"]}
+    read_at_start = [one["dest"] for one in module.params["files"] if one["restart"]] + module.params["watch"]
+    if not module.check_mode:
+        try:
+            files.write()
+        except OSError as error:
+            module.fail_json(msg=f"{error.filename}: {error.strerror}; nothing more was written")
     # ctime, since a package's files carry the time at which they were built as mtime.
-    newest = max((os.stat(path).st_ctime for path in module.params["files"] if os.path.exists(path)), default=0)
-    actions = plan(unit, state, module.params["restart"], newest)
-    if not module.check_mode and actions:
-        # systemd's own NeedDaemonReload misses a drop-in folder that has just been made.
-        module.run_command([systemctl, "daemon-reload"], check_rc=True)
-        for action in actions:
-            code, out, err = module.run_command([systemctl, action, unit["Id"]], environ_update=environment)
-            if code:
-                journal = module.run_command(["journalctl", "-u", unit["Id"], "-n", "15", "--no-pager", "-o", "cat"])[1]
-                module.fail_json(msg=f"systemctl {action} {name} failed: {(err or out).strip()}\nlast lines of its log:\n{journal}")
+    newest = max((os.stat(path).st_ctime for path in read_at_start if os.path.exists(path)), default=0)
+    actions = plan(unit, module.params["state"], bool(files.todo.keys() - unread), newest)
+    if actions and not module.check_mode:
+        act(module, systemctl, unit["Id"], actions)
     running = unit.get("ActiveState", "inactive")
     after = {"start": "active", "restart": "active, restarted", "stop": "inactive"}.get(actions[-1] if actions else "", running)
+    state: dict[str, Any] = {"before_header": name, "after_header": name, "before": f"{running}\n", "after": f"{after}\n"}
     module.exit_json(
-        changed=bool(actions),
+        changed=bool(files.todo or actions),
+        files=sorted(files.todo),
         actions=actions,
-        diff={"before": f"{name}: {running}\n", "after": f"{name}: {after}\n"},
+        diff=[*files.diff, state] if actions else files.diff,
     )
 
 

@@ -65,7 +65,7 @@ def test_a_unit_is_started_after_a_reload(machine, call):
 def test_check_mode_foretells_each_way(machine, foretold):
     played(machine, "loaded", "inactive", "disabled")
     machine.put("/etc/x.conf")
-    assert foretold(host_service, name="x", files=["/etc/x.conf", "/etc/none"])["actions"] == ["enable", "start"]
+    assert foretold(host_service, name="x", watch=["/etc/x.conf", "/etc/none"])["actions"] == ["enable", "start"]
     assert foretold(host_service, name="x", state="stopped")["actions"] == ["disable", "stop"]
 
 
@@ -73,8 +73,8 @@ def test_a_newer_file_restarts_the_unit(machine, foretold):
     unit = played(machine, "loaded", "active", "enabled")
     unit["ActiveEnterTimestamp"] = "Thu 1970-01-01 00:16:40 UTC"
     machine.put("/etc/x.conf")
-    done = foretold(host_service, name="x", files=["/etc/x.conf"])
-    assert done["actions"] == ["restart"] and done["diff"]["after"] == "x: active, restarted\n"
+    done = foretold(host_service, name="x", watch=["/etc/x.conf"])
+    assert done["actions"] == ["restart"] and done["diff"][-1]["after"] == "active, restarted\n"
 
 
 def test_a_unit_that_does_not_start_shows_its_log(machine, call):
@@ -83,6 +83,74 @@ def test_a_unit_that_does_not_start_shows_its_log(machine, call):
     machine.looks["journalctl -u x.service"] = "bad option in x.conf\n"
     failed = call(host_service, name="x")
     assert failed["failed"] and "Job for x.service failed" in failed["msg"] and "bad option in x.conf" in failed["msg"]
+
+
+def file(dest, content, **more):
+    return {"dest": dest, "content": content, **more}
+
+
+def test_check_mode_foretells_the_files(machine, foretold):
+    unit = played(machine, "loaded", "active", "enabled")
+    unit["ActiveEnterTimestamp"] = "Thu 2099-01-01 00:00:00 UTC"
+    machine.put("/etc/old", "# bare.mesh\n")
+    machine.put("/etc/theirs", "theirs\n")
+    machine.put("/etc/b", "before\n")
+    files = [file("/etc/x/a", "one\n", mode="0600"), file("/etc/b", "two\n")]
+    done = foretold(host_service, name="x", files=files, absent=["/etc/old", "/etc/none", "/etc/theirs"])
+    assert done["files"] == ["/etc/b", "/etc/old", "/etc/x/a"] and done["actions"] == ["restart"]
+    assert {diff["before_header"]: (diff["before"], diff["after"]) for diff in done["diff"]} == {
+        "/etc/x/a": ("", "one\n"),
+        "/etc/b": ("before\n", "two\n"),
+        "/etc/old": ("# bare.mesh\n", ""),
+        "x": ("active\n", "active, restarted\n"),
+    }
+    assert (machine.text("/etc/x/a"), machine.text("/etc/b"), machine.text("/etc/theirs")) == ("one\n", "two\n", "theirs\n")
+    assert (machine.mode("/etc/x/a"), machine.mode("/etc/b")) == (0o600, 0o644) and not machine.path("/etc/old").exists()
+    assert sorted(path.name for path in machine.path("/etc").iterdir()) == ["b", "theirs", "x"]
+
+
+@pytest.mark.parametrize(("restart", "actions"), [(True, ["restart"]), (False, [])])
+def test_a_file_that_is_read_when_needed_restarts_nothing(machine, foretold, restart, actions):
+    unit = played(machine, "loaded", "active", "enabled")
+    unit["ActiveEnterTimestamp"] = "Thu 1970-01-01 00:16:40 UTC"
+    done = foretold(host_service, name="x", files=[file("/etc/a", "one", restart=restart)])
+    assert (done["files"], done["actions"]) == (["/etc/a"], actions)
+
+
+def test_a_run_that_was_killed_before_the_restart(machine, foretold):
+    unit = played(machine, "loaded", "active", "enabled")
+    unit["ActiveEnterTimestamp"] = "Thu 1970-01-01 00:16:40 UTC"
+    machine.put("/etc/a", "one")
+    done = foretold(host_service, name="x", files=[file("/etc/a", "one")])
+    assert (done["files"], done["actions"]) == ([], ["restart"])
+
+
+def test_another_mode_is_a_change(machine, foretold):
+    played(machine, "loaded", "active", "enabled")
+    machine.put("/etc/b", "two\n")
+    done = foretold(host_service, name="x", files=[file("/etc/b", "two\n", mode="0640")])
+    assert done["files"] == ["/etc/b"] and machine.mode("/etc/b") == 0o640
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_bad_input_is_a_message_and_nothing_is_written(machine, call, check):
+    played(machine, "loaded", "active", "enabled")
+    before = machine.everything()
+
+    def refusal(*files):
+        return call(host_service, check=check, name="x", files=[file("/etc/a", "x"), *files])["msg"]
+
+    assert refusal(file("etc/b", "x")) == "dest: etc/b is not an absolute path"
+    assert "mode of /etc/b: rw is not an octal mode" in refusal(file("/etc/b", "x", mode="rw"))
+    assert "src, content found in files" in refusal({"dest": "/etc/b"})
+    assert "mutually exclusive: src|content" in refusal(file("/etc/b", "x", src="x.j2"))
+    assert machine.everything() == before and machine.ran == []
+
+
+def test_a_file_that_cannot_be_written(machine, call):
+    played(machine, "loaded", "active", "enabled")
+    machine.put("/etc/b", "x")
+    assert "/etc/b" in call(host_service, name="x", files=[file("/etc/b/c", "x")])["msg"] and machine.ran == []
 
 
 def test_a_host_without_systemd(machine, call):

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Renders the templates of a task on the controller, so that one round trip writes all of its files."""
+"""Renders the templates of a unit on the controller, so that one round trip writes all of its files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ActionModule(ActionBase):
         if not isinstance(files, list) or not all(isinstance(one, dict) for one in files):
             raise AnsibleActionFail("files is not a list of files: give each as {dest: PATH, src: TEMPLATE} or {dest: PATH, content: TEXT}")
         arguments["files"] = [self._rendered(one, task_vars) for one in files]
-        result: dict[str, Any] = self._execute_module("bare.mesh.host_files", arguments, task_vars=task_vars)
+        result: dict[str, Any] = self._execute_module("bare.mesh.host_service", arguments, task_vars=task_vars)
         return result
 
     def _rendered(self, one: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins import loader
 from ansible.template import Templar
-from ansible_collections.bare.mesh.plugins.action import host_files
+from ansible_collections.bare.mesh.plugins.action import host_service
 
 
 @pytest.fixture
@@ -22,11 +22,11 @@ def act(tmp_path, monkeypatch, make_action):
     def run(**arguments):
         variables = {"name": r"back\\1slash", "ansible_search_path": [str(tmp_path)]}
         data = DataLoader()
-        action = make_action(host_files, arguments, loader=data, templar=Templar(loader=data, variables=variables), shared=loader)
+        action = make_action(host_service, arguments, loader=data, templar=Templar(loader=data, variables=variables), shared=loader)
         given, before = {}, copy.deepcopy(arguments)
 
         def execute(name, module_args, task_vars):
-            assert name == "bare.mesh.host_files" and task_vars is variables
+            assert name == "bare.mesh.host_service" and task_vars is variables
             given.update(module_args)
             return {"changed": True}
 
