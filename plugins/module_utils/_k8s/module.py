@@ -10,25 +10,26 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bare.mesh.plugins.module_utils._base import module as base
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.argspec import CONNECTION
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import Client
-from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure, Unreachable
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Unreachable
 
 HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 
 
 def run(work: Callable[[AnsibleModule], dict[str, Any]], argument_spec: dict[str, Any], **rules: Any) -> None:
-    """Run a module whose failures are messages, not tracebacks."""
+    """Run a module that talks to the API server, and hide its secrets whether it succeeds or fails."""
+
+    def hiding(module: AnsibleModule) -> dict[str, Any]:
+        hide_password(module, module.params.get("proxy"))
+        try:
+            return work(module)
+        finally:
+            _mask_arguments(module)
+
     # no_log keeps the arguments, which may hold Secrets, out of the system's log; the result is this module's own matter.
-    module = AnsibleModule(argument_spec={**CONNECTION, **argument_spec}, no_log=True, **{"supports_check_mode": True, **rules})
-    hide_password(module, module.params.get("proxy"))
-    try:
-        result = work(module)
-    except Failure as error:
-        _mask_arguments(module)
-        module.fail_json(msg=str(error), **error.data)
-    _mask_arguments(module)
-    module.exit_json(**result)
+    base.run(hiding, {**CONNECTION, **argument_spec}, no_log=True, **rules)
 
 
 def connect(module: AnsibleModule, doing: str) -> Client | None:

@@ -9,6 +9,7 @@ import pytest
 from ansible.module_utils import basic
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.bare.mesh.plugins import modules
+from ansible_collections.bare.mesh.plugins.module_utils._base import module as base
 from ansible_collections.bare.mesh.plugins.module_utils._k8s import argspec
 
 
@@ -21,10 +22,8 @@ def specification(monkeypatch, name):
         raise Specified(argument_spec)
 
     module = importlib.import_module(f"{modules.__name__}.{name}")
-    for holder in (basic, module):
+    for holder in (base, module):
         monkeypatch.setattr(holder, "AnsibleModule", type("Module", (), {"__init__": taken}), raising=False)
-    shared = importlib.import_module(argspec.__name__.replace("argspec", "module"))
-    monkeypatch.setattr(shared, "AnsibleModule", basic.AnsibleModule)
     with patch_module_args({}), pytest.raises(Specified) as found:
         module.main()
     return found.value.args[0]
