@@ -20,10 +20,10 @@ def clean(api):
 
 
 def test_manual_injection_and_removal(play, api, custom_api, clean):
-    foretold = play(*SETTINGS, "--check")
+    predicted = play(*SETTINGS, "--check")
     done = play(*SETTINGS)
     assert done["code"] == 0, done["output"]
-    assert foretold["changed"] == done["changed"]
+    assert predicted["changed"] == done["changed"]
     for pod in api.list_namespaced_pod(NAMESPACE).items:
         names = [container.name for container in [*pod.spec.containers, *(pod.spec.init_containers or [])]]
         assert "istio-proxy" in names, pod.metadata.name
@@ -31,10 +31,10 @@ def test_manual_injection_and_removal(play, api, custom_api, clean):
     assert play(*SETTINGS)["changed"] == {}
 
     removal = (*SETTINGS, "-e", "bookinfo_state=absent")
-    foretold = play(*removal, "--check")
+    predicted = play(*removal, "--check")
     done = play(*removal)
     assert done["code"] == 0, done["output"]
-    assert foretold["changed"] == done["changed"] != {}
+    assert predicted["changed"] == done["changed"] != {}
     assert not api.list_namespaced_service(NAMESPACE).items
     for plural in ("gateways", "virtualservices", "destinationrules"):
         assert not custom_api.list_namespaced_custom_object("networking.istio.io", "v1", NAMESPACE, plural)["items"]

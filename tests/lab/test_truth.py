@@ -21,13 +21,13 @@ def test_no_run_failed(four):
     assert not any(run["failed"] for run in four)
 
 
-def test_check_mode_foretells_the_real_run(four):
-    foretold, done, _check, _again = four
+def test_check_mode_predicts_the_real_run(four):
+    predicted, done, _check, _again = four
     assert done["changed"], "the nodes were not bare"
-    assert not disagreements(foretold, done)
+    assert not disagreements(predicted, done)
 
 
-def test_check_mode_of_the_converged_nodes_foretells_nothing(four):
+def test_check_mode_of_the_converged_nodes_predicts_nothing(four):
     assert four[2]["changed"] == {}
 
 

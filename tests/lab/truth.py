@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Compare what `--check` foretold with what the real run did, task by task and host by host."""
+"""Compare what `--check` predicted with what the real run did, task by task and host by host."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ def play(log: Path, *arguments: str, inventory: bool = True) -> dict[str, Any]:
 
 
 def unpredictable() -> set[str]:
-    """The tasks that docs/check_mode.md admits cannot be foretold."""
+    """The names of the tasks that docs/check_mode.md lists as not predictable."""
     page = (ROOT / "docs/check_mode.md").read_text(encoding="utf-8")
     return set(re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE))
 
 
-def disagreements(foretold: dict[str, Any], done: dict[str, Any]) -> list[str]:
+def disagreements(predicted: dict[str, Any], done: dict[str, Any]) -> list[str]:
     """Each task that only one of two runs reported as changed, by host."""
     admitted = unpredictable()
     found = []
-    for host in sorted({*foretold["changed"], *done["changed"]}):
-        said, did = (Counter(run["changed"].get(host, [])) for run in (foretold, done))
-        found += [f"{host}: foretold, not done: {task}" for task in (said - did).elements() if task not in admitted]
-        found += [f"{host}: done, not foretold: {task}" for task in (did - said).elements() if task not in admitted]
+    for host in sorted({*predicted["changed"], *done["changed"]}):
+        said, did = (Counter(run["changed"].get(host, [])) for run in (predicted, done))
+        found += [f"{host}: predicted, not done: {task}" for task in (said - did).elements() if task not in admitted]
+        found += [f"{host}: done, not predicted: {task}" for task in (did - said).elements() if task not in admitted]
     return found

@@ -35,16 +35,16 @@ def test_equal_runs_agree():
 
 
 @pytest.mark.parametrize(
-    ("foretold", "done", "found"),
+    ("predicted", "done", "found"),
     [
-        ([("node1", ["a", "b"])], [("node1", ["a"])], "node1: foretold, not done: b"),
-        ([("node1", ["a"])], [("node1", ["a", "b"])], "node1: done, not foretold: b"),
-        ([("node1", ["a"])], [("node1", ["a"]), ("node2", ["a"])], "node2: done, not foretold: a"),
-        ([("node1", ["a", "a"])], [("node1", ["a"])], "node1: foretold, not done: a"),
+        ([("node1", ["a", "b"])], [("node1", ["a"])], "node1: predicted, not done: b"),
+        ([("node1", ["a"])], [("node1", ["a", "b"])], "node1: done, not predicted: b"),
+        ([("node1", ["a"])], [("node1", ["a"]), ("node2", ["a"])], "node2: done, not predicted: a"),
+        ([("node1", ["a", "a"])], [("node1", ["a"])], "node1: predicted, not done: a"),
     ],
 )
-def test_any_difference_is_named(foretold, done, found):
-    assert truth.disagreements(run(*foretold), run(*done)) == [found]
+def test_any_difference_is_named(predicted, done, found):
+    assert truth.disagreements(run(*predicted), run(*done)) == [found]
 
 
 def test_run_log_knows_tasks_and_handlers(tmp_path):
