@@ -70,6 +70,8 @@ from typing import Any
 from xml.etree import ElementTree
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
+from ansible_collections.bare.mesh.plugins.module_utils._base.module import run
 
 NOT_RUNNING = 252
 
@@ -151,27 +153,18 @@ def names(root: ElementTree.Element | None, tag: str, attribute: str) -> set[str
     return set() if root is None else {item.get(attribute) for item in root.findall(tag)}
 
 
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "service": {"type": "str", "default": "bare-mesh-node"},
-            "ports": {"type": "list", "elements": "str", "required": True},
-            "sources": {"type": "list", "elements": "str", "default": []},
-            "interface": {"type": "str", "default": ""},
-        },
-        supports_check_mode=True,
-    )
+def work(module: AnsibleModule) -> dict[str, Any]:
     program = module.get_bin_path("firewall-cmd")
     code, out, err = module.run_command([program, "--list-all-zones"]) if program else (NOT_RUNNING, "", "")
     if code == NOT_RUNNING:
-        module.exit_json(changed=False, running=False, commands=[])
+        return {"changed": False, "running": False, "commands": []}
     if code:
-        module.fail_json(msg=f"firewall-cmd --list-all-zones: {(err or out).strip()}")
+        raise Failure(f"firewall-cmd --list-all-zones: {(err or out).strip()}")
     running = parse_zones(out)
     interface = module.params["interface"]
     zone = next((name for name, entry in running.items() if interface in entry.get("interfaces", [])), default_zone())
     if zone not in running:
-        module.fail_json(msg=f"firewalld's default zone {zone} is not among the zones in effect; run: firewall-cmd --reload")
+        raise Failure(f"firewalld's default zone {zone} is not among the zones in effect; run: firewall-cmd --reload")
     name, ports = module.params["service"], set(module.params["ports"])
     stored = {
         "service": permanent("services", name),
@@ -183,14 +176,26 @@ def main() -> None:
         for command in commands:
             code, out, err = module.run_command([program, "-q", *command])
             if code:
-                module.fail_json(msg=f"firewall-cmd {' '.join(command)}: {(err or out).strip()}")
+                raise Failure(f"firewall-cmd {' '.join(command)}: {(err or out).strip()}")
     text = [" ".join(command) for command in commands]
-    module.exit_json(
-        changed=bool(commands),
-        running=True,
-        zone=zone,
-        commands=text,
-        diff={"before": "", "after": "".join(f"firewall-cmd {line}\n" for line in text)},
+    return {
+        "changed": bool(commands),
+        "running": True,
+        "zone": zone,
+        "commands": text,
+        "diff": {"before": "", "after": "".join(f"firewall-cmd {line}\n" for line in text)},
+    }
+
+
+def main() -> None:
+    run(
+        work,
+        {
+            "service": {"type": "str", "default": "bare-mesh-node"},
+            "ports": {"type": "list", "elements": "str", "required": True},
+            "sources": {"type": "list", "elements": "str", "default": []},
+            "interface": {"type": "str", "default": ""},
+        },
     )
 
 

@@ -86,9 +86,11 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bare.mesh.plugins.module_utils._base.module import run
 from ansible_collections.bare.mesh.plugins.module_utils._host import distributions, kernel
 from ansible_collections.bare.mesh.plugins.module_utils._host.files import read
 
@@ -184,15 +186,7 @@ def free_gb(path: str) -> float:
     return round(stats.f_bavail * stats.f_frsize / 2**30, 1)
 
 
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "features": {"type": "list", "elements": "str", "default": []},
-            "sent_at": {"type": "float", "required": True},
-            "reach": {"type": "list", "elements": "str", "default": []},
-        },
-        supports_check_mode=True,
-    )
+def work(module: AnsibleModule) -> dict[str, Any]:
     clock = time.time() - module.params["sent_at"]
     modprobe = module.get_bin_path("modprobe")
     ip = module.get_bin_path("ip")
@@ -229,7 +223,18 @@ def main() -> None:
         "default_ipv4": out,
         "os_family": "Debian" if distributions.family(report["os"]) == "deb" else "RedHat",
     }
-    module.exit_json(changed=False, report=report, ansible_facts=facts)
+    return {"changed": False, "report": report, "ansible_facts": facts}
+
+
+def main() -> None:
+    run(
+        work,
+        {
+            "features": {"type": "list", "elements": "str", "default": []},
+            "sent_at": {"type": "float", "required": True},
+            "reach": {"type": "list", "elements": "str", "default": []},
+        },
+    )
 
 
 if __name__ == "__main__":

@@ -72,6 +72,8 @@ import re
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
+from ansible_collections.bare.mesh.plugins.module_utils._base.module import run
 from ansible_collections.bare.mesh.plugins.module_utils._host import kernel
 from ansible_collections.bare.mesh.plugins.module_utils._host.files import Files, read
 
@@ -112,8 +114,8 @@ class Kernel:
         )
         missing = [name for name in required if states[name] == "missing"]
         if missing:
-            self.module.fail_json(
-                msg=f"the kernel lacks {', '.join(missing)}: neither built in nor as a module; on EL and Ubuntu the package "
+            raise Failure(
+                f"the kernel lacks {', '.join(missing)}: neither built in nor as a module; on EL and Ubuntu the package "
                 "kernel-modules-extra or linux-modules-extra brings what a minimal kernel leaves out"
             )
         self.actions += [["modprobe", name] for name, state in states.items() if state == "loadable"]
@@ -154,29 +156,17 @@ class Kernel:
     def set_sysctl(self, name: str, value: str) -> None:
         path = sysctl_path(name)
         if not os.path.exists(path):
-            self.module.fail_json(msg=f"this kernel has no sysctl {name}; leave it out of host_prep_sysctl")
+            raise Failure(f"this kernel has no sysctl {name}; leave it out of host_prep_sysctl")
         try:
             with open(path, "w", encoding="utf-8") as file:
                 file.write(value)
         except OSError as error:
-            self.module.fail_json(
-                msg=f"sysctl {name}={value}: {error}; for a host that shares its kernel, name the first part in host_prep_sysctl_skip"
-            )
+            raise Failure(
+                f"sysctl {name}={value}: {error}; for a host that shares its kernel, name the first part in host_prep_sysctl_skip"
+            ) from error
 
 
-def main() -> None:
-    strings = {"type": "list", "elements": "str", "default": []}
-    module = AnsibleModule(
-        argument_spec={
-            "modules": strings,
-            "optional_modules": strings,
-            "sysctls": {"type": "dict", "default": {}},
-            "skip": strings,
-            "swap": {"type": "str", "choices": ["off", "keep"], "default": "keep"},
-            "selinux": {"type": "str", "choices": ["keep", "permissive"], "default": "keep"},
-        },
-        supports_check_mode=True,
-    )
+def work(module: AnsibleModule) -> dict[str, Any]:
     kernel = Kernel(module)
     kernel.modules(module.params["modules"], module.params["optional_modules"])
     kernel.sysctls(wanted_sysctls(module.params["sysctls"], module.params["skip"]))
@@ -189,7 +179,22 @@ def main() -> None:
     actions = [" ".join(action[:2]) if action[0] != "sysctl" else f"{action[1]}={action[2]}" for action in kernel.actions]
     live = {"before_header": "running kernel", "after_header": "running kernel", "before": "", "after": "\n".join(actions) + "\n"}
     diff = [*kernel.files.diff, *([live] if actions else [])]
-    module.exit_json(changed=bool(kernel.files.todo or actions), actions=actions, diff=diff)
+    return {"changed": bool(kernel.files.todo or actions), "actions": actions, "diff": diff}
+
+
+def main() -> None:
+    strings = {"type": "list", "elements": "str", "default": []}
+    run(
+        work,
+        {
+            "modules": strings,
+            "optional_modules": strings,
+            "sysctls": {"type": "dict", "default": {}},
+            "skip": strings,
+            "swap": {"type": "str", "choices": ["off", "keep"], "default": "keep"},
+            "selinux": {"type": "str", "choices": ["keep", "permissive"], "default": "keep"},
+        },
+    )
 
 
 if __name__ == "__main__":

@@ -46,8 +46,10 @@ name:
 
 import re
 import socket
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bare.mesh.plugins.module_utils._base.module import run
 from ansible_collections.bare.mesh.plugins.module_utils._host.files import Files, read
 
 BEGIN = "# BEGIN bare.mesh: the cluster's hosts\n"
@@ -69,11 +71,7 @@ def with_block(text: str, hosts: dict[str, str]) -> str:
     return text + ("" if text.endswith("\n") or not text else "\n") + block
 
 
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec={"name": {"type": "str", "required": True}, "hosts": {"type": "dict", "required": True}},
-        supports_check_mode=True,
-    )
+def work(module: AnsibleModule) -> dict[str, Any]:
     name = module.params["name"]
     files = Files(module)
     files.want("/etc/hosts", with_block(read("/etc/hosts").decode(errors="surrogateescape"), module.params["hosts"]))
@@ -88,7 +86,11 @@ def main() -> None:
         files.write()
         if before != {name}:
             module.run_command(["hostnamectl", "set-hostname", name], check_rc=True)
-    module.exit_json(changed=bool(diff), name=name, diff=diff)
+    return {"changed": bool(diff), "name": name, "diff": diff}
+
+
+def main() -> None:
+    run(work, {"name": {"type": "str", "required": True}, "hosts": {"type": "dict", "required": True}})
 
 
 if __name__ == "__main__":

@@ -79,64 +79,70 @@ upgraded:
 
 import os
 from collections.abc import Iterable
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
+from ansible_collections.bare.mesh.plugins.module_utils._base.module import run
 from ansible_collections.bare.mesh.plugins.module_utils._host import distributions
-from ansible_collections.bare.mesh.plugins.module_utils._host.packages import POLICY, Apt, Dnf, PackageError, left_policy, missing
+from ansible_collections.bare.mesh.plugins.module_utils._host.packages import POLICY, Apt, Dnf, left_policy, missing
 
 
 def package_manager(module: AnsibleModule) -> Dnf | Apt:
     for kind in (Dnf, Apt):
         if module.get_bin_path(kind.program):
             return kind(module)
-    return module.fail_json(msg=f"this host has neither dnf nor apt-get; use one of the supported systems: {distributions.SUPPORTED_TEXT}")
+    raise Failure(f"this host has neither dnf nor apt-get; use one of the supported systems: {distributions.SUPPORTED_TEXT}")
 
 
 def lines(packages: Iterable[str], versions: dict[str, str]) -> str:
     return "".join(f"{name}: {versions.get(name) or 'absent'}\n" for name in sorted(packages))
 
 
+def work(module: AnsibleModule) -> dict[str, Any]:
+    wanted = {name: str(version or "") for name, version in module.params["packages"].items()}
+    manager = package_manager(module)
+    before = manager.versions(wanted)
+    todo = missing(wanted, before)
+    held = manager.unheld(wanted) if module.params["hold"] else []
+    upgraded = manager.upgradable() if module.params["upgrade"] else []
+    left_over = left_policy()
+    after = {**before, **{name: wanted[name] or "newest" for name in todo}}
+    if not module.check_mode:
+        if left_over:
+            os.remove(POLICY)
+        if upgraded:
+            manager.upgrade()
+        if todo:
+            manager.install({name: wanted[name] for name in todo}, fresh=any(name not in before for name in todo))
+            after = manager.versions(wanted)
+            left = missing(wanted, after)
+            if left:
+                raise Failure(f"{', '.join(left)}: still not at the wanted version after the installation")
+        if held:
+            manager.hold(held)
+    return {
+        "changed": bool(todo or held or upgraded or left_over),
+        "installed": todo,
+        "held": held,
+        "upgraded": upgraded,
+        "diff": {
+            "before": lines(wanted, before) + (f"{POLICY}: left by a killed run\n" if left_over else ""),
+            "after": lines(wanted, after),
+        },
+    }
+
+
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
+    run(
+        work,
+        {
             "packages": {"type": "dict", "required": True},
             "hold": {"type": "bool", "default": False},
             "disable_excludes": {"type": "list", "elements": "str", "default": []},
             "upgrade": {"type": "bool", "default": False},
             "lock_timeout": {"type": "int", "default": 300},
         },
-        supports_check_mode=True,
-    )
-    wanted = {name: str(version or "") for name, version in module.params["packages"].items()}
-    manager = package_manager(module)
-    try:
-        before = manager.versions(wanted)
-        todo = missing(wanted, before)
-        held = manager.unheld(wanted) if module.params["hold"] else []
-        upgraded = manager.upgradable() if module.params["upgrade"] else []
-        left_over = left_policy()
-        after = {**before, **{name: wanted[name] or "newest" for name in todo}}
-        if not module.check_mode:
-            if left_over:
-                os.remove(POLICY)
-            if upgraded:
-                manager.upgrade()
-            if todo:
-                manager.install({name: wanted[name] for name in todo}, fresh=any(name not in before for name in todo))
-                after = manager.versions(wanted)
-                left = missing(wanted, after)
-                if left:
-                    raise PackageError(f"{', '.join(left)}: still not at the wanted version after the installation")
-            if held:
-                manager.hold(held)
-    except PackageError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(
-        changed=bool(todo or held or upgraded or left_over),
-        installed=todo,
-        held=held,
-        upgraded=upgraded,
-        diff={"before": lines(wanted, before) + (f"{POLICY}: left by a killed run\n" if left_over else ""), "after": lines(wanted, after)},
     )
 
 

@@ -68,6 +68,8 @@ import re
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
+from ansible_collections.bare.mesh.plugins.module_utils._base.module import run
 from ansible_collections.bare.mesh.plugins.module_utils._host import distributions, fetch, openpgp
 from ansible_collections.bare.mesh.plugins.module_utils._host.files import Files, read
 
@@ -137,7 +139,7 @@ def verified_key(module: AnsibleModule, fetcher: fetch.Fetcher, repository: dict
     wanted = str(module.params["fingerprints"].get(repository["key"], "")).replace(" ", "").upper()
     url = repository["key_url"]
     if not wanted:
-        module.fail_json(msg=f"bare_mesh_key_fingerprints has no entry {repository['key']}; it is needed for {url}")
+        raise Failure(f"bare_mesh_key_fingerprints has no entry {repository['key']}; it is needed for {url}")
     try:
         data = fetcher.get(url)
         found = openpgp.fingerprints(data)
@@ -145,11 +147,11 @@ def verified_key(module: AnsibleModule, fetcher: fetch.Fetcher, repository: dict
         data = read(path)
         if not data or not is_key(data, wanted):
             cure = "check bare_mesh_source, and bare_mesh_mirror_ca_file for a mirror of your own"
-            module.fail_json(msg=f"the signing key {url}: {error}; {cure}")
+            raise Failure(f"the signing key {url}: {error}; {cure}") from error
         return data
     if found != [wanted]:
-        module.fail_json(
-            msg=f"the signing key {url} has the fingerprint {', '.join(found)}, but bare_mesh_key_fingerprints.{repository['key']} "
+        raise Failure(
+            f"the signing key {url} has the fingerprint {', '.join(found)}, but bare_mesh_key_fingerprints.{repository['key']} "
             f"is {wanted}: if the server is the right one, compare with its owner's published fingerprint and set that"
         )
     return data
@@ -167,23 +169,13 @@ def described(key: bytes) -> str:
     return f"the key {openpgp.fingerprints(key)[0]}\n"
 
 
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "source": {"type": "dict", "required": True},
-            "kubernetes_version": {"type": "str", "required": True},
-            "fingerprints": {"type": "dict", "required": True, "no_log": False},
-            "ca": {"type": "str", "default": ""},
-            "proxy": {"type": "str", "default": "", "no_log": True},
-        },
-        supports_check_mode=True,
-    )
+def work(module: AnsibleModule) -> dict[str, Any]:
     release = distributions.parse_os_release(read("/etc/os-release").decode())
     machine = platform.machine()
     try:
         fetcher = fetch.Fetcher(module.params["ca"], module.params["proxy"])
     except (OSError, ValueError) as error:
-        module.fail_json(msg=f"ca is not a certificate in PEM form: {error}; see bare_mesh_mirror_ca_file")
+        raise Failure(f"ca is not a certificate in PEM form: {error}; see bare_mesh_mirror_ca_file") from error
     files = Files(module)
     want_proxy(module.params["proxy"], files, distributions.family(release))
     for repository in distributions.repositories(release, machine, module.params["source"], module.params["kubernetes_version"]):
@@ -201,7 +193,20 @@ def main() -> None:
             files.want(f"/etc/yum.repos.d/{name}.repo", yum_file(repository, key_path))
     if not module.check_mode:
         files.write()
-    module.exit_json(changed=bool(files.todo), files=sorted(files.todo), diff=files.diff)
+    return {"changed": bool(files.todo), "files": sorted(files.todo), "diff": files.diff}
+
+
+def main() -> None:
+    run(
+        work,
+        {
+            "source": {"type": "dict", "required": True},
+            "kubernetes_version": {"type": "str", "required": True},
+            "fingerprints": {"type": "dict", "required": True, "no_log": False},
+            "ca": {"type": "str", "default": ""},
+            "proxy": {"type": "str", "default": "", "no_log": True},
+        },
+    )
 
 
 if __name__ == "__main__":

@@ -111,6 +111,8 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
+from ansible_collections.bare.mesh.plugins.module_utils._base.module import run
 from ansible_collections.bare.mesh.plugins.module_utils._host.files import Files
 
 PROPERTIES = "Id,LoadState,ActiveState,UnitFileState,ActiveEnterTimestamp"
@@ -160,9 +162,9 @@ def compare(module: AnsibleModule) -> Files:
     for one in module.params["files"]:
         path, mode = one["dest"], one["mode"]
         if not path.startswith("/"):
-            module.fail_json(msg=f"dest: {path} is not an absolute path")
+            raise Failure(f"dest: {path} is not an absolute path")
         if not re.fullmatch("0?[0-7]{3}", mode):
-            module.fail_json(msg=f"mode of {path}: {mode} is not an octal mode such as 0644")
+            raise Failure(f"mode of {path}: {mode} is not an octal mode such as 0644")
         files.want(path, one["content"], int(mode, 8))
     for path in module.params["absent"]:
         files.unwant(path)
@@ -176,9 +178,9 @@ def find_unit(module: AnsibleModule, systemctl: str) -> dict[str, str]:
     unit = parse(module.run_command([systemctl, "show", name, "-p", PROPERTIES], environ_update=environment, check_rc=True)[1])
     load = unit.get("LoadState")
     if load == "masked" and state == "started":
-        module.fail_json(msg=f"the unit {name} is masked on this host; unmask it: systemctl unmask {name}")
+        raise Failure(f"the unit {name} is masked on this host; unmask it: systemctl unmask {name}")
     if load == "not-found" and state == "started" and not module.check_mode:
-        module.fail_json(msg=f"the host has no unit {name}; is the package that brings it installed?")
+        raise Failure(f"the host has no unit {name}; is the package that brings it installed?")
     return unit
 
 
@@ -190,12 +192,42 @@ def act(module: AnsibleModule, systemctl: str, unit: str, actions: list[str]) ->
         if code:
             journal = module.run_command(["journalctl", "-u", unit, "-n", "15", "--no-pager", "-o", "cat"])[1]
             what = f"systemctl {action} {module.params['name']} failed"
-            module.fail_json(msg=f"{what}: {(err or out).strip()}\nlast lines of its log:\n{journal}")
+            raise Failure(f"{what}: {(err or out).strip()}\nlast lines of its log:\n{journal}")
+
+
+def work(module: AnsibleModule) -> dict[str, Any]:
+    name = module.params["name"]
+    systemctl = module.get_bin_path("systemctl", required=True)
+    files = compare(module)
+    unit = find_unit(module, systemctl)
+    # The unit reads the others whenever it needs them.
+    unread = {one["dest"] for one in module.params["files"] if not one["restart"]}
+    read_at_start = [one["dest"] for one in module.params["files"] if one["restart"]] + module.params["watch"]
+    if not module.check_mode:
+        try:
+            files.write()
+        except OSError as error:
+            raise Failure(f"{error.filename}: {error.strerror}; nothing more was written") from error
+    # ctime, since a package's files carry the time at which they were built as mtime.
+    newest = max((os.stat(path).st_ctime for path in read_at_start if os.path.exists(path)), default=0)
+    actions = plan(unit, module.params["state"], bool(files.todo.keys() - unread), newest)
+    if actions and not module.check_mode:
+        act(module, systemctl, unit["Id"], actions)
+    running = unit.get("ActiveState", "inactive")
+    after = {"start": "active", "restart": "active, restarted", "stop": "inactive"}.get(actions[-1] if actions else "", running)
+    state: dict[str, Any] = {"before_header": name, "after_header": name, "before": f"{running}\n", "after": f"{after}\n"}
+    return {
+        "changed": bool(files.todo or actions),
+        "files": sorted(files.todo),
+        "actions": actions,
+        "diff": [*files.diff, state] if actions else files.diff,
+    }
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
+    run(
+        work,
+        {
             "name": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
             "files": {
@@ -209,33 +241,6 @@ def main() -> None:
             "absent": {"type": "list", "elements": "path", "default": []},
             "watch": {"type": "list", "elements": "path", "default": []},
         },
-        supports_check_mode=True,
-    )
-    name = module.params["name"]
-    systemctl = module.get_bin_path("systemctl", required=True)
-    files = compare(module)
-    unit = find_unit(module, systemctl)
-    # The unit reads the others whenever it needs them.
-    unread = {one["dest"] for one in module.params["files"] if not one["restart"]}
-    read_at_start = [one["dest"] for one in module.params["files"] if one["restart"]] + module.params["watch"]
-    if not module.check_mode:
-        try:
-            files.write()
-        except OSError as error:
-            module.fail_json(msg=f"{error.filename}: {error.strerror}; nothing more was written")
-    # ctime, since a package's files carry the time at which they were built as mtime.
-    newest = max((os.stat(path).st_ctime for path in read_at_start if os.path.exists(path)), default=0)
-    actions = plan(unit, module.params["state"], bool(files.todo.keys() - unread), newest)
-    if actions and not module.check_mode:
-        act(module, systemctl, unit["Id"], actions)
-    running = unit.get("ActiveState", "inactive")
-    after = {"start": "active", "restart": "active, restarted", "stop": "inactive"}.get(actions[-1] if actions else "", running)
-    state: dict[str, Any] = {"before_header": name, "after_header": name, "before": f"{running}\n", "after": f"{after}\n"}
-    module.exit_json(
-        changed=bool(files.todo or actions),
-        files=sorted(files.todo),
-        actions=actions,
-        diff=[*files.diff, state] if actions else files.diff,
     )
 
 

@@ -40,7 +40,11 @@ trusted:
   elements: str
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
+from ansible_collections.bare.mesh.plugins.module_utils._base.module import run
 from ansible_collections.bare.mesh.plugins.module_utils._host.files import Files, read
 
 # program -> (folder of the certificates, generated bundle)
@@ -57,11 +61,10 @@ def bodies(pem: str) -> set[str]:
     return {"".join(block.split(END)[0].split()) for block in blocks if END in block}
 
 
-def main() -> None:
-    module = AnsibleModule(argument_spec={"certificates": {"type": "dict", "required": True}}, supports_check_mode=True)
+def work(module: AnsibleModule) -> dict[str, Any]:
     program, store = next(((path, STORES[name]) for name in STORES if (path := module.get_bin_path(name))), ("", ("", "")))
     if not program:
-        module.fail_json(msg="this host has neither update-ca-trust nor update-ca-certificates; install the package ca-certificates")
+        raise Failure("this host has neither update-ca-trust nor update-ca-certificates; install the package ca-certificates")
     folder, bundle = store
     known = bodies(read(bundle).decode(errors="replace"))
     files = Files(module)
@@ -69,7 +72,7 @@ def main() -> None:
     for name, pem in module.params["certificates"].items():
         wanted = bodies(pem) if isinstance(pem, str) else set()
         if not wanted:
-            module.fail_json(msg=f"{name} is no certificate in PEM form")
+            raise Failure(f"{name} is no certificate in PEM form")
         files.want(f"{folder}/bare-mesh-{name}.crt", pem.strip() + "\n")
         if not wanted <= known:
             missing.append(name)
@@ -78,8 +81,12 @@ def main() -> None:
         files.write()
         module.run_command([program], check_rc=True)
         if not bodies("".join(module.params["certificates"].values())) <= bodies(read(bundle).decode(errors="replace")):
-            module.fail_json(msg=f"{program} ran, but {bundle} lacks a certificate of {folder}; run it by hand to see why")
-    module.exit_json(changed=changed, trusted=missing, diff=files.diff)
+            raise Failure(f"{program} ran, but {bundle} lacks a certificate of {folder}; run it by hand to see why")
+    return {"changed": changed, "trusted": missing, "diff": files.diff}
+
+
+def main() -> None:
+    run(work, {"certificates": {"type": "dict", "required": True}})
 
 
 if __name__ == "__main__":

@@ -66,6 +66,8 @@ from glob import glob
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
+from ansible_collections.bare.mesh.plugins.module_utils._base.module import run
 from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.node import (
     ADMIN_CONF,
     API_SERVER_MANIFEST,
@@ -77,7 +79,6 @@ from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.node import (
     UNFINISHED,
     ApiServer,
     Kubeadm,
-    KubeadmError,
     Kubelet,
     api_ready,
     begin,
@@ -118,7 +119,7 @@ def find_state(etcd: str) -> str:
     """See RETURN. Looks, and changes nothing."""
     killed = os.path.exists(UNFINISHED)
     if not killed and os.path.exists(KUBELET_CONF) and not any(map(os.path.exists, (API_SERVER_MANIFEST, ADMIN_CONF))):
-        raise KubeadmError(
+        raise Failure(
             f"this host is a worker of a cluster already ({KUBELET_CONF} is there, {ADMIN_CONF} is not). "
             "To make a control plane of it, run the playbook bare.mesh.reset on it first."
         )
@@ -129,7 +130,7 @@ def find_state(etcd: str) -> str:
     if has_lived(etcd):
         return "stopped"
     if not killed:
-        raise KubeadmError(
+        raise Failure(
             f"{KUBERNETES} holds a control plane that this module did not begin, its API server does not answer, and {etcd} has no "
             "data of it. Nothing was touched. Start it, or, if it is to be given up, run the playbook bare.mesh.reset on this host first."
         )
@@ -175,7 +176,7 @@ def converge(module: AnsibleModule, kubeadm: Kubeadm, kubelet: Kubelet, found: s
     if found == "stopped":
         kubelet.do("enable", "--now")
         if not wait_ready(module.params["wait_timeout"]):
-            raise KubeadmError(f"the cluster of this host exists, but its API server does not come up. {CURE}")
+            raise Failure(f"the cluster of this host exists, but its API server does not come up. {CURE}")
         found = find_state(etcd_directory(config))
     if found == "broken":
         NodeReset(module, kubeadm).clean()
@@ -189,31 +190,31 @@ def converge(module: AnsibleModule, kubeadm: Kubeadm, kubelet: Kubelet, found: s
         kubelet.do("enable", "--now")
 
 
+def work(module: AnsibleModule) -> dict[str, Any]:
+    kubeadm, kubelet = Kubeadm(module), Kubelet(module)
+    if not document(module.params["config"], "InitConfiguration"):
+        raise Failure("config holds no document of kind InitConfiguration")
+    if not module.check_mode:
+        kubeadm.acquire()
+    found = find_state(etcd_directory(module.params["config"]))
+    changed = found != "ready" or kubelet.idle() or bool(left_tokens(ApiServer.of(ADMIN_CONF)))
+    if changed and not module.check_mode:
+        converge(module, kubeadm, kubelet, found)
+    return {
+        "changed": changed,
+        "state": found,
+        "initialised": found in ("absent", "broken"),
+        "diff": {"before": f"control plane: {found}\n", "after": "control plane: ready\n"},
+    }
+
+
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
+    run(
+        work,
+        {
             "config": {"type": "list", "elements": "dict", "required": True},
             "wait_timeout": {"type": "int", "default": 120},
         },
-        supports_check_mode=True,
-    )
-    kubeadm, kubelet = Kubeadm(module), Kubelet(module)
-    if not document(module.params["config"], "InitConfiguration"):
-        module.fail_json(msg="config holds no document of kind InitConfiguration")
-    try:
-        if not module.check_mode:
-            kubeadm.acquire()
-        found = find_state(etcd_directory(module.params["config"]))
-        changed = found != "ready" or kubelet.idle() or bool(left_tokens(ApiServer.of(ADMIN_CONF)))
-        if changed and not module.check_mode:
-            converge(module, kubeadm, kubelet, found)
-    except (KubeadmError, OSError) as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(
-        changed=changed,
-        state=found,
-        initialised=found in ("absent", "broken"),
-        diff={"before": f"control plane: {found}\n", "after": "control plane: ready\n"},
     )
 
 

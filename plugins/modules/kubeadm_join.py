@@ -98,6 +98,8 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
+from ansible_collections.bare.mesh.plugins.module_utils._base.module import run
 from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.node import (
     API_SERVER_MANIFEST,
     API_VERSION,
@@ -108,7 +110,6 @@ from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.node import (
     UNFINISHED,
     ApiServer,
     Kubeadm,
-    KubeadmError,
     Kubelet,
     begin,
     finish,
@@ -132,7 +133,7 @@ TO_JOIN = ("absent", "broken", "foreign")
 def find_state(api_server: str, name: str, wait_timeout: float) -> str:
     """See RETURN. Looks, and changes nothing. With a wait_timeout of 0, no answer is V(unknown), otherwise an error."""
     if os.path.exists(API_SERVER_MANIFEST):
-        raise KubeadmError("this host is a control plane already; to make a worker of it, run the playbook bare.mesh.reset on it first")
+        raise Failure("this host is a control plane already; to make a worker of it, run the playbook bare.mesh.reset on it first")
     begun = any(os.path.exists(path) for path in (UNFINISHED, BOOTSTRAP_CONF))
     if not os.path.exists(KUBELET_CONF):
         return "broken" if begun or os.path.exists(CA) else "absent"
@@ -141,7 +142,7 @@ def find_state(api_server: str, name: str, wait_timeout: float) -> str:
     except (OSError, ValueError):
         return "broken"
     if server.url != f"https://{api_server}":
-        raise KubeadmError(
+        raise Failure(
             f"this host is a node of the cluster at {server.url}, not of the one at https://{api_server}; "
             "if it is to move, run the playbook bare.mesh.reset on it first"
         )
@@ -155,13 +156,13 @@ def find_state(api_server: str, name: str, wait_timeout: float) -> str:
     if status == 404:
         return "deleted"
     if status == 401:
-        raise KubeadmError(
+        raise Failure(
             f"the API server at {server.url} is of this node's cluster, but refuses the node's certificate {KUBELET_CERTIFICATE}. "
             "Nothing was touched. Compare this host's clock with its dates (openssl x509 -noout -dates -in FILE): correct the clock, "
             "or, if it has expired, run the playbook bare.mesh.reset on this host, and then this one again"
         )
     # The node authorizer lets a kubelet read the node of its own name alone.
-    raise KubeadmError(
+    raise Failure(
         f"this host is a node of the cluster already, but may not read the node {name} (status {status}). Has it another name there? "
         "Give it that name in the inventory, or run the playbook bare.mesh.reset on it first"
     )
@@ -182,7 +183,7 @@ def answer(server: ApiServer, path: str, wait_timeout: float) -> int | None:
         except ssl.SSLCertVerificationError as error:
             if error.verify_code in OTHER_AUTHORITY:
                 return FOREIGN
-            raise KubeadmError(
+            raise Failure(
                 f"the certificate of the API server at {server.url} is of this node's cluster, but not valid here: {error.verify_message}. "
                 "Nothing was touched. " + CERTIFICATE_FIXES.get(error.verify_code, CERTIFICATE_FIX)
             ) from error
@@ -190,7 +191,7 @@ def answer(server: ApiServer, path: str, wait_timeout: float) -> int | None:
             if not wait_timeout:
                 return None
             if time.monotonic() > deadline:
-                raise KubeadmError(
+                raise Failure(
                     f"the API server at {server.url} does not answer this host ({error}). "
                     "Is the control plane up, and does a firewall between them let the port through?"
                 ) from error
@@ -248,9 +249,32 @@ def converge(module: AnsibleModule, kubeadm: Kubeadm, kubelet: Kubelet, found: s
         kubelet.do("enable", "--now")
 
 
+def work(module: AnsibleModule) -> dict[str, Any]:
+    kubeadm, kubelet = Kubeadm(module), Kubelet(module)
+    name = module.params["node_registration"].get("name") or os.uname().nodename.lower()
+    if not module.check_mode:
+        kubeadm.acquire()
+    if module.params["cluster_pending"] and os.path.exists(KUBELET_CONF):
+        # Only in check mode is there no API server to ask.
+        found = "foreign"
+    else:
+        found = find_state(module.params["api_server"], name, 0 if module.check_mode else module.params["wait_timeout"])
+    result = {"state": found, "node": name, "join": found in TO_JOIN}
+    # What does not answer in check mode is, once the run has started it, as it was.
+    changed = found not in ("joined", "unknown") or kubelet.idle()
+    if changed and not module.check_mode:
+        if result["join"] and not module.params["token"]:
+            # The action plugin makes one and comes again.
+            raise Failure(f"the node is to join (it is {found}): token and ca_cert_hash are needed", **result)
+        converge(module, kubeadm, kubelet, found)
+    diff = {"before": f"node: {found}\n", "after": f"node: {'joined' if changed else found}\n"}
+    return {"changed": changed, "diff": diff, **result}
+
+
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
+    run(
+        work,
+        {
             "api_server": {"type": "str", "required": True},
             "kubeconfig": {"type": "path"},
             "token_ttl": {"type": "int", "default": 900, "no_log": False},
@@ -263,30 +287,7 @@ def main() -> None:
             "cluster_pending": {"type": "bool", "default": False},
         },
         required_by={"token": "ca_cert_hash"},
-        supports_check_mode=True,
     )
-    kubeadm, kubelet = Kubeadm(module), Kubelet(module)
-    name = module.params["node_registration"].get("name") or os.uname().nodename.lower()
-    try:
-        if not module.check_mode:
-            kubeadm.acquire()
-        if module.params["cluster_pending"] and os.path.exists(KUBELET_CONF):
-            # Only in check mode is there no API server to ask.
-            found = "foreign"
-        else:
-            found = find_state(module.params["api_server"], name, 0 if module.check_mode else module.params["wait_timeout"])
-        result = {"state": found, "node": name, "join": found in TO_JOIN}
-        # What does not answer in check mode is, once the run has started it, as it was.
-        changed = found not in ("joined", "unknown") or kubelet.idle()
-        if changed and not module.check_mode:
-            if result["join"] and not module.params["token"]:
-                # The action plugin makes one and comes again.
-                module.fail_json(msg=f"the node is to join (it is {found}): token and ca_cert_hash are needed", **result)
-            converge(module, kubeadm, kubelet, found)
-    except KubeadmError as error:
-        module.fail_json(msg=str(error))
-    diff = {"before": f"node: {found}\n", "after": f"node: {'joined' if changed else found}\n"}
-    module.exit_json(changed=changed, diff=diff, **result)
 
 
 if __name__ == "__main__":

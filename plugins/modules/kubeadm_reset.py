@@ -45,9 +45,12 @@ removed:
 
 import os
 import pwd
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.node import ADMIN_CONF, Kubeadm, KubeadmError, field
+from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
+from ansible_collections.bare.mesh.plugins.module_utils._base.module import run
+from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.node import ADMIN_CONF, Kubeadm, field
 from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.reset import NodeReset
 
 
@@ -67,30 +70,27 @@ def lines(found: list[str]) -> str:
     return "".join(f"{entry}\n" for entry in found)
 
 
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec={"kubeconfig_user": {"type": "str", "default": ""}},
-        supports_check_mode=True,
-    )
+def work(module: AnsibleModule) -> dict[str, Any]:
     kubeadm = Kubeadm(module)
     reset = NodeReset(module, kubeadm)
-    try:
-        if not module.check_mode:
-            kubeadm.acquire()
-        kubeconfig = kubeconfig_of(module.params["kubeconfig_user"]) if module.params["kubeconfig_user"] else None
-        found = reset.leftovers() + ([f"file {kubeconfig}"] if kubeconfig else [])
-        left = []
-        if found and not module.check_mode:
-            reset.clean()
-            if kubeconfig:
-                os.remove(kubeconfig)
-            left = reset.leftovers()
-            if left:
-                reasons = "\n".join(reset.warnings)
-                raise KubeadmError(f"could not remove: {', '.join(left)}. Reboot the host and run it again.\n{reasons}".strip())
-    except KubeadmError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(changed=bool(found), removed=found, diff={"before": lines(found), "after": lines(left)})
+    if not module.check_mode:
+        kubeadm.acquire()
+    kubeconfig = kubeconfig_of(module.params["kubeconfig_user"]) if module.params["kubeconfig_user"] else None
+    found = reset.leftovers() + ([f"file {kubeconfig}"] if kubeconfig else [])
+    left = []
+    if found and not module.check_mode:
+        reset.clean()
+        if kubeconfig:
+            os.remove(kubeconfig)
+        left = reset.leftovers()
+        if left:
+            reasons = "\n".join(reset.warnings)
+            raise Failure(f"could not remove: {', '.join(left)}. Reboot the host and run it again.\n{reasons}".strip())
+    return {"changed": bool(found), "removed": found, "diff": {"before": lines(found), "after": lines(left)}}
+
+
+def main() -> None:
+    run(work, {"kubeconfig_user": {"type": "str", "default": ""}})
 
 
 if __name__ == "__main__":

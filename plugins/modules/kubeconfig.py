@@ -80,14 +80,16 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
+from ansible_collections.bare.mesh.plugins.module_utils._base.module import run
 
 
 def user_kubeconfig(user: str) -> tuple[pwd.struct_passwd, str]:
-    """The user's account, and where the user's kubeconfig belongs; raises ValueError where there is no such user."""
+    """The user's account, and where the user's kubeconfig belongs; fails where there is no such user."""
     try:
         account = pwd.getpwnam(user)
     except KeyError:
-        raise ValueError(f"user names {user}, and this host has no such user; create it or name another") from None
+        raise Failure(f"user names {user}, and this host has no such user; create it or name another") from None
     return account, os.path.join(account.pw_dir, ".kube", "config")
 
 
@@ -115,35 +117,35 @@ def give(account: pwd.struct_passwd, path: str, content: bytes) -> str | None:
     return backup
 
 
-def main() -> None:
+def work(module: AnsibleModule) -> dict[str, Any]:
     """The host's part. The action plugin asks for it, keeps content from the result, and writes the controller's copy."""
-    module = AnsibleModule(
-        argument_spec={
+    src, user = module.params["src"], module.params["user"]
+    account, path = user_kubeconfig(user) if user else (None, "")
+    if module.check_mode and not os.path.exists(src):
+        # The real run comes after the task that makes it.
+        return {"changed": True}
+    with open(src, "rb") as file:
+        content = file.read()
+    result: dict[str, Any] = {"changed": False, "content": base64.b64encode(content).decode()}
+    if account and differs(path, content):
+        result["changed"] = True
+        backup = None if module.check_mode else give(account, path, content)
+        if backup:
+            result["backup"] = backup
+    return result
+
+
+def main() -> None:
+    run(
+        work,
+        {
             "src": {"type": "path", "default": "/etc/kubernetes/admin.conf"},
             "dest": {"type": "path", "required": True},
             "server": {"type": "str", "required": True},
             "user": {"type": "str", "default": ""},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
-        supports_check_mode=True,
     )
-    src, user = module.params["src"], module.params["user"]
-    result: dict[str, Any] = {"changed": False}
-    try:
-        account, path = user_kubeconfig(user) if user else (None, "")
-        if module.check_mode and not os.path.exists(src):
-            # The real run comes after the task that makes it.
-            module.exit_json(changed=True)
-        with open(src, "rb") as file:
-            content = file.read()
-        if account and differs(path, content):
-            result["changed"] = True
-            backup = None if module.check_mode else give(account, path, content)
-            if backup:
-                result["backup"] = backup
-    except (ValueError, OSError) as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(content=base64.b64encode(content).decode(), **result)
 
 
 if __name__ == "__main__":

@@ -41,33 +41,32 @@ pulled:
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bare.mesh.plugins.module_utils._host.images import ImageError, Images
+from ansible_collections.bare.mesh.plugins.module_utils._base.module import run
+from ansible_collections.bare.mesh.plugins.module_utils._host.images import Images
 
 
 def lines(images: Iterable[str]) -> str:
     return "".join(f"{image}\n" for image in images)
 
 
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec={"images": {"type": "list", "elements": "str", "required": True}},
-        supports_check_mode=True,
-    )
+def work(module: AnsibleModule) -> dict[str, Any]:
     wanted = sorted(set(module.params["images"]))
     images = Images(module)
-    try:
-        missing = images.missing(wanted)
-        if missing and not module.check_mode:
-            images.pull(missing)
-    except ImageError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(
-        changed=bool(missing),
-        pulled=missing,
-        diff={"before": lines(image for image in wanted if image not in missing), "after": lines(wanted)},
-    )
+    missing = images.missing(wanted)
+    if missing and not module.check_mode:
+        images.pull(missing)
+    return {
+        "changed": bool(missing),
+        "pulled": missing,
+        "diff": {"before": lines(image for image in wanted if image not in missing), "after": lines(wanted)},
+    }
+
+
+def main() -> None:
+    run(work, {"images": {"type": "list", "elements": "str", "required": True}})
 
 
 if __name__ == "__main__":

@@ -90,7 +90,11 @@ warnings:
   elements: str
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
+from ansible_collections.bare.mesh.plugins.module_utils._base.module import run
 from ansible_collections.bare.mesh.plugins.module_utils._host.fetch import Fetcher
 from ansible_collections.bare.mesh.plugins.module_utils._preflight import hosts as host_checks
 from ansible_collections.bare.mesh.plugins.module_utils._preflight import source as source_checks
@@ -141,22 +145,7 @@ def kubeconfig_findings(path: str, api_url: str) -> list[host_checks.Finding]:
     return [host_checks.Finding("kubeconfig", "bare_mesh_kubeconfig", f"{path} {describe_other(existing)}", FIX)]
 
 
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "inspections": {"type": "dict", "required": True},
-            "hosts": {"type": "list", "elements": "dict", "required": True},
-            "ports": {
-                "type": "dict",
-                "required": True,
-                "options": {name: {"type": "list", "elements": "str", "required": True} for name in ("node", "control_plane")},
-            },
-            "limits": {"type": "dict", "required": True},
-            "settings": {"type": "dict", "required": True, "options": SETTINGS},
-            "allow": {"type": "list", "elements": "str", "default": []},
-        },
-        supports_check_mode=True,
-    )
+def work(module: AnsibleModule) -> dict[str, Any]:
     settings = module.params["settings"]
     faults, reports = host_checks.judge(**{name: module.params[name] for name in ("inspections", "hosts", "ports", "limits", "settings")})
     faults += kubeconfig_findings(settings["kubeconfig"], settings["api_url"])
@@ -174,8 +163,26 @@ def main() -> None:
     lines = [str(fault) for fault in wrong]
     if lines:
         count = "1 fault" if len(lines) == 1 else f"{len(lines)} faults"
-        module.fail_json(msg=f"{count}, and nothing was changed:\n" + "\n".join(f"- {line}" for line in lines))
-    module.exit_json(changed=False)
+        raise Failure(f"{count}, and nothing was changed:\n" + "\n".join(f"- {line}" for line in lines))
+    return {"changed": False}
+
+
+def main() -> None:
+    run(
+        work,
+        {
+            "inspections": {"type": "dict", "required": True},
+            "hosts": {"type": "list", "elements": "dict", "required": True},
+            "ports": {
+                "type": "dict",
+                "required": True,
+                "options": {name: {"type": "list", "elements": "str", "required": True} for name in ("node", "control_plane")},
+            },
+            "limits": {"type": "dict", "required": True},
+            "settings": {"type": "dict", "required": True, "options": SETTINGS},
+            "allow": {"type": "list", "elements": "str", "default": []},
+        },
+    )
 
 
 if __name__ == "__main__":

@@ -99,8 +99,10 @@ import tempfile
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
+from ansible_collections.bare.mesh.plugins.module_utils._base.module import run
 from ansible_collections.bare.mesh.plugins.module_utils._host import archive
-from ansible_collections.bare.mesh.plugins.module_utils._host.fetch import Fetcher, FetchError
+from ansible_collections.bare.mesh.plugins.module_utils._host.fetch import Fetcher
 
 
 def fetcher(ca_file: str | None, timeout: float) -> Fetcher:
@@ -111,7 +113,7 @@ def fetcher(ca_file: str | None, timeout: float) -> Fetcher:
         with open(ca_file, encoding="utf-8") as file:
             return Fetcher(ca=file.read(), timeout=timeout)
     except (OSError, ValueError) as error:
-        raise archive.ArchiveError(f"ca_file {ca_file} cannot be used: {error}") from error
+        raise Failure(f"ca_file {ca_file} cannot be used: {error}") from error
 
 
 def wanted_checksum(fetch: Fetcher, url: str, checksum: str) -> str:
@@ -119,11 +121,11 @@ def wanted_checksum(fetch: Fetcher, url: str, checksum: str) -> str:
     if archive.SHA256.fullmatch(checksum):
         return checksum.lower()
     if "://" not in checksum:
-        raise archive.ArchiveError(f"checksum {checksum!r} is neither a SHA-256 of 64 hexadecimal digits nor a URL")
+        raise Failure(f"checksum {checksum!r} is neither a SHA-256 of 64 hexadecimal digits nor a URL")
     text = fetch.get(checksum).decode("utf-8", "replace")
     found = archive.published(text, url.rsplit("/", 1)[-1])
     if not found:
-        raise archive.ArchiveError(f"{checksum} names no SHA-256 for {url.rsplit('/', 1)[-1]}")
+        raise Failure(f"{checksum} names no SHA-256 for {url.rsplit('/', 1)[-1]}")
     return found
 
 
@@ -139,17 +141,17 @@ def download(fetch: Fetcher, url: str, wanted: str, directory: str) -> str:
         with fetch.opener.open(url, timeout=fetch.timeout) as answer, open(path, "wb") as file:
             shutil.copyfileobj(answer, file, 1 << 20)
     except (OSError, ValueError, http.client.HTTPException) as error:
-        raise archive.ArchiveError(f"{url} cannot be downloaded: {_reason(error)}") from error
+        raise Failure(f"{url} cannot be downloaded: {_reason(error)}") from error
     actual = archive.digest(path)
     if actual != wanted:
-        raise archive.ArchiveError(
+        raise Failure(
             f"the checksum of {url} is wrong: expected sha256 {wanted}, got {actual}. "
             "Nothing was installed. If the server is yours, copy the archive there again; else correct the checksum"
         )
     return path
 
 
-def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+def converge(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Install what is missing; returns what the task reports."""
     url, checksum, dest = params["url"], params["checksum"].strip().removeprefix("sha256:"), params["dest"]
     known = checksum.lower() if archive.SHA256.fullmatch(checksum) else ""
@@ -185,9 +187,14 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     }
 
 
+def work(module: AnsibleModule) -> dict[str, Any]:
+    return converge(module.params, module.check_mode)
+
+
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
+    run(
+        work,
+        {
             "url": {"type": "str", "required": True},
             "checksum": {"type": "str", "required": True},
             "ca_file": {"type": "path"},
@@ -205,12 +212,7 @@ def main() -> None:
             "links": {"type": "dict", "default": {}},
             "timeout": {"type": "int", "default": 30},
         },
-        supports_check_mode=True,
     )
-    try:
-        module.exit_json(**run(module.params, module.check_mode))
-    except (archive.ArchiveError, FetchError, OSError) as error:
-        module.fail_json(msg=str(error))
 
 
 if __name__ == "__main__":

@@ -12,12 +12,10 @@ import tarfile
 import tempfile
 from typing import Any
 
+from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
+
 RECORD = ".release.json"
 SHA256 = re.compile(r"[0-9a-fA-F]{64}")
-
-
-class ArchiveError(Exception):
-    """The archive cannot be had or isn't what was asked for; the message names the URL."""
 
 
 def digest(path: str) -> str | None:
@@ -96,7 +94,7 @@ def _opened(archive: str, url: str) -> tarfile.TarFile:
     try:
         return tarfile.open(archive)
     except tarfile.TarError as error:
-        raise ArchiveError(f"{url} is no tar archive: {error}") from error
+        raise Failure(f"{url} is no tar archive: {error}") from error
 
 
 def _extract_one(tar: tarfile.TarFile, url: str, member: dict[str, str], staging: str) -> dict[str, str | None]:
@@ -105,10 +103,10 @@ def _extract_one(tar: tarfile.TarFile, url: str, member: dict[str, str], staging
     except KeyError:
         source = None
     if source is None:
-        raise ArchiveError(f"{url} has no file {member['member']}")
+        raise Failure(f"{url} has no file {member['member']}")
     target = os.path.join(staging, member["dest"])
     if os.path.commonpath([os.path.realpath(target), os.path.realpath(staging)]) != os.path.realpath(staging):
-        raise ArchiveError(f"the member's dest {member['dest']} leads out of the destination")
+        raise Failure(f"the member's dest {member['dest']} leads out of the destination")
     os.makedirs(os.path.dirname(target), exist_ok=True)
     with open(target, "wb") as file:
         shutil.copyfileobj(source, file, 1 << 20)
@@ -121,7 +119,7 @@ def link_state(path: str, target: str) -> bool:
     if not os.path.lexists(path):
         return False
     if not os.path.islink(path):
-        raise ArchiveError(f"{path} is in the way: a link to {target} belongs there; move it away and run again")
+        raise Failure(f"{path} is in the way: a link to {target} belongs there; move it away and run again")
     return os.readlink(path) == target
 
 

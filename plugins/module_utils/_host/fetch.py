@@ -7,8 +7,10 @@ import ssl
 import urllib.error
 import urllib.request
 
+from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
 
-class FetchError(Exception):
+
+class FetchError(Failure):
     """The address did not answer; the message names it and the reason."""
 
 

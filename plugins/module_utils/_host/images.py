@@ -8,15 +8,12 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
 
 ATTEMPTS = 3
 PARALLEL = 3
 # containerd's directory of registry hosts, the same that the kubelet's pulls use.
 HOSTS = "/etc/containerd/certs.d"
-
-
-class ImageError(Exception):
-    """An image could not be pulled; the message says which and why."""
 
 
 def pull(command: list[str]) -> str:
@@ -40,10 +37,10 @@ class Images:
     def missing(self, wanted: Iterable[str]) -> list[str]:
         """The images that are not there. In check mode, containerd itself may be what the run brings."""
         if not self.ctr and not self.module.check_mode:
-            raise ImageError("ctr is not installed on this host; run the containerd role first")
+            raise Failure("ctr is not installed on this host; run the containerd role first")
         code, out, err = self.module.run_command([self.ctr, "-n", "k8s.io", "images", "ls", "-q"]) if self.ctr else (1, "", "")
         if code and not self.module.check_mode:
-            raise ImageError(f"containerd does not answer: {err.strip()}; see: systemctl status containerd")
+            raise Failure(f"containerd does not answer: {err.strip()}; see: systemctl status containerd")
         present = set() if code else set(out.split())
         return sorted(set(wanted) - present)
 
@@ -53,4 +50,4 @@ class Images:
             reasons = list(pool.map(pull, ([*command, image] for image in images)))
         failed = [f"{image}: {reason}" for image, reason in zip(images, reasons) if reason]
         if failed:
-            raise ImageError("could not pull " + "\n".join(failed) + "\nDoes the registry that bare_mesh_source names serve them?")
+            raise Failure("could not pull " + "\n".join(failed) + "\nDoes the registry that bare_mesh_source names serve them?")

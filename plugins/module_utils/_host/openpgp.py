@@ -8,10 +8,12 @@ import binascii
 import hashlib
 from collections.abc import Iterator
 
+from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
+
 PUBLIC_KEY = 6
 
 
-class NotAKey(ValueError):
+class NotAKey(Failure):
     """The data is no OpenPGP public key."""
 
 

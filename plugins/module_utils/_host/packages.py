@@ -11,14 +11,11 @@ import time
 from collections.abc import Iterable
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
 
 POLICY = "/usr/sbin/policy-rc.d"
 # The mark tells ours, which a killed run has left, from the host's own.
 POLICY_TEXT = "#!/bin/sh\n# bare.mesh: no service starts before it is configured\nexit 101\n"
-
-
-class PackageError(Exception):
-    """The package manager refused; the message says what and how to cure it."""
 
 
 def matches(wanted: str, installed: str) -> bool:
@@ -53,7 +50,7 @@ class Manager:
                 time.sleep(3)
                 continue
             tail = "\n".join((err.strip() or out.strip()).splitlines()[-12:])
-            raise PackageError(f"{' '.join(arguments[:2])} failed with code {code}: {tail}")
+            raise Failure(f"{' '.join(arguments[:2])} failed with code {code}: {tail}")
 
 
 class Dnf(Manager):
@@ -83,7 +80,7 @@ class Dnf(Manager):
         command = ["dnf", "-y", "--setopt=install_weak_deps=False", *excludes]
         try:
             self.run([*command, "install", *specs])
-        except PackageError:
+        except Failure:
             # An index that is older than the package.
             self.run([*command, "--refresh", "install", *specs])
 
@@ -145,7 +142,7 @@ class Apt(Manager):
         with Quiet(fresh):
             try:
                 self.apt("install", *specs)
-            except PackageError:
+            except Failure:
                 if updated:
                     raise
                 self.update()

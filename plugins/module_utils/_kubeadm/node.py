@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
 
 # Of kubeadm's own documents: all releases that this collection installs take it.
 # https://kubernetes.io/docs/reference/config-api/kubeadm-config.v1beta4/
@@ -33,10 +34,6 @@ UNFINISHED = f"{KUBERNETES}/.bare-mesh-unfinished"
 LOCK = "/run/bare-mesh-kubeadm.lock"
 # kubeadm's own record of the cluster. Once etcd holds it, the cluster has lived.
 SIGN_OF_LIFE = b"/registry/configmaps/kube-system/kubeadm-config"
-
-
-class KubeadmError(Exception):
-    """kubeadm or the node's state refused; the message says what and how to cure it."""
 
 
 def secret_file(text: str) -> int:
@@ -63,7 +60,7 @@ class Kubeadm:
                 return
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise KubeadmError(
+                    raise Failure(
                         f"another kubeadm has been at work on this node for {timeout} seconds; see: ps -C kubeadm"
                     ) from None
                 time.sleep(1)
@@ -71,7 +68,7 @@ class Kubeadm:
     def run(self, *arguments: str, config: list[dict[str, Any]] | None = None) -> str:
         """kubeadm's output. config is a list of documents; it may hold secrets, since no file of it is made."""
         if not self.program:
-            raise KubeadmError("kubeadm is not installed on this node; run the kubeadm role's entry point install first")
+            raise Failure("kubeadm is not installed on this node; run the kubeadm role's entry point install first")
         descriptors = [] if self.lock is None else [self.lock]
         words = [self.program, *arguments]
         if config is not None:
@@ -83,7 +80,7 @@ class Kubeadm:
             os.close(descriptors[-1])
         if code:
             tail = "\n".join((out + err).strip().splitlines()[-25:])
-            raise KubeadmError(f"kubeadm {' '.join(arguments[:2])} failed with code {code}:\n{tail}")
+            raise Failure(f"kubeadm {' '.join(arguments[:2])} failed with code {code}:\n{tail}")
         return out
 
 

@@ -10,7 +10,8 @@ import signal
 from glob import glob
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.node import API_VERSION, Kubeadm, KubeadmError
+from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
+from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.node import API_VERSION, Kubeadm
 
 # The directories themselves stay: packages own them, or something is mounted there.
 EMPTIED = ("/var/lib/kubelet", "/var/lib/etcd", "/var/lib/cni", "/etc/cni/net.d", "/run/flannel")
@@ -137,7 +138,7 @@ class NodeReset:
         if self.kubeadm.program:
             try:
                 self.kubeadm.run("reset", config=[RESET])
-            except KubeadmError as error:
+            except Failure as error:
                 # The rest of this method does what kubeadm did not come to.
                 self.warnings.append(str(error))
         if self.module.get_bin_path("ctr") and not self.output("ctr", "--connect-timeout", "5s", "version"):
@@ -156,7 +157,7 @@ class NodeReset:
         left = self.mounts()
         if left:
             # Below it may lie the data of a volume, which is not ours to delete.
-            raise KubeadmError(f"these are still mounted: {', '.join(left)}. Unmount them and run this again.")
+            raise Failure(f"these are still mounted: {', '.join(left)}. Unmount them and run this again.")
         for path in glob("/run/netns/cni-*"):
             os.remove(path)
         for name in self.links():

@@ -9,7 +9,8 @@ import json
 import re
 
 import pytest
-from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.node import API_VERSION, SIGN_OF_LIFE, KubeadmError, left_tokens
+from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
+from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.node import API_VERSION, SIGN_OF_LIFE, left_tokens
 from ansible_collections.bare.mesh.plugins.modules import kubeadm_init
 
 STARTED = ["ADMIN_CONF", "KUBELET_CONF", "API_SERVER_MANIFEST"]
@@ -38,13 +39,13 @@ def test_only_what_was_begun_here_is_started_over(host, touch, monkeypatch):
     """A control plane with its data elsewhere may only be down for a moment."""
     touch(STARTED)
     monkeypatch.setattr(kubeadm_init, "api_ready", lambda: False)
-    with pytest.raises(KubeadmError, match=r"did not begin.*reset"):
+    with pytest.raises(Failure, match=r"did not begin.*reset"):
         kubeadm_init.find_state(str(host["ETCD"].parents[2]))
 
 
 def test_a_worker_is_not_made_a_control_plane(touch):
     touch(["KUBELET_CONF"])
-    with pytest.raises(KubeadmError, match="worker of a cluster already"):
+    with pytest.raises(Failure, match="worker of a cluster already"):
         kubeadm_init.find_state("/nonexistent")
 
 

@@ -11,7 +11,8 @@ import ssl
 import threading
 
 import pytest
-from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.node import ApiServer, KubeadmError
+from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
+from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.node import ApiServer
 from ansible_collections.bare.mesh.plugins.modules import kubeadm_join
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -118,27 +119,27 @@ def test_only_another_authority_makes_a_worker_one_of_another_cluster(touch, mon
         assert kubeadm_join.find_state(address, "w1", wait_timeout=WAIT) == outcome
         return
     for wait_timeout in (0, WAIT):
-        with pytest.raises(KubeadmError, match=outcome):
+        with pytest.raises(Failure, match=outcome):
             kubeadm_join.find_state(address, "w1", wait_timeout=wait_timeout)
 
 
 def test_a_node_of_another_cluster_is_left_alone(touch, answering, monkeypatch):
     touch(["KUBELET_CONF"])
     monkeypatch.setattr(kubeadm_join.ApiServer, "of", lambda *arguments: answering((200, "")))
-    with pytest.raises(KubeadmError, match=r"node of the cluster at https://192\.0\.2\.10:6443.*reset"):
+    with pytest.raises(Failure, match=r"node of the cluster at https://192\.0\.2\.10:6443.*reset"):
         kubeadm_join.find_state("192.0.2.99:6443", "w1", wait_timeout=WAIT)
 
 
 def test_a_control_plane_is_not_made_a_worker(touch):
     touch(["API_SERVER_MANIFEST"])
-    with pytest.raises(KubeadmError, match="control plane already"):
+    with pytest.raises(Failure, match="control plane already"):
         kubeadm_join.find_state("192.0.2.10:6443", "w1", wait_timeout=WAIT)
 
 
 def test_a_node_of_another_name_is_left_alone(touch, answering, monkeypatch):
     touch(["KUBELET_CONF"])
     monkeypatch.setattr(kubeadm_join.ApiServer, "of", lambda *arguments: answering((403, "")))
-    with pytest.raises(KubeadmError, match=r"may not read the node w1.*reset"):
+    with pytest.raises(Failure, match=r"may not read the node w1.*reset"):
         kubeadm_join.find_state("192.0.2.10:6443", "w1", wait_timeout=WAIT)
 
 
@@ -147,7 +148,7 @@ def test_a_silent_api_server_is_no_reason_to_reset(touch, answering, monkeypatch
     touch(["KUBELET_CONF"])
     monkeypatch.setattr(kubeadm_join.ApiServer, "of", lambda *arguments: answering(answer))
     monkeypatch.setattr(kubeadm_join.time, "sleep", lambda seconds: None)
-    with pytest.raises(KubeadmError, match="does not answer this host"):
+    with pytest.raises(Failure, match="does not answer this host"):
         kubeadm_join.find_state("192.0.2.10:6443", "w1", wait_timeout=WAIT)
 
 

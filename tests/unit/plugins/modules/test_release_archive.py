@@ -10,6 +10,7 @@ import tarfile
 import threading
 
 import pytest
+from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._host import archive
 from ansible_collections.bare.mesh.plugins.module_utils._host.fetch import FetchError
 from ansible_collections.bare.mesh.plugins.modules import release_archive
@@ -61,55 +62,55 @@ def params(server, tmp_path):
 
 
 def test_installs_once_and_needs_no_network_then(server, params, tmp_path):
-    done = release_archive.run(params, False)
+    done = release_archive.converge(params, False)
     assert done["changed"] and done["checksum"] == server.checksum
     assert (tmp_path / "bin/tool").read_text() == "one"
     assert os.access(tmp_path / "bin/tool", os.X_OK)
     assert not [path for path in os.listdir(tmp_path / "store") if path.startswith(".")]
     server.seen.clear()
-    again = release_archive.run(params, False)
+    again = release_archive.converge(params, False)
     assert not again["changed"] and again["diff"] == {"before": "", "after": ""}
-    assert not release_archive.run(params, True)["changed"]
+    assert not release_archive.converge(params, True)["changed"]
     assert server.seen == []
 
 
 def test_check_mode_predicts_and_writes_nothing(server, params, tmp_path):
-    predicted = release_archive.run(params, True)
+    predicted = release_archive.converge(params, True)
     assert predicted["changed"]
     assert sorted(os.listdir(tmp_path)) == ["www"]
     assert ("GET", f"/{NAME}") not in server.seen
-    assert release_archive.run(params, False)["diff"] == predicted["diff"]
+    assert release_archive.converge(params, False)["diff"] == predicted["diff"]
 
 
 def test_a_wrong_checksum_installs_nothing_and_says_both(server, params, tmp_path):
     params["checksum"] = "0" * 64
-    with pytest.raises(archive.ArchiveError) as failure:
-        release_archive.run(params, False)
+    with pytest.raises(Failure) as failure:
+        release_archive.converge(params, False)
     for part in (params["url"], "0" * 64, server.checksum):
         assert part in str(failure.value)
     assert os.listdir(tmp_path / "store") == []
 
 
 def test_the_old_installation_survives_a_failed_update(server, params, tmp_path):
-    release_archive.run(params, False)
+    release_archive.converge(params, False)
     params["members"] = [*MEMBERS, {"member": "tool-1.0/missing", "dest": "x", "mode": "0644"}]
-    with pytest.raises(archive.ArchiveError, match=r"has no file tool-1\.0/missing"):
-        release_archive.run(params, False)
+    with pytest.raises(Failure, match=r"has no file tool-1\.0/missing"):
+        release_archive.converge(params, False)
     assert (tmp_path / "bin/tool").read_text() == "one"
     assert sorted(os.listdir(tmp_path / "store")) == ["1.0", "current"]
 
 
 def test_a_changed_file_is_installed_again(params, tmp_path):
-    release_archive.run(params, False)
+    release_archive.converge(params, False)
     (tmp_path / "store/1.0/bin/tool").write_text("tampered")
-    assert release_archive.run(params, False)["changed"]
+    assert release_archive.converge(params, False)["changed"]
     assert (tmp_path / "bin/tool").read_text() == "one"
 
 
 def test_a_second_version_moves_the_current_link(server, params, tmp_path):
-    release_archive.run(params, False)
+    release_archive.converge(params, False)
     params.update(dest=str(tmp_path / "store/2.0"), links={str(tmp_path / "store/current"): "2.0"})
-    assert release_archive.run(params, False)["changed"]
+    assert release_archive.converge(params, False)["changed"]
     assert os.readlink(tmp_path / "store/current") == "2.0"
     assert (tmp_path / "store/1.0/bin/tool").exists()
 
@@ -119,43 +120,43 @@ def test_unreachable_addresses_are_named(params, check_mode):
     params["url"] = params["url"].replace("1.0", "9.9")
     params["checksum"] = f"{params['url']}.sha256"
     with pytest.raises(FetchError, match=r"tool-9\.9.*sha256 answers 404"):
-        release_archive.run(params, check_mode)
+        release_archive.converge(params, check_mode)
     params["checksum"] = "a" * 64
-    with pytest.raises((FetchError, archive.ArchiveError), match=r"tool-9\.9.*404"):
-        release_archive.run(params, check_mode)
+    with pytest.raises(Failure, match=r"tool-9\.9.*404"):
+        release_archive.converge(params, check_mode)
 
 
 def test_a_checksum_must_be_one(params):
     params["checksum"] = "sha256:abc"
-    with pytest.raises(archive.ArchiveError, match="neither a SHA-256"):
-        release_archive.run(params, True)
+    with pytest.raises(Failure, match="neither a SHA-256"):
+        release_archive.converge(params, True)
 
 
 def test_a_checksum_file_about_another_archive_is_refused(server, params):
     (server.root / f"{NAME}.sha256").write_text(f"{server.checksum}  other.tar.gz\n")
-    with pytest.raises(archive.ArchiveError, match=f"names no SHA-256 for {NAME}"):
-        release_archive.run(params, False)
+    with pytest.raises(Failure, match=f"names no SHA-256 for {NAME}"):
+        release_archive.converge(params, False)
 
 
 def test_a_file_in_the_place_of_a_link_stops_before_the_download(server, params, tmp_path):
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/tool").write_text("mine")
-    with pytest.raises(archive.ArchiveError, match="is in the way"):
-        release_archive.run(params, False)
+    with pytest.raises(Failure, match="is in the way"):
+        release_archive.converge(params, False)
     assert server.seen == [] and not (tmp_path / "store").exists()
 
 
 def test_a_missing_ca_file_is_named(params):
     params["ca_file"] = "/nowhere/ca.crt"
-    with pytest.raises(archive.ArchiveError, match=r"/nowhere/ca\.crt"):
-        release_archive.run(params, True)
+    with pytest.raises(Failure, match=r"/nowhere/ca\.crt"):
+        release_archive.converge(params, True)
 
 
 def test_what_is_no_archive_is_refused(server, params):
     (server.root / NAME).write_text("<html>")
     params["checksum"] = hashlib.sha256(b"<html>").hexdigest()
-    with pytest.raises(archive.ArchiveError, match="is no tar archive"):
-        release_archive.run(params, False)
+    with pytest.raises(Failure, match="is no tar archive"):
+        release_archive.converge(params, False)
 
 
 def test_the_forms_of_checksum_files():

@@ -10,9 +10,9 @@ import tarfile
 import urllib.request
 
 import pytest
+from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._host import archive as archives
 from ansible_collections.bare.mesh.plugins.module_utils._host import fetch
-from ansible_collections.bare.mesh.plugins.module_utils._host.archive import ArchiveError
 
 URL = "https://example.com/a.tar.gz"
 SUM = "0123456789abcdef" * 4
@@ -53,7 +53,7 @@ def test_members_and_their_record(archive, tmp_path):
 @pytest.mark.parametrize("dest", ["../outside", "bin/../../outside", "/outside", "../dest-of-another/file"])
 def test_no_member_leaves_the_destination(archive, tmp_path, dest):
     where = str(tmp_path / "outside") if dest == "/outside" else dest
-    with pytest.raises(ArchiveError, match=r"leads out of the destination"):
+    with pytest.raises(Failure, match=r"leads out of the destination"):
         extract(archive, tmp_path, member(), member(where))
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.tar.gz", "opt"]
 
@@ -63,14 +63,14 @@ def test_no_member_leaves_the_destination_by_a_link(archive, tmp_path, monkeypat
     (tmp_path / "away").mkdir()
     (tmp_path / "stage/bin").symlink_to(tmp_path / "away")
     monkeypatch.setattr(archives.tempfile, "mkdtemp", lambda **_more: str(tmp_path / "stage"))
-    with pytest.raises(ArchiveError, match=r"leads out of the destination"):
+    with pytest.raises(Failure, match=r"leads out of the destination"):
         extract(archive, tmp_path, member())
     assert not list((tmp_path / "away").iterdir())
 
 
 @pytest.mark.parametrize("name", ["top/none", "top/folder"])
 def test_what_is_no_file_in_the_archive(archive, tmp_path, name):
-    with pytest.raises(ArchiveError, match=f"{URL} has no file {name}"):
+    with pytest.raises(Failure, match=f"{URL} has no file {name}"):
         extract(archive, tmp_path, member(name=name))
 
 
@@ -83,7 +83,7 @@ def test_an_old_installation_is_replaced_as_a_whole(archive, tmp_path):
 
 def test_a_failed_update_leaves_the_old_one(archive, tmp_path):
     dest = extract(archive, tmp_path, member("old"))
-    with pytest.raises(ArchiveError):
+    with pytest.raises(Failure):
         extract(archive, tmp_path, member("new"), member("x", "none"))
     assert sorted(path.name for path in dest.iterdir()) == [".release.json", "old"]
     assert [path.name for path in dest.parent.iterdir()] == ["dest"]
@@ -100,7 +100,7 @@ def test_a_link_in_the_place_of_the_destination_is_no_directory(archive, tmp_pat
 
 def test_what_is_no_archive(tmp_path):
     (tmp_path / "a").write_text("<html>")
-    with pytest.raises(ArchiveError, match=f"{URL} is no tar archive"):
+    with pytest.raises(Failure, match=f"{URL} is no tar archive"):
         extract(tmp_path / "a", tmp_path, member())
 
 
@@ -170,7 +170,7 @@ def test_links(tmp_path):
     archives.link(path, "b")
     assert archives.link_state(path, "b") is True and list(path.parent.iterdir()) == [path]
     archives.link(tmp_path / "bin/second", "c")
-    with pytest.raises(ArchiveError, match=r"is in the way: a link to x belongs there"):
+    with pytest.raises(Failure, match=r"is in the way: a link to x belongs there"):
         archives.link_state(tmp_path / "bin", "x")
 
 

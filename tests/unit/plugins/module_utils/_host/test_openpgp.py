@@ -8,6 +8,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
+from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._host import fetch, openpgp
 from ansible_collections.bare.mesh.plugins.modules import host_repositories
 
@@ -120,18 +121,11 @@ def test_a_binary_key_beside_an_armoured_one_is_refused(mixed):
         openpgp.fingerprints(mixed)
 
 
-class Refused(Exception):
-    """A module's end by a failure."""
-
-
 class Module:
     """As much of a module as the check of a key asks for."""
 
     def __init__(self, **fingerprints):
         self.params = {"fingerprints": fingerprints}
-
-    def fail_json(self, msg):
-        raise Refused(msg)
 
 
 class Source:
@@ -157,19 +151,19 @@ def test_only_the_expected_key_is_taken(tmp_path):
     spaced = " ".join([FINGERPRINT[:20], FINGERPRINT[20:].lower()])
     assert verified(KEY, tmp_path / "key", spaced) == KEY
     for data in (OTHER, armoured(OTHER), KEY + armoured(OTHER), armoured(OTHER) + KEY, KEY + KEY):
-        with pytest.raises(Refused, match=r"has the fingerprint .*, but bare_mesh_key_fingerprints.docker is E275"):
+        with pytest.raises(Failure, match=r"has the fingerprint .*, but bare_mesh_key_fingerprints.docker is E275"):
             verified(data, tmp_path / "key")
-    with pytest.raises(Refused, match=r"has no entry docker"):
+    with pytest.raises(Failure, match=r"has no entry docker"):
         verified(KEY, tmp_path / "key", "")
 
 
 @pytest.mark.parametrize("answer", [SILENT, b"<html>"])
 def test_the_key_on_the_host_serves_only_where_it_is_the_expected_one(tmp_path, answer):
     path = tmp_path / "key"
-    with pytest.raises(Refused, match=r"the signing key https://example.com/key: .*check bare_mesh_source"):
+    with pytest.raises(Failure, match=r"the signing key https://example.com/key: .*check bare_mesh_source"):
         verified(answer, path)
     path.write_bytes(OTHER)
-    with pytest.raises(Refused, match=r"check bare_mesh_source"):
+    with pytest.raises(Failure, match=r"check bare_mesh_source"):
         verified(answer, path)
     path.write_bytes(KEY)
     assert verified(answer, path) == KEY

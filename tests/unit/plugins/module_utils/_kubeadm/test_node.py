@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import node
 
 KUBECONFIG = """apiVersion: v1
@@ -75,12 +76,12 @@ def test_the_configuration_reaches_kubeadm_and_no_disk(program):
 
 
 def test_a_failure_quotes_kubeadm(program):
-    with pytest.raises(node.KubeadmError, match=r"(?s)kubeadm fail failed with code 1.*the reason"):
+    with pytest.raises(Failure, match=r"(?s)kubeadm fail failed with code 1.*the reason"):
         node.Kubeadm(Module(program)).run("fail")
 
 
 def test_without_kubeadm_the_message_says_what_to_run():
-    with pytest.raises(node.KubeadmError, match="not installed"):
+    with pytest.raises(Failure, match="not installed"):
         node.Kubeadm(Module()).run("init")
 
 
@@ -88,7 +89,7 @@ def test_two_modules_never_run_kubeadm_at_once(tmp_path, monkeypatch, program):
     monkeypatch.setattr(node, "LOCK", str(tmp_path / "lock"))
     first = node.Kubeadm(Module(program))
     first.acquire()
-    with pytest.raises(node.KubeadmError, match="another kubeadm"):
+    with pytest.raises(Failure, match="another kubeadm"):
         node.Kubeadm(Module(program)).acquire(timeout=0)
     os.close(first.lock)
     node.Kubeadm(Module(program)).acquire(timeout=0)

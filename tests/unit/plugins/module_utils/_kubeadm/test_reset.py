@@ -4,8 +4,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import reset
-from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.node import KubeadmError
 from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.reset import NodeReset, without_cluster
 
 SAVED = """*nat
@@ -90,6 +90,6 @@ def test_nothing_is_deleted_below_what_is_still_mounted(tmp_path, monkeypatch):
     monkeypatch.setattr(NodeReset, "mounts", lambda self: [str(volume)])
     # This machine's own must not be looked for, and killed.
     monkeypatch.setattr(NodeReset, "processes", lambda self: [])
-    with pytest.raises(KubeadmError, match=f"still mounted: {volume}"):
+    with pytest.raises(Failure, match=f"still mounted: {volume}"):
         NodeReset(Module(), SimpleNamespace(program=None)).clean()
     assert (volume / "precious").exists()
