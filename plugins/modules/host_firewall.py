@@ -11,6 +11,8 @@ description:
   - The permanent and the running configuration are changed side by side, without a reload,
     since a reload can wipe the rules of the network plugin and of kube-proxy.
   - On a host without a running firewalld there is nothing to do.
+extends_documentation_fragment:
+  - bare.mesh.attributes
 options:
   service:
     description: Name of the firewalld service.
@@ -33,10 +35,9 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Compares without changing.
   diff_mode:
     support: full
-    description: Shows ports and sources before and after.
+    details: Shows the calls of C(firewall-cmd).
 author:
   - The bare.mesh authors (@bare-mesh)
 """

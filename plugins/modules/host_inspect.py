@@ -9,6 +9,8 @@ version_added: 0.1.0
 description:
   - Changes nothing and needs no facts. M(bare.mesh.preflight_check) judges what it finds.
   - It sets those few facts that the collection's roles use on a host, so that the run need not gather them again.
+extends_documentation_fragment:
+  - bare.mesh.attributes
 options:
   features:
     description: Kernel features to look for, such as V(overlay).
@@ -27,10 +29,9 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Changes nothing in any mode.
+    details: Changes nothing in any mode.
   diff_mode:
     support: none
-    description: Changes nothing.
 author:
   - The bare.mesh authors (@bare-mesh)
 """

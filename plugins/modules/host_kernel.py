@@ -9,6 +9,8 @@ version_added: 0.1.0
 description:
   - Compares the running kernel and the boot's configuration files with what is wanted, and changes what differs.
   - A kernel feature that is built in needs no loading and is accepted.
+extends_documentation_fragment:
+  - bare.mesh.attributes
 options:
   modules:
     description: Modules a cluster node cannot do without.
@@ -42,10 +44,8 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Compares without changing.
   diff_mode:
     support: full
-    description: Shows values and files before and after.
 author:
   - The bare.mesh authors (@bare-mesh)
 """

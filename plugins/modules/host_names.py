@@ -10,6 +10,8 @@ description:
   - Sets the host name, and keeps one marked block in C(/etc/hosts).
   - Of the rest of that file, only lines that give one of these hosts the address 127.0.1.1 are taken out,
     as Debian's installer writes one. A node's name must lead to an address that its peers can reach.
+extends_documentation_fragment:
+  - bare.mesh.attributes
 options:
   name:
     description: The host name.
@@ -22,10 +24,8 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Compares without changing.
   diff_mode:
     support: full
-    description: Shows the host name and the hosts file before and after.
 author:
   - The bare.mesh authors (@bare-mesh)
 """

@@ -10,6 +10,8 @@ description:
   - Asks the package database once which of the packages are there, and installs what is missing by C(dnf) or C(apt-get).
   - Check mode needs no package index. So it tells the truth before the repository of a package is configured, too.
   - A service of a newly installed package is not started. M(bare.mesh.host_service) does that once its configuration is there.
+extends_documentation_fragment:
+  - bare.mesh.attributes
 options:
   packages:
     description:
@@ -39,10 +41,9 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Predicts without a package index.
+    details: Needs no package index, except for O(upgrade).
   diff_mode:
     support: full
-    description: Shows versions before and after.
 author:
   - The bare.mesh authors (@bare-mesh)
 """

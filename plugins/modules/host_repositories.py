@@ -10,6 +10,8 @@ description:
   - Writes the repositories C(bare-mesh-kubernetes) and C(bare-mesh-docker) for C(dnf) or C(apt), with signature checks on.
   - A signing key is fetched from the repository and written only if its fingerprint is the expected one.
   - C(dnf) is told to leave the pinned packages alone in a full upgrade, by C(exclude).
+extends_documentation_fragment:
+  - bare.mesh.attributes
 options:
   source:
     description: Base URLs in the layout of the official servers, with the keys V(kubernetes) and V(docker).
@@ -36,10 +38,10 @@ options:
 attributes:
   check_mode:
     support: full
-    description: The keys are fetched and verified in check mode as well.
+    details: The keys are fetched and verified in check mode as well.
   diff_mode:
     support: full
-    description: Shows the files before and after.
+    details: A key is shown by its fingerprint.
 author:
   - The bare.mesh authors (@bare-mesh)
 """

@@ -12,6 +12,8 @@ description:
   - Unlike M(ansible.builtin.systemd_service), it predicts the start of a unit whose package is not installed yet.
   - Templates are rendered on the controller, so one round trip to the host does it all, where M(ansible.builtin.template),
     M(ansible.builtin.copy) and M(ansible.builtin.systemd_service) take several for each file and unit.
+extends_documentation_fragment:
+  - bare.mesh.attributes
 options:
   name:
     description: Unit name.
@@ -64,10 +66,9 @@ options:
 attributes:
   check_mode:
     support: full
-    description: A missing unit counts as one that the run installs.
+    details: A missing unit counts as one that the run installs.
   diff_mode:
     support: full
-    description: Shows the files and the unit's state before and after.
 author:
   - The bare.mesh authors (@bare-mesh)
 """

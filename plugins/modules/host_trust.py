@@ -9,6 +9,8 @@ version_added: 0.1.0
 description:
   - Writes the certificates to the folder that C(update-ca-trust) or C(update-ca-certificates) reads, and runs that program.
   - The generated bundle is what counts. So a run interrupted between the two is made good by the next one.
+extends_documentation_fragment:
+  - bare.mesh.attributes
 options:
   certificates:
     description: Name to certificate in PEM.
@@ -17,10 +19,8 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Compares with the trust store as it is.
   diff_mode:
     support: full
-    description: Shows the files before and after.
 author:
   - The bare.mesh authors (@bare-mesh)
 """

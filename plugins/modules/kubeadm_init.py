@@ -13,6 +13,8 @@ description:
   - No bootstrap token is left. Those that runs of this collection, cut short, have left are deleted.
   - A cluster that has lived is never undone. If its API server does not come up within O(wait_timeout), the module fails
     and says what to look at.
+extends_documentation_fragment:
+  - bare.mesh.attributes
 options:
   config:
     description:
@@ -29,10 +31,9 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Looks at the state of the host as the real run does.
   diff_mode:
     support: full
-    description: Shows the state of the control plane before and after.
+    details: Shows the state of the control plane.
 author:
   - The bare.mesh authors (@bare-mesh)
 """

@@ -12,6 +12,8 @@ description:
     and what belongs to it, and then the host joins.
   - A host that is to join gets a bootstrap token of its own. The controller makes it through the API server, with O(kubeconfig),
     and deletes it when the join has ended, well or not.
+extends_documentation_fragment:
+  - bare.mesh.attributes
 options:
   api_server:
     description: The API server as nodes reach it, V(host:port).
@@ -58,10 +60,10 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Looks at the state of the host, and asks the API server, as the real run does.
+    details: Asks the API server as the real run does.
   diff_mode:
     support: full
-    description: Shows the state of the node before and after.
+    details: Shows the state of the node.
 author:
   - The bare.mesh authors (@bare-mesh)
 """

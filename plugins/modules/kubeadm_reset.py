@@ -12,6 +12,8 @@ description:
   - Works where the container runtime, the API server or kubeadm itself is dead or gone.
   - Packages and images stay, so that a new cluster is there quickly.
   - It does not drain the node, nor remove the node from a cluster that lives on.
+extends_documentation_fragment:
+  - bare.mesh.attributes
 options:
   kubeconfig_user:
     description: User of this host whose C(~/.kube/config) is removed if it is this cluster's. Empty for none.
@@ -20,10 +22,9 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Lists what the real run would remove.
   diff_mode:
     support: full
-    description: Lists what is there, and what is left of it afterwards.
+    details: Lists what is there, and what is left of it afterwards.
 author:
   - The bare.mesh authors (@bare-mesh)
 """

@@ -13,6 +13,8 @@ description:
   - On request it also gives a user of the host a copy, C(~/.kube/config), as it is, mode 0600. A different file that is there
     is kept as a backup beside it.
   - The content is in no result, so the task needs no C(no_log).
+extends_documentation_fragment:
+  - bare.mesh.attributes
 options:
   src:
     description: The kubeconfig on the host.
@@ -40,10 +42,10 @@ options:
 attributes:
   check_mode:
     support: full
-    description: A kubeconfig that the host does not have yet is predicted as a change of the copy.
+    details: A kubeconfig that the host does not have yet is predicted as a change of the copy.
   diff_mode:
     support: none
-    description: The content is secret.
+    details: The content is secret.
 author:
   - The bare.mesh authors (@bare-mesh)
 """

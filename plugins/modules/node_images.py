@@ -9,6 +9,8 @@ version_added: 0.1.0
 description:
   - Asks containerd once which of the images are there, and pulls the missing ones.
   - Registry mirrors come from the same directory that the kubelet's pulls use.
+extends_documentation_fragment:
+  - bare.mesh.attributes
 options:
   images:
     description: Images with registry and tag, such as V(registry.k8s.io/pause:3.10.2).
@@ -18,10 +20,9 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Where containerd is not installed yet, every image is missing.
+    details: Where containerd is not installed yet, every image is missing.
   diff_mode:
     support: full
-    description: Lists the images before and after.
 author:
   - The bare.mesh authors (@bare-mesh)
 """

@@ -9,6 +9,8 @@ version_added: 0.1.0
 description:
   - Runs on the controller, takes what M(bare.mesh.host_inspect) found on each host, and fails once, with all faults and their cures.
   - The signature of a package repository's index is verified where the controller has C(gpgv).
+extends_documentation_fragment:
+  - bare.mesh.attributes
 options:
   inspections:
     description: Host to the result of M(bare.mesh.host_inspect), be it a failure.
@@ -57,10 +59,9 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Changes nothing in any mode.
+    details: Changes nothing in any mode.
   diff_mode:
     support: none
-    description: Changes nothing.
 author:
   - The bare.mesh authors (@bare-mesh)
 """

@@ -10,6 +10,8 @@ description:
   - Downloads a tar archive, compares its SHA-256 with the wanted one, and puts the named files of it into a directory.
   - The directory appears complete or not at all, an earlier one stays in place until then.
   - What was installed is recorded in the directory. A second run compares the files with the record and needs no network.
+extends_documentation_fragment:
+  - bare.mesh.attributes
 options:
   url:
     description: Address of the archive.
@@ -59,10 +61,10 @@ notes:
 attributes:
   check_mode:
     support: full
-    description: Asks the server whether the archive is there, downloads nothing.
+    details: Asks the server whether the archive is there, downloads nothing.
   diff_mode:
     support: full
-    description: Shows the archive's address and the links.
+    details: Shows the archive's address and the links.
 author:
   - The bare.mesh authors (@bare-mesh)
 """
