@@ -51,13 +51,14 @@ _value:
 from typing import Any
 
 from ansible.errors import AnsibleFilterError, AnsibleUndefinedVariable
+from jinja2.exceptions import UndefinedError
 
 
 def _value(known: Any, name: str) -> str:
     """A variable of a host as text; empty where it is not defined, or by facts that are not gathered yet."""
     try:
         text = str(known[name]) if name in known else ""
-    except AnsibleUndefinedVariable:
+    except (AnsibleUndefinedVariable, UndefinedError):
         return ""
     # ansible-core before 2.19 returns a template that it cannot resolve as it is.
     return "" if "{{" in text else text

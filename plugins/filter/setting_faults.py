@@ -1,0 +1,143 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: setting_faults
+short_description: What is wrong with the settings of an inventory
+version_added: 0.2.0
+description:
+  - Compares the variables of all hosts of the cluster, and of the controller, with the argument specifications of all roles of
+    this collection, before any role runs.
+  - A variable that begins like ours and that no role knows is a fault, too.
+  - A value that depends on facts which are not gathered yet is left to the role that uses it.
+positional: _input
+options:
+  _input:
+    description: Ansible's C(groups).
+    type: dict
+    required: true
+  hostvars:
+    description: Ansible's C(hostvars).
+    type: dict
+    required: true
+author:
+  - The bare.mesh authors (@bare-mesh)
+"""
+
+EXAMPLES = r"""
+- name: Show what is wrong with the settings
+  ansible.builtin.debug:
+    msg: "{{ groups | bare.mesh.setting_faults(hostvars) }}"
+"""
+
+RETURN = r"""
+_value:
+  description: One entry a fault, for O(bare.mesh.preflight_check#module:findings).
+  type: list
+  elements: dict
+  contains:
+    check: {description: Always V(settings)., type: str}
+    where: {description: The variable and, where not all hosts have it, the hosts., type: str}
+    what: {description: What is wrong with it., type: str}
+    fix: {description: What to do., type: str}
+"""
+
+import difflib
+import functools
+import re
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible.errors import AnsibleError
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.bare.mesh.plugins.filter.cluster_hosts import cluster_hosts
+from jinja2.exceptions import UndefinedError
+
+ROLES = Path(__file__).resolve().parents[2] / "roles"
+# The mesh half runs there.
+CONTROLLER = "localhost"
+# How alike a name must be to one of ours to be taken for a slip: of 1.0.
+ALIKE = 0.88
+
+
+@functools.lru_cache(maxsize=1)
+def specifications() -> dict[str, list[dict[str, Any]]]:
+    """Variable to its different specifications: roles that share a variable need not limit it in the same way."""
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for path in sorted(ROLES.glob("*/meta/argument_specs.yml")):
+        for entry in yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"].values():
+            for name, option in (entry.get("options") or {}).items():
+                limits = {key: value for key, value in option.items() if key not in ("description", "default", "required")}
+                if limits not in found[name]:
+                    found[name].append(limits)
+    return dict(found)
+
+
+def _prefixes() -> tuple[str, ...]:
+    return ("bare_mesh_", *(f"{path.parent.parent.name}_" for path in ROLES.glob("*/meta/argument_specs.yml")))
+
+
+def _value(known: Any, name: str) -> tuple[bool, Any]:
+    """(whether the variable's value can be told now, the value)."""
+    try:
+        value = known[name]
+        # ansible-core from 2.19 on raises here where the value is undefined; before, it returns the template as it is.
+        return "{{" not in str(value), value
+    except (AnsibleError, UndefinedError):
+        return False, None
+
+
+def wrong_values(name: str, value: Any) -> list[str]:
+    """What the specifications have against a value."""
+    messages = []
+    for limits in specifications()[name]:
+        result = ArgumentSpecValidator({name: limits}).validate({name: value})
+        messages += [message for message in result.error_messages if message not in messages]
+    return messages
+
+
+def unknown_name(name: str) -> str | None:
+    """The known name that is meant, or nothing, where a name looks like ours and is not; None where it does not look so."""
+    known = specifications()
+    if name in known or name.startswith("__"):
+        return None
+    if name.startswith(_prefixes()):
+        return next(iter(difflib.get_close_matches(name, known, 1, 0.6)), "")
+    return next(iter(difflib.get_close_matches(name, known, 1, ALIKE)), None)
+
+
+def _faults_of_host(known: Any) -> list[tuple[str, str, str]]:
+    """(variable, what is wrong, fix) of one host's variables."""
+    found = []
+    for name in known:
+        if name in specifications():
+            told, value = _value(known, name)
+            for message in wrong_values(name, value) if told else []:
+                found.append((name, re.sub(r"\s+", " ", message).rstrip("."), "Set it as docs/variables.md says"))
+        else:
+            meant = unknown_name(name)
+            if meant is not None:
+                fix = f"Did you mean {meant}" if meant else "Remove it; docs/variables.md names all variables"
+                found.append((name, "is not a variable of this collection", fix))
+    return found
+
+
+def setting_faults(groups: Any, hostvars: Any) -> list[dict[str, str]]:
+    """See DOCUMENTATION."""
+    hosts = [host["name"] for host in cluster_hosts(groups, hostvars)]
+    hosts += [CONTROLLER] if CONTROLLER in hostvars else []
+    found: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for host in hosts:
+        for fault in _faults_of_host(hostvars[host]):
+            found[fault].append(host)
+    return [
+        {"check": "settings", "where": name if len(where) == len(hosts) else f"{name} of {', '.join(where)}", "what": what, "fix": fix}
+        for (name, what, fix), where in sorted(found.items())
+    ]
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Any]:
+        return {"setting_faults": setting_faults}

@@ -1,0 +1,238 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: k8s_drain
+short_description: Empties a node, or closes and opens it for new pods
+version_added: 0.2.0
+description:
+  - Closes the node for new pods and evicts its pods, as C(kubectl drain) does. Pods of DaemonSets and static pods stay.
+  - Everything is checked first. If a pod would be lost or lose data without permission, nothing is changed.
+  - A node that the cluster does not have is no change.
+extends_documentation_fragment:
+  - bare.mesh.connection
+  - bare.mesh.connection.api_host
+options:
+  name:
+    description: Name of the Node object.
+    type: str
+    required: true
+  state:
+    description:
+      - V(drain) closes the node and empties it, V(cordon) only closes it, V(uncordon) opens it again.
+    type: str
+    choices: [drain, cordon, uncordon]
+    default: drain
+  delete_options:
+    description: What a drain may do to pods.
+    type: dict
+    default: {}
+    suboptions:
+      delete_emptydir_data:
+        description: Evict pods whose C(emptyDir) volumes lose their data with them.
+        type: bool
+        default: false
+      force:
+        description: Evict pods that nothing starts again elsewhere, because no controller owns them.
+        type: bool
+        default: false
+      disable_eviction:
+        description: Delete pods instead of evicting them, which PodDisruptionBudgets do not prevent.
+        type: bool
+        default: false
+      wait_timeout:
+        description:
+          - Seconds until the pods must be gone.
+          - The end of pods on a node that is not ready is not waited for, since nobody would report it.
+        type: int
+        default: 300
+attributes:
+  check_mode:
+    support: full
+    description: Lists the pods that would be evicted.
+  diff_mode:
+    support: full
+    description: Shows whether the node is open for new pods, and the pods that leave.
+author:
+  - The bare.mesh authors (@bare-mesh)
+"""
+
+EXAMPLES = r"""
+- name: Empty a node
+  bare.mesh.k8s_drain:
+    name: node3
+    delete_options:
+      delete_emptydir_data: true
+
+- name: Open it again
+  bare.mesh.k8s_drain:
+    name: node3
+    state: uncordon
+"""
+
+RETURN = r"""
+pods:
+  description: The pods that were, or in check mode would be, evicted, as V(namespace/name).
+  returned: always
+  type: list
+  elements: str
+"""
+
+import time
+from typing import Any
+from urllib.parse import quote
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import ApiError, Client
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.module import run
+
+# Static pods: https://kubernetes.io/docs/tasks/configure-pod-container/static-pod/
+MIRROR = "kubernetes.io/config.mirror"
+MERGE = "application/merge-patch+json"
+Pod = dict[str, Any]
+
+
+def owner(pod: Pod) -> str:
+    """The kind of the controller that starts the pod again; empty where there is none."""
+    owners = pod["metadata"].get("ownerReferences") or []
+    return next((one["kind"] for one in owners if one.get("controller")), "")
+
+
+def has_to_leave(pod: Pod) -> bool:
+    metadata, phase = pod["metadata"], (pod.get("status") or {}).get("phase")
+    return phase not in ("Succeeded", "Failed") and owner(pod) != "DaemonSet" and MIRROR not in (metadata.get("annotations") or {})
+
+
+def full_name(pod: Pod) -> str:
+    return f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
+
+
+def list_pods(client: Client, node: str) -> list[Pod]:
+    found = client.pages("/api/v1/pods", {"fieldSelector": f"spec.nodeName={node}"})
+    return sorted((pod for pod in found if has_to_leave(pod)), key=full_name)
+
+
+def is_ready(node: dict[str, Any]) -> bool:
+    conditions = (node.get("status") or {}).get("conditions") or []
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
+
+def objections(pods: list[Pod], options: dict[str, Any]) -> list[str]:
+    """What speaks against evicting the pods."""
+    found = []
+    lost = [full_name(pod) for pod in pods if not owner(pod)]
+    if lost and not options["force"]:
+        found.append(f"no controller starts these pods again: {', '.join(lost)}. Delete them yourself, or set delete_options.force")
+    volumes = [full_name(pod) for pod in pods if any("emptyDir" in one for one in pod["spec"].get("volumes") or [])]
+    if volumes and not options["delete_emptydir_data"]:
+        found.append(f"these pods have emptyDir volumes: {', '.join(volumes)}. If the data may go, set delete_options.delete_emptydir_data")
+    return found
+
+
+def evict(client: Client, pod: Pod, delete: bool) -> str:
+    """Ask for the pod's end; why it is not granted, or nothing. A pod that is gone already is fine."""
+    namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
+    path = f"/api/v1/namespaces/{namespace}/pods/{quote(name, safe='')}"
+    try:
+        if delete:
+            client.delete(path)
+        else:
+            body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": namespace}}
+            client.request("POST", f"{path}/eviction", body=body)
+    except ApiError as error:
+        # 429: https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/
+        if error.status == 429:
+            return str(error)
+        if error.status != 404:
+            raise
+    return ""
+
+
+def empty(client: Client, node: str, pods: list[Pod], options: dict[str, Any], wait: bool) -> None:
+    """Evict the pods, those that a disruption budget keeps as soon as it lets them go, and wait for their end."""
+    deadline = time.monotonic() + options["wait_timeout"]
+    # A disruption budget answers "too many requests", which the client would repeat on its own.
+    client.patience = 0
+    asked: set[str] = set()
+    wanted = {pod["metadata"]["uid"] for pod in pods}
+    while True:
+        left = [pod for pod in list_pods(client, node) if pod["metadata"]["uid"] in wanted]
+        refused = {}
+        for pod in left:
+            if pod["metadata"]["uid"] not in asked:
+                why = evict(client, pod, options["disable_eviction"])
+                if why:
+                    refused[full_name(pod)] = why
+                else:
+                    asked.add(pod["metadata"]["uid"])
+        if not refused and (not left or not wait):
+            return
+        if time.monotonic() > deadline:
+            names = [full_name(pod) for pod in left]
+            raise Failure(_late(node, left, refused, options["wait_timeout"]), changed=True, pods=names)
+        time.sleep(1)
+
+
+def _late(node: str, left: list[Pod], refused: dict[str, str], seconds: int) -> str:
+    begin = f"the node {node} is closed for new pods, but not empty after {seconds} seconds"
+    if refused:
+        reasons = "; ".join(f"{name}: {why}" for name, why in refused.items())
+        return f"{begin}: {reasons}. Give those workloads more replicas, or set delete_options.disable_eviction to delete the pods anyway"
+    return f"{begin}: {', '.join(full_name(pod) for pod in left)} did not end"
+
+
+def work(module: AnsibleModule) -> dict[str, Any]:
+    name, state, options = module.params["name"], module.params["state"], module.params["delete_options"]
+    client = Client(module.params)
+    client.reach()
+    path = f"/api/v1/nodes/{quote(name, safe='')}"
+    node = client.get(path)
+    if node is None:
+        return {"changed": False, "pods": []}
+    closed = bool(node["spec"].get("unschedulable"))
+    pods = list_pods(client, name) if state == "drain" else []
+    wrong = objections(pods, options)
+    if wrong:
+        raise Failure(f"the node {name} is not drained, and nothing was changed: {'; '.join(wrong)}")
+    close = state != "uncordon"
+    if not module.check_mode:
+        if closed != close:
+            client.request("PATCH", path, body={"spec": {"unschedulable": close or None}}, content_type=MERGE)
+        if pods:
+            empty(client, name, pods, options, is_ready(node))
+    return {
+        "changed": closed != close or bool(pods),
+        "pods": [full_name(pod) for pod in pods],
+        "diff": {"before": _lines(closed, pods), "after": _lines(close, [])},
+    }
+
+
+def _lines(closed: bool, pods: list[Pod]) -> str:
+    return "".join(f"{line}\n" for line in (f"unschedulable: {closed}".lower(), *(f"pod: {full_name(pod)}" for pod in pods)))
+
+
+def main() -> None:
+    run(
+        work,
+        {
+            "name": {"type": "str", "required": True},
+            "state": {"type": "str", "choices": ["drain", "cordon", "uncordon"], "default": "drain"},
+            "delete_options": {
+                "type": "dict",
+                "default": {},
+                "apply_defaults": True,
+                "options": {
+                    "delete_emptydir_data": {"type": "bool", "default": False},
+                    "force": {"type": "bool", "default": False},
+                    "disable_eviction": {"type": "bool", "default": False},
+                    "wait_timeout": {"type": "int", "default": 300},
+                },
+            },
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()

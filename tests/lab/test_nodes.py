@@ -1,0 +1,85 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A node leaves in one step, and joins again. Each test leaves the cluster whole."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import yaml
+from conftest import _INVENTORY, ROOT, node
+from truth import disagreements
+
+
+def names(api):
+    return sorted(one.metadata.name for one in api.list_node().items)
+
+
+@pytest.fixture
+def without_node3(tmp_path):
+    """Arguments for an inventory that has lost node3."""
+    inventory = json.loads(json.dumps(_INVENTORY))
+    del inventory["all"]["children"]["cluster"]["children"]["workers"]["hosts"]["node3"]
+    (tmp_path / "hosts.yml").write_text(yaml.safe_dump(inventory))
+    (tmp_path / "group_vars").symlink_to(ROOT / "inventories/lab/group_vars")
+    return ["-i", str(tmp_path / "hosts.yml"), "-e", f"__lab_dir={ROOT}/.lab"]
+
+
+def assert_bare(host):
+    """Nothing of the cluster is left on the host."""
+    assert not host.file("/etc/kubernetes/kubelet.conf").exists
+    assert not host.service("kubelet").is_running
+    assert "cni0" not in host.check_output("ls /sys/class/net").split()
+
+
+def test_a_node_that_the_inventory_does_not_have_is_named(play, api, without_node3):
+    assert "node3" in names(api)
+    way_out = "bare.mesh.remove_node with kubeadm_node=node3"
+    run = play("playbooks/verify.yml", *without_node3, inventory=False)
+    assert run["code"] != 0 and way_out in " ".join(run["output"].split())
+    run = play("playbooks/install_kubernetes.yml", "--check", *without_node3, inventory=False)
+    assert run["code"] == 0 and way_out in " ".join(run["output"].split())
+
+
+def test_a_node_leaves_in_one_step(play, api):
+    # istiod and the gateway have one replica each, and a disruption budget that keeps it.
+    arguments = ["playbooks/remove_node.yml", "-e", "kubeadm_node=node3", "-e", "kubeadm_drain_force=true"]
+    predicted = play(*arguments, "--check")
+    assert names(api) == ["node1", "node2", "node3"]
+    run = play(*arguments)
+    assert run["code"] == 0, run["output"]
+    assert disagreements(predicted, run) == [] and run["changed"]
+    assert names(api) == ["node1", "node2"]
+    assert_bare(node("node3"))
+    run = play("playbooks/verify.yml")
+    assert run["code"] != 0 and "Not in the cluster: node3" in run["output"]
+    assert play(*arguments)["changed"] == {}
+
+
+def test_the_control_plane_stays(play, api):
+    for arguments in (["-e", "kubeadm_node=node1"], []):
+        run = play("playbooks/remove_node.yml", *arguments)
+        assert run["code"] != 0 and run["changed"] == {} and "kubeadm_node" in run["output"]
+    assert not api.read_node("node1").spec.unschedulable
+
+
+def test_it_joins_again(play, api):
+    run = play("site.yml")
+    assert run["code"] == 0, run["output"]
+    assert set(run["changed"]) == {"node3"}, run["changed"]
+    assert names(api) == ["node1", "node2", "node3"]
+    run = play("playbooks/verify.yml")
+    assert run["code"] == 0, run["output"]
+
+
+def test_the_reset_of_one_host_takes_its_node_away(play, api):
+    arguments = ["playbooks/reset.yml", "--limit", "node3"]
+    predicted = play(*arguments, "--check")
+    run = play(*arguments)
+    assert run["code"] == 0, run["output"]
+    assert disagreements(predicted, run) == [] and run["changed"]
+    assert names(api) == ["node1", "node2"]
+    assert_bare(node("node3"))
+    run = play("site.yml")
+    assert run["code"] == 0, run["output"]
+    assert names(api) == ["node1", "node2", "node3"]

@@ -1,0 +1,102 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Settings that no role would take, found before any role runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible.errors import AnsibleUndefinedVariable
+from ansible_collections.bare.mesh.plugins.filter import setting_faults
+
+FAULTS = setting_faults.FilterModule().filters()["setting_faults"]
+GROUPS = {"control_plane": ["n1"], "workers": ["n2"]}
+ROOT = Path(__file__).resolve().parents[4]
+
+
+def faults(everywhere=None, **hosts):
+    hostvars = {name: {**(everywhere or {}), **hosts.get(name, {})} for name in ("n1", "n2", "localhost")}
+    return [(one["where"], one["what"], one["fix"]) for one in FAULTS(GROUPS, hostvars)]
+
+
+def test_every_default_is_a_good_setting():
+    defaults = {}
+    for name in ("defaults.yml",):
+        defaults.update(yaml.safe_load((ROOT / "meta" / name).read_text()))
+    for path in ROOT.glob("roles/*/defaults/main/main.yml"):
+        defaults.update(yaml.safe_load(path.read_text()) or {})
+    assert len(defaults) > 60 and faults(defaults) == []
+    assert set(defaults) <= set(setting_faults.specifications())
+
+
+def test_no_settings_and_others_settings():
+    assert faults() == []
+    assert faults({"ansible_host": "192.0.2.1", "ntp_servers": [], "__istio_x": 1, "docker_users": [], "istiod": 1}) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "what"),
+    [
+        ("flannel_backend", "vxlam", "value of flannel_backend must be one of: vxlan, host-gw, got: vxlam"),
+        ("bare_mesh_source", "nowhere", "value of bare_mesh_source must be one of:"),
+        ("istio_operator_spec", "abc", "unable to convert to dict"),
+        ("kubeadm_token_ttl", "15m", "unable to convert to int"),
+        ("host_prep_upgrade", "perhaps", "not a valid boolean"),
+        ("containerd_registries", ["docker.io"], "unable to convert to dict"),
+    ],
+)
+def test_a_value_that_its_role_would_refuse(name, value, what):
+    ((where, said, fix),) = faults({name: value})
+    assert where == name and what in said and "docs/variables.md" in fix
+
+
+@pytest.mark.parametrize(
+    ("name", "fix"),
+    [
+        ("bare_mesh_pod_cird", "Did you mean bare_mesh_pod_cidr"),
+        ("istio_proflie", "Did you mean istio_profile"),
+        ("baremesh_pod_cidr", "Did you mean bare_mesh_pod_cidr"),
+        ("flanel_backend", "Did you mean flannel_backend"),
+        ("kubeadm_zzzzzzzzzzzz", "Remove it; docs/variables.md names all variables"),
+    ],
+)
+def test_a_name_that_looks_like_ours(name, fix):
+    assert faults({name: "x"}) == [(name, "is not a variable of this collection", fix)]
+
+
+def test_the_hosts_are_named_where_not_all_have_the_fault():
+    found = faults(n2={"flannel_backend": "vxlam"}, localhost={"flannel_backend": "vxlam", "istio_proflie": 1})
+    assert [where for where, _what, _fix in found] == ["flannel_backend of n2, localhost", "istio_proflie of localhost"]
+
+
+def test_all_faults_come_together():
+    found = faults({"flannel_backend": "vxlam", "istio_proflie": 1, "bookinfo_routing": "all-v9"})
+    assert [where for where, _what, _fix in found] == ["bookinfo_routing", "flannel_backend", "istio_proflie"]
+
+
+class Undefined(dict):
+    """Variables of a host of which some need facts that are not gathered."""
+
+    def __getitem__(self, name):
+        if super().__getitem__(name) is None:
+            raise AnsibleUndefinedVariable(name)
+        return super().__getitem__(name)
+
+
+@pytest.mark.parametrize("value", [None, "{{ ansible_facts['processor_vcpus'] }}"])
+def test_a_value_that_needs_facts_is_left_to_its_role(value):
+    assert FAULTS({"workers": ["n2"]}, {"n2": Undefined(preflight_min_cpus=value)}) == []
+
+
+def test_a_variable_of_several_roles_is_held_against_each(monkeypatch):
+    known = {"x": [{"type": "str", "choices": ["a", "b"]}, {"type": "str", "choices": ["b"]}]}
+    monkeypatch.setattr(setting_faults, "specifications", lambda: known)
+    assert setting_faults.wrong_values("x", "b") == []
+    assert len(setting_faults.wrong_values("x", "a")) == 1 and len(setting_faults.wrong_values("x", "c")) == 2
+
+
+def test_every_key_is_documented():
+    contains = yaml.safe_load(setting_faults.RETURN)["_value"]["contains"]
+    (found,) = FAULTS({}, {"localhost": {"istio_proflie": 1}})
+    assert set(contains) == set(found) and found["check"] == "settings"
