@@ -148,8 +148,8 @@ def verified_key(module: AnsibleModule, fetcher: fetch.Fetcher, repository: dict
     except (fetch.FetchError, openpgp.NotAKey) as error:
         data = read(path)
         if not data or not is_key(data, wanted):
-            cure = "check bare_mesh_source, and bare_mesh_mirror_ca_file for a mirror of your own"
-            raise Failure(f"the signing key {url}: {error}; {cure}") from error
+            fix = "check bare_mesh_source, and bare_mesh_mirror_ca_file for a mirror of your own"
+            raise Failure(f"the signing key {url}: {error}; {fix}") from error
         return data
     if found != [wanted]:
         raise Failure(

@@ -100,7 +100,7 @@ LEFT_BY_INIT = [
     ),
 ]
 OWN_KINDS = ("InitConfiguration", "ClusterConfiguration")
-CURE = (
+FIX = (
     "See `journalctl -u kubelet` and `ctr -n k8s.io containers ls` on this host. "
     "If the cluster is to be given up, run the playbook bare.mesh.reset and then this one again."
 )
@@ -177,7 +177,7 @@ def converge(module: AnsibleModule, kubeadm: Kubeadm, kubelet: Kubelet, found: s
     if found == "stopped":
         kubelet.do("enable", "--now")
         if not wait_ready(module.params["wait_timeout"]):
-            raise Failure(f"the cluster of this host exists, but its API server does not come up. {CURE}")
+            raise Failure(f"the cluster of this host exists, but its API server does not come up. {FIX}")
         found = find_state(etcd_directory(config))
     if found == "broken":
         NodeReset(module, kubeadm).clean()

@@ -7,7 +7,7 @@ module: preflight_check
 short_description: Judges hosts, inventory, settings and the source of artifacts before anything is changed
 version_added: 0.1.0
 description:
-  - Runs on the controller, takes what M(bare.mesh.host_inspect) found on each host, and fails once, with all faults and their cures.
+  - Runs on the controller, takes what M(bare.mesh.host_inspect) found on each host, and fails once, with all faults and their fixes.
   - The signature of a package repository's index is verified where the controller has C(gpgv).
 extends_documentation_fragment:
   - bare.mesh.attributes
@@ -81,7 +81,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 msg:
-  description: All faults with their cures, a line each.
+  description: All faults with their fixes, a line each.
   returned: on failure
   type: str
 warnings:
@@ -128,8 +128,8 @@ def fetcher(ca_file: str) -> tuple[Fetcher | None, list[host_checks.Finding]]:
                 ca = file.read()
         return Fetcher(ca), []
     except (OSError, ValueError) as error:
-        cure = "Name the certificate, in PEM form, that signed the mirror's; it lies on the controller"
-        return None, [host_checks.Finding("source", "bare_mesh_mirror_ca_file", str(error), cure)]
+        fix = "Name the certificate, in PEM form, that signed the mirror's; it lies on the controller"
+        return None, [host_checks.Finding("source", "bare_mesh_mirror_ca_file", str(error), fix)]
 
 
 def kubeconfig_findings(path: str, api_url: str) -> list[host_checks.Finding]:

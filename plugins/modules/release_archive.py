@@ -108,7 +108,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._host.fetch import Fetch
 
 
 def fetcher(ca_file: str | None, timeout: float) -> Fetcher:
-    """The way to the server; a missing CA file is the user's fault to cure."""
+    """The way to the server; a missing CA file is the user's fault to fix."""
     if not ca_file:
         return Fetcher(timeout=timeout)
     try:

@@ -23,15 +23,15 @@ NODE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?\Z")
 
 
 class Finding(NamedTuple):
-    """One thing that is wrong: the check's name, the host or variable, what is wrong, how to cure it."""
+    """One thing that is wrong: the check's name, the host or variable, what is wrong, how to fix it."""
 
     check: str
     where: str
     what: str
-    cure: str
+    fix: str
 
     def __str__(self) -> str:
-        return f"{self.where} [{self.check}]: {self.what}. {self.cure}."
+        return f"{self.where} [{self.check}]: {self.what}. {self.fix}."
 
 
 def access(inspections: Mapping) -> tuple[dict[str, Report], list[Finding]]:
@@ -40,11 +40,11 @@ def access(inspections: Mapping) -> tuple[dict[str, Report], list[Finding]]:
     for host, result in inspections.items():
         message = " ".join(str((result or {}).get("msg", "no answer")).split()).removeprefix("Task failed: ").rstrip(".")
         if (result or {}).get("unreachable"):
-            cure = "Check the host's ansible_host, ansible_user and SSH key, and that its SSH server runs"
-            faults.append(Finding("ssh", host, f"cannot be reached by SSH: {message}", cure))
+            fix = "Check the host's ansible_host, ansible_user and SSH key, and that its SSH server runs"
+            faults.append(Finding("ssh", host, f"cannot be reached by SSH: {message}", fix))
         elif not result or "report" not in result:
-            cure = "Let ansible_user use sudo, give its password by --ask-become-pass, and see that the host has Python 3.9 or newer"
-            faults.append(Finding("sudo", host, f"the host could not be looked at as root: {message}", cure))
+            fix = "Let ansible_user use sudo, give its password by --ask-become-pass, and see that the host has Python 3.9 or newer"
+            faults.append(Finding("sudo", host, f"the host could not be looked at as root: {message}", fix))
         elif result["report"]["user_id"] != 0:
             faults.append(Finding("sudo", host, "the tasks do not run as root", "Set become: true, or connect as root"))
         else:
@@ -67,14 +67,14 @@ def layout(hosts: list[Mapping]) -> Iterator[Finding]:
         yield Finding("inventory", host, "is in both control_plane and workers", "Leave it in one of the two groups")
     names = {entry["name"]: entry["hostname"] for entry in hosts}
     for name, same in shared(names):
-        cure = "Give each host a name of its own in the inventory, or by host_prep_hostname"
-        yield Finding("hostname", ", ".join(same), f"would all be named {name}", cure)
+        fix = "Give each host a name of its own in the inventory, or by host_prep_hostname"
+        yield Finding("hostname", ", ".join(same), f"would all be named {name}", fix)
     for address, same in shared({entry["name"]: entry["ssh_address"] for entry in hosts}):
         yield Finding("inventory", ", ".join(same), f"have the same ansible_host {address}", "Name each machine once")
     for host, name in names.items():
         if not NODE_NAME.match(name):
-            cure = "Use lower-case letters, digits, '-' and '.', or set host_prep_hostname"
-            yield Finding("hostname", host, f"{name!r} cannot be the name of a Kubernetes node", cure)
+            fix = "Use lower-case letters, digits, '-' and '.', or set host_prep_hostname"
+            yield Finding("hostname", host, f"{name!r} cannot be the name of a Kubernetes node", fix)
 
 
 def shared(values: dict[str, Any]) -> list[tuple[str, list[str]]]:
@@ -97,22 +97,22 @@ def machine(host: str, report: Report, limits: Mapping, kubernetes_version: str,
         yield Finding("architecture", host, f"{report['machine']} is not supported", "Use a machine with x86_64 or aarch64")
     for check, key, what in AMOUNTS:
         if report[key] < limits[key]:
-            cure = f"Give the machine more, or lower preflight_min_{key}"
-            yield Finding(check, host, f"{report[key]} {what}, {limits[key]} are needed", cure)
+            fix = f"Give the machine more, or lower preflight_min_{key}"
+            yield Finding(check, host, f"{report[key]} {what}, {limits[key]} are needed", fix)
     missing = [name for name, state in report["features"].items() if state == "missing"]
     if missing:
-        cure = "Install the kernel's extra modules (EL: kernel-modules-extra, Ubuntu: linux-modules-extra), or another kernel"
-        yield Finding("kernel", host, f"the kernel lacks {', '.join(missing)}", cure)
+        fix = "Install the kernel's extra modules (EL: kernel-modules-extra, Ubuntu: linux-modules-extra), or another kernel"
+        yield Finding("kernel", host, f"the kernel lacks {', '.join(missing)}", fix)
     minor = tuple(int(part) for part in kubernetes_version.split(".")[:2] if part.isdigit())
     if report["cgroup"] == 1 and minor >= CGROUP_V1_REFUSED and kubelet_config.get("failCgroupV1", True):
-        cure = "Boot it with systemd.unified_cgroup_hierarchy=1, or set failCgroupV1: false in kubeadm_kubelet_config"
-        yield Finding("cgroup_v1", host, f"has cgroup version 1, which the kubelet {kubernetes_version} refuses", cure)
+        fix = "Boot it with systemd.unified_cgroup_hierarchy=1, or set failCgroupV1: false in kubeadm_kubelet_config"
+        yield Finding("cgroup_v1", host, f"has cgroup version 1, which the kubelet {kubernetes_version} refuses", fix)
     for server, why in report["unreachable"].items():
-        cure = "See that the host gets there, or set bare_mesh_http_proxy or another bare_mesh_source"
-        yield Finding("source", host, f"cannot reach {server}: {why}", cure)
+        fix = "See that the host gets there, or set bare_mesh_http_proxy or another bare_mesh_source"
+        yield Finding("source", host, f"cannot reach {server}: {why}", fix)
     if report["ufw"]:
-        cure = "Switch it off by 'ufw disable' or open the cluster's ports in it, then add firewall to preflight_allow"
-        yield Finding("firewall", host, "ufw is switched on, and only firewalld's ports are opened for you", cure)
+        fix = "Switch it off by 'ufw disable' or open the cluster's ports in it, then add firewall to preflight_allow"
+        yield Finding("firewall", host, "ufw is switched on, and only firewalld's ports are opened for you", fix)
 
 
 def taken_ports(host: str, report: Report, needed: list[str]) -> Iterator[Finding]:
@@ -125,23 +125,23 @@ def taken_ports(host: str, report: Report, needed: list[str]) -> Iterator[Findin
 
 def identity(reports: dict[str, Report]) -> Iterator[Finding]:
     """What must differ from host to host."""
-    cure = "Clones of one image need a new address, identity and name each; has the same machine two names in the inventory?"
+    fix = "Clones of one image need a new address, identity and name each; has the same machine two names in the inventory?"
     for mac, hosts in shared({host: report["macs"] for host, report in reports.items()}):
-        yield Finding("mac", ", ".join(hosts), f"have the same MAC address {mac}", cure)
+        yield Finding("mac", ", ".join(hosts), f"have the same MAC address {mac}", fix)
     for product, hosts in shared({host: report["product_id"] for host, report in reports.items()}):
-        yield Finding("product_id", ", ".join(hosts), f"have the same product id {product}", cure)
+        yield Finding("product_id", ", ".join(hosts), f"have the same product id {product}", fix)
 
 
 def addresses(inventory: list[Mapping], reports: dict[str, Report]) -> Iterator[Finding]:
     """The address that a node gives the others: a bare_mesh_node_ip that was set, or that of its way out."""
     wanted = {**dict.fromkeys(reports, ""), **{entry["name"]: entry["set_ip"] for entry in inventory}}
-    cure = "Set bare_mesh_node_ip for each host to its own address in the network that the hosts share"
+    fix = "Set bare_mesh_node_ip for each host to its own address in the network that the hosts share"
     for address, hosts in shared({host: wanted[host] or report["address"] for host, report in reports.items()}):
-        yield Finding("node_ip", ", ".join(hosts), f"would all have the node address {address}", cure)
+        yield Finding("node_ip", ", ".join(hosts), f"would all have the node address {address}", fix)
     for host, report in reports.items():
         own = [str(ipaddress.ip_interface(entry).ip) for entry in report["networks"]]
         if wanted[host] and wanted[host] not in own:
-            yield Finding("node_ip", host, f"has no address {wanted[host]}, but {', '.join(own)}", cure)
+            yield Finding("node_ip", host, f"has no address {wanted[host]}, but {', '.join(own)}", fix)
 
 
 def clocks(reports: dict[str, Report], limit: float) -> Iterator[Finding]:
@@ -154,8 +154,8 @@ def clocks(reports: dict[str, Report], limit: float) -> Iterator[Finding]:
     spread = reports[order[-1]]["clock"] - reports[order[0]]["clock"]
     if spread > limit:
         worst = max(order, key=lambda host: abs(reports[host]["clock"] - middle))
-        cure = "Set its clock; host_prep keeps it right by chrony afterwards, see host_prep_ntp_servers"
-        yield Finding("clock", worst, f"its clock is {spread:.0f} s away from another host's ({limit} s are allowed)", cure)
+        fix = "Set its clock; host_prep keeps it right by chrony afterwards, see host_prep_ntp_servers"
+        yield Finding("clock", worst, f"its clock is {spread:.0f} s away from another host's ({limit} s are allowed)", fix)
 
 
 def ranges(settings: Mapping, reports: dict[str, Report]) -> Iterator[Finding]:
@@ -174,8 +174,8 @@ def ranges(settings: Mapping, reports: dict[str, Report]) -> Iterator[Finding]:
         for host, report in reports.items():
             for own in (ipaddress.ip_interface(entry).network for entry in report["networks"]):
                 if own.version == network.version and own.overlaps(network):
-                    cure = "Choose a range that no host's network uses"
-                    yield Finding("ranges", name, f"{network} overlaps the network {own} of {host}", cure)
+                    fix = "Choose a range that no host's network uses"
+                    yield Finding("ranges", name, f"{network} overlaps the network {own} of {host}", fix)
 
 
 def versions(settings: Mapping) -> Iterator[Finding]:
@@ -191,8 +191,8 @@ def versions(settings: Mapping) -> Iterator[Finding]:
     minors, profiles = known[istio]["kubernetes"], known[istio]["profiles"]
     minor = ".".join(kubernetes.split(".")[:2])
     if kubernetes in settings["kubernetes_releases"] and minor not in minors:
-        cure = f"Choose a Kubernetes of {', '.join(minors)}, or another Istio"
-        yield Finding("versions", "bare_mesh_istio_version", f"Istio {istio} does not support Kubernetes {minor}", cure)
+        fix = f"Choose a Kubernetes of {', '.join(minors)}, or another Istio"
+        yield Finding("versions", "bare_mesh_istio_version", f"Istio {istio} does not support Kubernetes {minor}", fix)
     if settings["istio_profile"] not in profiles:
         what = f"{settings['istio_profile']!r} is no profile of Istio {istio}"
         yield Finding("istio_profile", "istio_profile", what, f"Choose from: {', '.join(profiles)}")

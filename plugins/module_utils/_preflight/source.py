@@ -39,9 +39,9 @@ def repository(entry: dict[str, Any], fingerprints: dict[str, str], fetcher: Fet
         key = fetcher.get(entry["key_url"])
         found = openpgp.fingerprints(key)
         if found != [wanted]:
-            cure = "If the source is the right one, compare with its owner's published fingerprint and set that"
+            fix = "If the source is the right one, compare with its owner's published fingerprint and set that"
             what = f"is {wanted or 'not set'}, but {entry['key_url']} has the fingerprint {', '.join(found)}"
-            return [Finding("signing_key", variable, what, cure)]
+            return [Finding("signing_key", variable, what, fix)]
         files = [fetcher.get(url) for url in entry["signed"]]
     except FetchError as error:
         return [Finding("source", "bare_mesh_source", str(error), REACH)]
@@ -49,8 +49,8 @@ def repository(entry: dict[str, Any], fingerprints: dict[str, str], fetcher: Fet
         return [Finding("signing_key", "bare_mesh_source", f"{entry['key_url']}: {error}", REACH)]
     refused = verify(key, files, verifier) if files and verifier else ""
     if refused:
-        cure = "The repository's index was changed or signed by another key: do not use it, or have its owner sign it anew"
-        return [Finding("signing_key", "bare_mesh_source", f"the signature of {entry['signed'][0]} is not good: {refused}", cure)]
+        fix = "The repository's index was changed or signed by another key: do not use it, or have its owner sign it anew"
+        return [Finding("signing_key", "bare_mesh_source", f"the signature of {entry['signed'][0]} is not good: {refused}", fix)]
     return []
 
 
@@ -76,8 +76,8 @@ def istio_archive(settings: dict[str, Any], fetcher: Fetcher) -> list[Finding]:
     except FetchError as error:
         return [Finding("source", "bare_mesh_source", str(error), REACH)]
     if pinned and published[:1] != [pinned]:
-        cure = "If the source is the right one, set the checksum of this version, or leave it empty"
-        return [Finding("checksum", "istioctl_checksum", f"{url} says {' '.join(published[:1])}, not {pinned}", cure)]
+        fix = "If the source is the right one, set the checksum of this version, or leave it empty"
+        return [Finding("checksum", "istioctl_checksum", f"{url} says {' '.join(published[:1])}, not {pinned}", fix)]
     return []
 
 

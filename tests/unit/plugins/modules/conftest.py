@@ -167,7 +167,7 @@ def call(capsys, monkeypatch):
 
 
 @pytest.fixture
-def foretold(machine, call):
+def predicted(machine, call):
     """Run a module in check mode, for real, and again; give the real run's result."""
 
     def run(module, **params):

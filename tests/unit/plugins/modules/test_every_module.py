@@ -11,7 +11,7 @@ import pytest
 HERE = Path(__file__).parent
 MODULES = sorted(path for path in (HERE.parents[3] / "plugins/modules").glob("*.py") if "def main(" in path.read_text())
 # The fixtures that run the module they are given, and the files' own helpers.
-RUNNERS = ("call", "foretold", "run", "run_module", "run_for_real")
+RUNNERS = ("call", "predicted", "run", "run_module", "run_for_real")
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)

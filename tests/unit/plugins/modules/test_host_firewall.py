@@ -114,16 +114,16 @@ class Firewalld:
         return 0, "", ""
 
 
-def test_check_mode_foretells_the_run(machine, foretold):
+def test_check_mode_predicts_the_run(machine, predicted):
     firewalld = Firewalld(machine)
-    done = foretold(host_firewall, ports=["1/tcp", "2/udp"], sources=["10.1.0.0/16"], interface="eth0")
+    done = predicted(host_firewall, ports=["1/tcp", "2/udp"], sources=["10.1.0.0/16"], interface="eth0")
     assert done["running"] and done["zone"] == "public" and len(done["commands"]) == 6
     assert done["diff"]["after"].splitlines()[0] == "firewall-cmd --permanent --new-service=bare-mesh-node"
     assert firewalld.running["public"]["ports"] == ["1/tcp", "2/udp"] and firewalld.running["trusted"]["sources"] == ["10.1.0.0/16"]
     assert 'name="ssh"' in machine.text("/etc/firewalld/zones/public.xml")
-    done = foretold(host_firewall, ports=["1/tcp"], sources=["10.1.0.0/16"], interface="eth0")
+    done = predicted(host_firewall, ports=["1/tcp"], sources=["10.1.0.0/16"], interface="eth0")
     assert all("--remove-port=2/udp" in command for command in done["commands"]) and len(done["commands"]) == 2
-    foretold(host_firewall, ports=["3/tcp"], sources=["10.1.0.0/16"], interface="eth0")
+    predicted(host_firewall, ports=["3/tcp"], sources=["10.1.0.0/16"], interface="eth0")
     assert firewalld.running["public"]["ports"] == ["3/tcp"]
 
 

@@ -62,8 +62,8 @@ def kernel(machine):
     return machine
 
 
-def test_check_mode_foretells_the_run(kernel, foretold):
-    done = foretold(host_kernel, **WANTED)
+def test_check_mode_predicts_the_run(kernel, predicted):
+    done = predicted(host_kernel, **WANTED)
     assert done["actions"] == [
         "modprobe br_netfilter",
         "net.bridge.bridge-nf-call-iptables=1",
@@ -79,8 +79,8 @@ def test_check_mode_foretells_the_run(kernel, foretold):
     assert kernel.text("/etc/selinux/config") == "SELINUX=permissive\nSELINUXTYPE=targeted\n"
 
 
-def test_swap_and_selinux_are_kept_unless_asked_for(kernel, foretold):
-    assert foretold(host_kernel, modules=["br_netfilter"])["actions"] == ["modprobe br_netfilter"]
+def test_swap_and_selinux_are_kept_unless_asked_for(kernel, predicted):
+    assert predicted(host_kernel, modules=["br_netfilter"])["actions"] == ["modprobe br_netfilter"]
     assert kernel.text("/sys/fs/selinux/enforce") == "1" and kernel.text("/etc/fstab").startswith("/dev/sda2")
 
 

@@ -32,18 +32,18 @@ def named(machine, monkeypatch):
     return machine
 
 
-def test_check_mode_foretells_the_run(named, foretold):
-    done = foretold(host_names, name="w1", hosts={"w1": "10.0.0.1"})
+def test_check_mode_predicts_the_run(named, predicted):
+    done = predicted(host_names, name="w1", hosts={"w1": "10.0.0.1"})
     assert [diff["before_header"] for diff in done["diff"]] == ["host name", "/etc/hosts"] and done["name"] == "w1"
     assert (done["diff"][0]["before"], done["diff"][0]["after"]) == ("old\n", "w1\n")
     assert named.ran == ["hostnamectl set-hostname w1"] and "10.0.0.1 w1\n" in named.text("/etc/hosts")
-    done = foretold(host_names, name="w1", hosts={"w1": "10.0.0.2"})
+    done = predicted(host_names, name="w1", hosts={"w1": "10.0.0.2"})
     assert [diff["before_header"] for diff in done["diff"]] == ["/etc/hosts"] and len(named.ran) == 1
 
 
-def test_a_name_that_would_not_survive_a_reboot_is_a_change(named, foretold, monkeypatch):
+def test_a_name_that_would_not_survive_a_reboot_is_a_change(named, predicted, monkeypatch):
     monkeypatch.setattr(host_names.socket, "gethostname", lambda: "w1")
-    assert foretold(host_names, name="w1", hosts={})["changed"]
+    assert predicted(host_names, name="w1", hosts={})["changed"]
     assert named.text("/etc/hostname") == "w1\n"
 
 

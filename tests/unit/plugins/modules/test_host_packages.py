@@ -84,12 +84,12 @@ def test_missing_packages():
 
 
 @both
-def test_check_mode_foretells_the_run(host, call):
+def test_check_mode_predicts_the_run(host, call):
     wanted = {"packages": {"bash": "", "kubelet": "1.36.3"}}
-    foretold = call(host_packages, check=True, **wanted)
+    predicted = call(host_packages, check=True, **wanted)
     assert host.ran == []
     done = call(host_packages, **wanted)
-    assert (foretold["changed"], foretold["installed"]) == (done["changed"], done["installed"]) == (True, ["kubelet"])
+    assert (predicted["changed"], predicted["installed"]) == (done["changed"], done["installed"]) == (True, ["kubelet"])
     assert not call(host_packages, **wanted)["changed"]
 
 
@@ -125,10 +125,10 @@ def test_a_killed_run_s_policy_goes(host, call, monkeypatch):
         raise KeyboardInterrupt
     assert not policy.exists()
     packages.Quiet(True).__enter__()
-    foretold = call(host_packages, check=True, **wanted)
-    assert foretold["changed"] and policy.exists()
+    predicted = call(host_packages, check=True, **wanted)
+    assert predicted["changed"] and policy.exists()
     done = call(host_packages, **wanted)
-    assert done["diff"] == foretold["diff"] and not policy.exists()
+    assert done["diff"] == predicted["diff"] and not policy.exists()
     assert not call(host_packages, **wanted)["changed"]
     policy.write_text("#!/bin/sh\nexit 101\n")
     assert not call(host_packages, **wanted)["changed"] and policy.exists()
@@ -159,11 +159,11 @@ def test_an_upgrade_of_dnf(host, call, monkeypatch):
         return updates.get(arguments[-1], (0, "", "")) if arguments[-1] == "check-update" else real(module, arguments, **options)
 
     monkeypatch.setattr(host, "run_command", run_command)
-    foretold = call(host_packages, check=True, packages={}, upgrade=True)
+    predicted = call(host_packages, check=True, packages={}, upgrade=True)
     assert host.ran == []
     done = call(host_packages, packages={}, upgrade=True)
-    assert foretold["upgraded"] == done["upgraded"] == ["bash.x86_64"] and foretold["changed"] is done["changed"] is True
-    assert foretold["diff"] == done["diff"] and host.ran == [["dnf", "-y", "upgrade"]]
+    assert predicted["upgraded"] == done["upgraded"] == ["bash.x86_64"] and predicted["changed"] is done["changed"] is True
+    assert predicted["diff"] == done["diff"] and host.ran == [["dnf", "-y", "upgrade"]]
     assert not call(host_packages, packages={}, upgrade=True)["changed"]
 
 
@@ -180,19 +180,19 @@ def test_an_upgrade_of_apt(host, call, monkeypatch):
         return real(module, arguments, **options)
 
     monkeypatch.setattr(host, "run_command", run_command)
-    foretold = call(host_packages, check=True, packages={}, upgrade=True)
+    predicted = call(host_packages, check=True, packages={}, upgrade=True)
     assert [words for words in host.ran if words[-1] != "update"] == []
     done = call(host_packages, packages={}, upgrade=True)
-    assert foretold["upgraded"] == done["upgraded"] == ["bash"] and foretold["changed"] is done["changed"] is True
-    assert foretold["diff"] == done["diff"] and host.ran[-1][-1] == "dist-upgrade"
+    assert predicted["upgraded"] == done["upgraded"] == ["bash"] and predicted["changed"] is done["changed"] is True
+    assert predicted["diff"] == done["diff"] and host.ran[-1][-1] == "dist-upgrade"
     assert not call(host_packages, packages={}, upgrade=True)["changed"]
 
 
 @apt
 def test_packages_that_are_held_already(host, call):
-    foretold = call(host_packages, check=True, packages={"bash": ""}, hold=True)
+    predicted = call(host_packages, check=True, packages={"bash": ""}, hold=True)
     done = call(host_packages, packages={"bash": ""}, hold=True)
-    assert foretold == done and done["held"] == ["bash"]
+    assert predicted == done and done["held"] == ["bash"]
     host.held = ["bash"]
     assert not call(host_packages, packages={"bash": ""}, hold=True)["changed"]
 

@@ -100,8 +100,8 @@ def system(request, machine):
     return request.param
 
 
-def test_check_mode_foretells_the_run(system, machine, answers, foretold):
-    done = foretold(host_repositories, **WANTED)
+def test_check_mode_predicts_the_run(system, machine, answers, predicted):
+    done = predicted(host_repositories, **WANTED)
     assert len(done["files"]) == 4 and KEY_FILE[system] in done["files"]
     assert f"the key {FINGERPRINT}\n" in [diff["after"] for diff in done["diff"]]
     assert machine.path(KEY_FILE[system]).read_bytes() == (KEY if system == "rpm" else openpgp.dearmor(KEY))
@@ -109,11 +109,11 @@ def test_check_mode_foretells_the_run(system, machine, answers, foretold):
     assert "https://d/linux/" in machine.text(source)
 
 
-def test_a_proxy_comes_and_goes(system, machine, answers, foretold):
+def test_a_proxy_comes_and_goes(system, machine, answers, predicted):
     before = machine.everything().get(str(machine.path(PROXY_FILE[system])))
-    assert PROXY_FILE[system] in foretold(host_repositories, proxy="http://p:1", **WANTED)["files"]
+    assert PROXY_FILE[system] in predicted(host_repositories, proxy="http://p:1", **WANTED)["files"]
     assert "http://p:1" in machine.text(PROXY_FILE[system])
-    assert foretold(host_repositories, **WANTED)["files"] == [PROXY_FILE[system]]
+    assert predicted(host_repositories, **WANTED)["files"] == [PROXY_FILE[system]]
     after = machine.everything().get(str(machine.path(PROXY_FILE[system])))
     assert (before and before[2]) == (after and after[2])
 

@@ -46,9 +46,9 @@ def played(machine, load, active, file_state):
 
 def test_a_unit_that_is_not_there(machine, call):
     played(machine, "not-found", "inactive", "")
-    foretold = call(host_service, check=True, name="x")
-    assert foretold["changed"]
-    assert foretold["actions"] == ["enable", "start"]
+    predicted = call(host_service, check=True, name="x")
+    assert predicted["changed"]
+    assert predicted["actions"] == ["enable", "start"]
     assert "no unit x" in call(host_service, name="x")["msg"]
     assert not call(host_service, name="x", state="stopped")["changed"]
     assert machine.ran == []
@@ -62,18 +62,18 @@ def test_a_unit_is_started_after_a_reload(machine, call):
     assert "systemctl unmask x" in call(host_service, name="x")["msg"]
 
 
-def test_check_mode_foretells_each_way(machine, foretold):
+def test_check_mode_predicts_each_way(machine, predicted):
     played(machine, "loaded", "inactive", "disabled")
     machine.put("/etc/x.conf")
-    assert foretold(host_service, name="x", watch=["/etc/x.conf", "/etc/none"])["actions"] == ["enable", "start"]
-    assert foretold(host_service, name="x", state="stopped")["actions"] == ["disable", "stop"]
+    assert predicted(host_service, name="x", watch=["/etc/x.conf", "/etc/none"])["actions"] == ["enable", "start"]
+    assert predicted(host_service, name="x", state="stopped")["actions"] == ["disable", "stop"]
 
 
-def test_a_newer_file_restarts_the_unit(machine, foretold):
+def test_a_newer_file_restarts_the_unit(machine, predicted):
     unit = played(machine, "loaded", "active", "enabled")
     unit["ActiveEnterTimestamp"] = "Thu 1970-01-01 00:16:40 UTC"
     machine.put("/etc/x.conf")
-    done = foretold(host_service, name="x", watch=["/etc/x.conf"])
+    done = predicted(host_service, name="x", watch=["/etc/x.conf"])
     assert done["actions"] == ["restart"] and done["diff"][-1]["after"] == "active, restarted\n"
 
 
@@ -89,14 +89,14 @@ def file(dest, content, **more):
     return {"dest": dest, "content": content, **more}
 
 
-def test_check_mode_foretells_the_files(machine, foretold):
+def test_check_mode_predicts_the_files(machine, predicted):
     unit = played(machine, "loaded", "active", "enabled")
     unit["ActiveEnterTimestamp"] = "Thu 2099-01-01 00:00:00 UTC"
     machine.put("/etc/old", "# bare.mesh\n")
     machine.put("/etc/theirs", "theirs\n")
     machine.put("/etc/b", "before\n")
     files = [file("/etc/x/a", "one\n", mode="0600"), file("/etc/b", "two\n")]
-    done = foretold(host_service, name="x", files=files, absent=["/etc/old", "/etc/none", "/etc/theirs"])
+    done = predicted(host_service, name="x", files=files, absent=["/etc/old", "/etc/none", "/etc/theirs"])
     assert done["files"] == ["/etc/b", "/etc/old", "/etc/x/a"] and done["actions"] == ["restart"]
     assert {diff["before_header"]: (diff["before"], diff["after"]) for diff in done["diff"]} == {
         "/etc/x/a": ("", "one\n"),
@@ -110,25 +110,25 @@ def test_check_mode_foretells_the_files(machine, foretold):
 
 
 @pytest.mark.parametrize(("restart", "actions"), [(True, ["restart"]), (False, [])])
-def test_a_file_that_is_read_when_needed_restarts_nothing(machine, foretold, restart, actions):
+def test_a_file_that_is_read_when_needed_restarts_nothing(machine, predicted, restart, actions):
     unit = played(machine, "loaded", "active", "enabled")
     unit["ActiveEnterTimestamp"] = "Thu 1970-01-01 00:16:40 UTC"
-    done = foretold(host_service, name="x", files=[file("/etc/a", "one", restart=restart)])
+    done = predicted(host_service, name="x", files=[file("/etc/a", "one", restart=restart)])
     assert (done["files"], done["actions"]) == (["/etc/a"], actions)
 
 
-def test_a_run_that_was_killed_before_the_restart(machine, foretold):
+def test_a_run_that_was_killed_before_the_restart(machine, predicted):
     unit = played(machine, "loaded", "active", "enabled")
     unit["ActiveEnterTimestamp"] = "Thu 1970-01-01 00:16:40 UTC"
     machine.put("/etc/a", "one")
-    done = foretold(host_service, name="x", files=[file("/etc/a", "one")])
+    done = predicted(host_service, name="x", files=[file("/etc/a", "one")])
     assert (done["files"], done["actions"]) == ([], ["restart"])
 
 
-def test_another_mode_is_a_change(machine, foretold):
+def test_another_mode_is_a_change(machine, predicted):
     played(machine, "loaded", "active", "enabled")
     machine.put("/etc/b", "two\n")
-    done = foretold(host_service, name="x", files=[file("/etc/b", "two\n", mode="0640")])
+    done = predicted(host_service, name="x", files=[file("/etc/b", "two\n", mode="0640")])
     assert done["files"] == ["/etc/b"] and machine.mode("/etc/b") == 0o640
 
 

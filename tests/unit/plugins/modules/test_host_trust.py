@@ -31,18 +31,18 @@ def store(request, machine):
     return request.param, folder, bundle
 
 
-def test_check_mode_foretells_the_run(store, machine, foretold):
+def test_check_mode_predicts_the_run(store, machine, predicted):
     program, folder, bundle = store
-    done = foretold(host_trust, certificates={"a": PEM.format("aa"), "known": PEM.format("known")})
+    done = predicted(host_trust, certificates={"a": PEM.format("aa"), "known": PEM.format("known")})
     assert done["trusted"] == ["a"] and machine.ran == [program]
     assert [diff["after_header"] for diff in done["diff"]] == [f"{folder}/bare-mesh-a.crt", f"{folder}/bare-mesh-known.crt"]
     assert machine.text(f"{folder}/bare-mesh-a.crt") == PEM.format("aa") and "aa" in machine.text(bundle)
 
 
-def test_a_bundle_that_was_not_made_is_made(store, machine, foretold):
+def test_a_bundle_that_was_not_made_is_made(store, machine, predicted):
     program, folder, _bundle = store
     machine.put(f"{folder}/bare-mesh-a.crt", PEM.format("aa"))
-    done = foretold(host_trust, certificates={"a": PEM.format("aa")})
+    done = predicted(host_trust, certificates={"a": PEM.format("aa")})
     assert done["trusted"] == ["a"] and done["diff"] == [] and machine.ran == [program]
 
 

@@ -108,8 +108,8 @@ def empty(member, machine):
     return member
 
 
-def test_check_mode_foretells_a_new_cluster(empty, machine, foretold, call):
-    done = foretold(kubeadm_init, **WANTED)
+def test_check_mode_predicts_a_new_cluster(empty, machine, predicted, call):
+    done = predicted(kubeadm_init, **WANTED)
     assert done["state"] == "absent" and done["initialised"]
     (enable, init, delete) = machine.ran
     token = json.loads(machine.inputs[0].split("\n---\n")[0])["bootstrapTokens"][0]["token"]
@@ -118,11 +118,11 @@ def test_check_mode_foretells_a_new_cluster(empty, machine, foretold, call):
     assert (call(kubeadm_init, **WANTED)["state"], machine.path(kubeadm_init.UNFINISHED).exists()) == ("ready", False)
 
 
-def test_an_init_that_was_killed_is_begun_anew(empty, machine, foretold):
+def test_an_init_that_was_killed_is_begun_anew(empty, machine, predicted):
     machine.put(kubeadm_init.UNFINISHED)
     machine.put("/etc/kubernetes/manifests/etcd.yaml")
     machine.put("/var/lib/kubelet/config.yaml")
-    done = foretold(kubeadm_init, **WANTED)
+    done = predicted(kubeadm_init, **WANTED)
     assert done["state"] == "broken" and done["initialised"]
     words = [command.split(" --config")[0] for command in machine.ran]
     assert words.index("kubeadm reset") < words.index("kubeadm init")
@@ -130,14 +130,14 @@ def test_an_init_that_was_killed_is_begun_anew(empty, machine, foretold):
     assert not machine.path("/var/lib/kubelet/config.yaml").exists()
 
 
-def test_an_init_that_was_killed_late_is_continued(empty, machine, foretold):
+def test_an_init_that_was_killed_late_is_continued(empty, machine, predicted):
     machine.acts["kubeadm init"]("")
     machine.put(kubeadm_init.UNFINISHED)
-    assert foretold(kubeadm_init, **WANTED)["state"] == "unfinished"
+    assert predicted(kubeadm_init, **WANTED)["state"] == "unfinished"
     assert "Port-6443" in machine.inputs[0] and not any("reset" in command for command in machine.ran)
 
 
-def test_a_cluster_that_is_down_is_started(empty, machine, foretold):
+def test_a_cluster_that_is_down_is_started(empty, machine, predicted):
     machine.acts["kubeadm init"]("")
     empty.ready_now = False
     empty.unit["ActiveState"] = "inactive"
@@ -147,7 +147,7 @@ def test_a_cluster_that_is_down_is_started(empty, machine, foretold):
         empty.unit.update(UnitFileState="enabled", ActiveState="active")
 
     machine.acts["systemctl enable --now kubelet"] = start
-    done = foretold(kubeadm_init, **WANTED)
+    done = predicted(kubeadm_init, **WANTED)
     assert done["state"] == "stopped" and not done["initialised"] and machine.ran == ["systemctl enable --now kubelet"]
 
 
@@ -159,7 +159,7 @@ def test_a_cluster_that_stays_down_is_not_undone(empty, machine, call):
     assert machine.path("/var/lib/etcd/member/snap/db").exists()
 
 
-def test_tokens_that_a_killed_run_left_go(empty, machine, foretold):
+def test_tokens_that_a_killed_run_left_go(empty, machine, predicted):
     machine.acts["kubeadm init"]("")
     empty.unit["UnitFileState"] = "enabled"
     left = {"metadata": {"name": "bootstrap-token-abcdef"}, "data": {"description": base64.b64encode(b"bare.mesh: w1 joins").decode()}}
@@ -169,7 +169,7 @@ def test_tokens_that_a_killed_run_left_go(empty, machine, foretold):
         return (200, json.dumps({"items": items})) if method == "GET" else (empty.deleted.append(path), "")
 
     empty.request = secrets
-    assert foretold(kubeadm_init, **WANTED)["state"] == "ready"
+    assert predicted(kubeadm_init, **WANTED)["state"] == "ready"
     assert empty.deleted == [f"{SECRETS}/bootstrap-token-abcdef"] and machine.ran == []
 
 

@@ -203,8 +203,8 @@ def worker(member, machine):
     return member
 
 
-def test_check_mode_foretells_a_join(worker, machine, foretold, wanted):
-    done = foretold(kubeadm_join, **wanted)
+def test_check_mode_predicts_a_join(worker, machine, predicted, wanted):
+    done = predicted(kubeadm_join, **wanted)
     assert (done["state"], done["join"], done["node"]) == ("absent", True, "w1")
     assert machine.ran[0] == "systemctl enable kubelet" and machine.ran[1].startswith("kubeadm join --config /proc/self/fd/")
     document = json.loads(machine.inputs[0])
@@ -218,7 +218,7 @@ def joined(worker, machine):
 
 
 @pytest.mark.parametrize("state", ["broken", "foreign"])
-def test_what_is_no_node_any_more_is_reset_first(worker, machine, foretold, wanted, state):
+def test_what_is_no_node_any_more_is_reset_first(worker, machine, predicted, wanted, state):
     if state == "broken":
         machine.put(kubeadm_join.UNFINISHED)
         machine.put("/etc/kubernetes/pki/ca.crt")
@@ -228,33 +228,33 @@ def test_what_is_no_node_any_more_is_reset_first(worker, machine, foretold, want
         error.verify_code = 19
         worker.objects[NODE] = error
     machine.put("/var/lib/kubelet/config.yaml")
-    done = foretold(kubeadm_join, **wanted)
+    done = predicted(kubeadm_join, **wanted)
     assert (done["state"], done["join"]) == (state, True)
     words = [command.split(" --config")[0] for command in machine.ran]
     assert words.index("kubeadm reset") < words.index("kubeadm join") and not machine.path("/var/lib/kubelet/config.yaml").exists()
 
 
-def test_a_join_that_was_killed_late_is_finished(worker, machine, foretold, wanted):
+def test_a_join_that_was_killed_late_is_finished(worker, machine, predicted, wanted):
     joined(worker, machine)
     machine.put(kubeadm_join.UNFINISHED)
     machine.put("/etc/kubernetes/bootstrap-kubelet.conf")
-    done = foretold(kubeadm_join, **wanted)
+    done = predicted(kubeadm_join, **wanted)
     assert (done["state"], done["join"]) == ("unfinished", False) and machine.ran == ["systemctl enable --now kubelet"]
     assert not machine.path("/etc/kubernetes/bootstrap-kubelet.conf").exists()
 
 
-def test_a_node_that_was_deleted_registers_again(worker, machine, foretold, wanted):
+def test_a_node_that_was_deleted_registers_again(worker, machine, predicted, wanted):
     joined(worker, machine)
     worker.objects.clear()
     machine.acts["systemctl restart kubelet"] = lambda _command: worker.objects.update({NODE: (200, "{}")})
-    assert foretold(kubeadm_join, **wanted)["state"] == "deleted"
+    assert predicted(kubeadm_join, **wanted)["state"] == "deleted"
     assert machine.ran == ["systemctl enable kubelet", "systemctl restart kubelet"]
 
 
-def test_a_kubelet_that_stands_still_is_started(worker, machine, foretold, wanted):
+def test_a_kubelet_that_stands_still_is_started(worker, machine, predicted, wanted):
     joined(worker, machine)
     worker.unit["ActiveState"] = "failed"
-    done = foretold(kubeadm_join, **wanted)
+    done = predicted(kubeadm_join, **wanted)
     assert (done["state"], done["join"]) == ("joined", False) and machine.ran == ["systemctl enable --now kubelet"]
 
 

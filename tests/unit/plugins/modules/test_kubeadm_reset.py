@@ -47,14 +47,14 @@ def node(member, machine, monkeypatch, tmp_path):
     return machine
 
 
-def test_check_mode_foretells_the_run(node, call):
+def test_check_mode_predicts_the_run(node, call):
     """In all but the remains that the run itself says it left."""
     before = node.everything()
-    foretold = call(kubeadm_reset, check=True)
+    predicted = call(kubeadm_reset, check=True)
     assert node.everything() == before and node.ran == []
     done = call(kubeadm_reset)
     for name in ("changed", "diff", "removed"):
-        assert foretold[name] == done[name]
+        assert predicted[name] == done[name]
     assert done["removed"] == [
         "kubelet enabled or running",
         "container c1",

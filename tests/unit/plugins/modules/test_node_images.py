@@ -29,8 +29,8 @@ def containerd(machine, monkeypatch):
     return machine
 
 
-def test_check_mode_foretells_the_run(containerd, foretold):
-    done = foretold(node_images, images=["r/b:1", "r/a:1", "r/b:1"])
+def test_check_mode_predicts_the_run(containerd, predicted):
+    done = predicted(node_images, images=["r/b:1", "r/a:1", "r/b:1"])
     assert done["pulled"] == ["r/b:1"] and done["diff"] == {"before": "r/a:1\n", "after": "r/a:1\nr/b:1\n"}
     assert containerd.ran == ["-n k8s.io images pull --hosts-dir /etc/containerd/certs.d r/b:1"]
 

@@ -166,7 +166,7 @@ def test_the_forms_of_checksum_files():
     assert archive.published("<html>not found</html>", "x.tgz") is None
 
 
-def test_check_mode_foretells_the_run_of_main(server, params, call, tmp_path):
+def test_check_mode_predicts_the_run_of_main(server, params, call, tmp_path):
     predicted = call(release_archive, check=True, **params)
     assert predicted["changed"] and sorted(os.listdir(tmp_path)) == ["www"]
     done = call(release_archive, **params)

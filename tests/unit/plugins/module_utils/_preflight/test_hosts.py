@@ -61,7 +61,7 @@ def judge(**changes):
             target = target[key]
         target[last] = value
     faults, _reports = hosts.judge(**{**case, "hosts": list(case["hosts"].values())})
-    assert all(fault.what and fault.cure and str(fault).endswith(".") for fault in faults)
+    assert all(fault.what and fault.fix and str(fault).endswith(".") for fault in faults)
     return [(fault.check, fault.where) for fault in faults]
 
 
