@@ -120,7 +120,7 @@ def plan(
     if stored["service"] is None:
         commands.append(["--permanent", f"--new-service={name}"])
     old = ports_of(stored["service"])
-    # firewall-cmd takes one kind of change a call.
+    # firewall-cmd takes one kind of change per call.
     for option, changed in (("add-port", ports - old), ("remove-port", old - ports)):
         if changed:
             commands.append(["--permanent", f"--service={name}", *repeat_option(option, changed)])

@@ -22,7 +22,7 @@ options:
     type: float
     required: true
   reach:
-    description: URLs whose servers the host must reach; asked for a connection, and nothing more.
+    description: URLs whose servers the host must reach. It opens a connection to each, and sends nothing.
     type: list
     elements: str
     default: []
@@ -46,12 +46,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 ansible_facts:
-  description: ResourceKind under the names, and with the meaning, that M(ansible.builtin.setup) gives them.
+  description: Facts with the names and the meaning that M(ansible.builtin.setup) gives them.
   returned: always
   type: dict
   contains:
     architecture: {description: Machine name., type: str}
-    default_ipv4: {description: The C(address) and C(interface) of the way out., type: dict}
+    default_ipv4: {description: The C(address) and C(interface) of the default route., type: dict}
     os_family: {description: V(Debian) or V(RedHat)., type: str}
 report:
   description: What was found.
@@ -67,15 +67,15 @@ report:
     cpus: {description: CPUs usable., type: int}
     memory_mb: {description: Memory in MiB., type: int}
     disk_gb: {description: Free GiB below C(/var/lib)., type: float}
-    clock: {description: The host's clock less O(sent_at)., type: float}
+    clock: {description: The host's clock minus O(sent_at)., type: float}
     cgroup: {description: Version of the cgroup file system., type: int}
     features: {description: 'Kernel feature to V(present), V(loadable) or V(missing).', type: dict}
     networks: {description: The host's own IPv4 and IPv6 networks., type: list}
     listening: {description: Port such as V(6443/tcp) to the name of the program that listens on it., type: dict}
     member: {description: Whether kubeadm has begun or finished a node here., type: bool}
     ufw: {description: Whether Ubuntu's ufw is switched on., type: bool}
-    unreachable: {description: Server of O(reach) that gave no connection to the reason., type: dict}
-    address: {description: The host's address on its way out. Empty where it has none., type: str}
+    unreachable: {description: Server of O(reach) that cannot be reached to the reason., type: dict}
+    address: {description: The host's address on its default route. Empty where it has none., type: str}
 """
 
 import glob
@@ -163,7 +163,7 @@ def server_of(url: str) -> tuple[str, int] | None:
         parts = urlsplit(url)
         return (parts.hostname, parts.port or (80 if parts.scheme == "http" else 443)) if parts.hostname else None
     except ValueError:
-        # A port that is none: the source's own check names it.
+        # The port is not a number, which preflight's check of the source reports.
         return None
 
 
@@ -175,7 +175,7 @@ def unreachable(urls: list[str]) -> dict[str, str]:
 
 
 def product_id() -> str:
-    """Only root can read it, and a task without root is told so by its user_id."""
+    """Only root can read it; preflight sees by user_id that a task was not root."""
     try:
         return read("/sys/class/dmi/id/product_uuid").decode().strip()
     except PermissionError:

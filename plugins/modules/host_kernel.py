@@ -13,7 +13,7 @@ extends_documentation_fragment:
   - bare.mesh.attributes
 options:
   modules:
-    description: Modules a cluster node cannot do without.
+    description: Modules that a cluster node needs.
     type: list
     elements: str
     default: []
@@ -37,7 +37,7 @@ options:
     choices: ["off", keep]
     default: keep
   selinux:
-    description: V(permissive) takes an enforcing SELinux to permissive.
+    description: V(permissive) switches an enforcing SELinux to permissive.
     type: str
     choices: [keep, permissive]
     default: keep
@@ -115,8 +115,8 @@ class Kernel:
         missing = [name for name in required if states[name] == "missing"]
         if missing:
             raise Failure(
-                f"the kernel lacks {', '.join(missing)}: neither built in nor as a module; on EL and Ubuntu the package "
-                "kernel-modules-extra or linux-modules-extra brings what a minimal kernel leaves out"
+                f"the kernel lacks {', '.join(missing)}: not built in, and not there as a module. Install the package "
+                "kernel-modules-extra (EL) or linux-modules-extra (Ubuntu), or another kernel"
             )
         self.actions += [["modprobe", name] for name, state in states.items() if state == "loadable"]
         boot = sorted(name for name, state in states.items() if state != "missing" and kernel.known_to_modprobe(name))
@@ -162,7 +162,7 @@ class Kernel:
                 file.write(value)
         except OSError as error:
             raise Failure(
-                f"sysctl {name}={value}: {error}; for a host that shares its kernel, name the first part in host_prep_sysctl_skip"
+                f"sysctl {name}={value}: {error}; if the host shares its kernel with others, add its first part to host_prep_sysctl_skip"
             ) from error
 
 

@@ -8,8 +8,8 @@ short_description: Sets the host name and names the cluster's hosts in the hosts
 version_added: 0.1.0
 description:
   - Sets the host name, and keeps one marked block in C(/etc/hosts).
-  - Of the rest of that file, only lines that give one of these hosts the address 127.0.1.1 are taken out,
-    as Debian's installer writes one. A node's name must lead to an address that its peers can reach.
+  - Of the rest of that file, only lines that give one of these hosts the address 127.0.1.1 are removed.
+    Debian's installer writes such a line, but a node's name must lead to an address that its peers can reach.
 extends_documentation_fragment:
   - bare.mesh.attributes
 options:

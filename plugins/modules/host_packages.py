@@ -8,7 +8,7 @@ short_description: Installs packages, at a pinned version where one is given
 version_added: 0.1.0
 description:
   - Asks the package database once which of the packages are there, and installs what is missing by C(dnf) or C(apt-get).
-  - Check mode needs no package index. So it tells the truth before the repository of a package is configured, too.
+  - Check mode needs no package index. So it predicts rightly even before the repository of a package is configured.
   - A service of a newly installed package is not started. M(bare.mesh.host_service) does that once its configuration is there.
 extends_documentation_fragment:
   - bare.mesh.attributes
@@ -26,7 +26,7 @@ options:
     type: bool
     default: false
   disable_excludes:
-    description: Repositories whose C(exclude) list is disregarded by this installation. Only for C(dnf).
+    description: Repositories whose C(exclude) list is ignored by this installation. Only for C(dnf).
     type: list
     elements: str
     default: []
@@ -119,7 +119,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
             after = manager.versions(wanted)
             left = missing(wanted, after)
             if left:
-                raise Failure(f"{', '.join(left)}: still not at the wanted version after the installation")
+                raise Failure(f"{', '.join(left)}: still not at the wanted version after the installation; is it pinned or excluded?")
         if held:
             manager.hold(held)
     return {

@@ -32,7 +32,7 @@ options:
   proxy:
     description:
       - URL of the proxy by which the package manager, and the fetching of the keys, go out.
-      - Empty takes away a setting of an earlier run. A setting that is not this collection's stays.
+      - Empty removes what an earlier run has set. A setting that this collection did not make stays.
     type: str
     default: ""
 attributes:
@@ -107,7 +107,7 @@ def apt_file(repository: dict[str, Any], key_path: str, architecture: str) -> st
 
 
 def dnf_conf(text: str, proxy: str) -> str:
-    """C(dnf.conf) with this proxy, or without the one that an earlier run set."""
+    """dnf.conf with this proxy, or without the one that an earlier run set."""
     text = re.sub(rf"^{PROXY_MARK}\nproxy=.*\n", "", text, flags=re.MULTILINE)
     if not proxy:
         return text
@@ -119,11 +119,11 @@ def dnf_conf(text: str, proxy: str) -> str:
 
 
 def want_proxy(proxy: str, files: Files, family: str) -> None:
-    """The package manager's own proxy setting; a password in it is shown to nobody."""
+    """The package manager's own proxy setting; a password in it is not shown."""
     path = DNF_CONF if family == "rpm" else APT_PROXY
     before = read(path).decode(errors="replace")
     mode = 0o600 if "@" in proxy else 0o644
-    # The one that goes may have a password, too.
+    # The setting that is removed may have a password, too.
     shown = "(a proxy with a password)\n" if "@" in proxy + before else None
     if family == "rpm":
         after = dnf_conf(before, proxy)
@@ -137,7 +137,7 @@ def want_proxy(proxy: str, files: Files, family: str) -> None:
 
 
 def verified_key(module: AnsibleModule, fetcher: fetch.Fetcher, repository: dict[str, Any], path: str) -> bytes:
-    """The repository's signing key; the one on the host serves where the source cannot be reached."""
+    """The repository's signing key. Where the source gives none, the one on the host is used if it is the expected one."""
     wanted = str(module.params["fingerprints"].get(repository["key"], "")).replace(" ", "").upper()
     url = repository["key_url"]
     if not wanted:

@@ -7,8 +7,8 @@ module: host_service
 short_description: Writes the files of a systemd unit, and enables, starts and restarts it
 version_added: 0.1.0
 description:
-  - Writes the unit's files, and restarts it when something is newer than its start. So a run that was interrupted
-    between a new configuration and the restart is made good by the next one.
+  - Writes the unit's files, and restarts it when something is newer than its start. So the next run
+    restarts a unit whose run was interrupted between a new configuration and the restart.
   - Unlike M(ansible.builtin.systemd_service), it predicts the start of a unit whose package is not installed yet.
   - Templates are rendered on the controller, so one round trip to the host does it all, where M(ansible.builtin.template),
     M(ansible.builtin.copy) and M(ansible.builtin.systemd_service) take several for each file and unit.
@@ -48,7 +48,7 @@ options:
         type: str
         default: "0644"
       restart:
-        description: Whether the unit reads the file at its start alone.
+        description: Whether the unit reads the file only when it starts, so that a change of the file needs a restart.
         type: bool
         default: true
   absent:
@@ -134,7 +134,7 @@ def started_at(unit: dict[str, str]) -> int:
 
 def plan(unit: dict[str, str], state: str, restart: bool, newest: float) -> list[str]:
     """The verbs of systemctl that lead to the wanted state; newest is when the unit's files last changed."""
-    # Of a unit that is not there, nothing is enabled and nothing runs.
+    # A unit that does not exist is neither enabled nor running.
     running = unit.get("ActiveState") in ("active", "activating", "reloading")
     file_state = unit.get("UnitFileState", "")
     if state == "stopped":
@@ -181,7 +181,7 @@ def find_unit(module: AnsibleModule, systemctl: str) -> dict[str, str]:
     if load == "masked" and state == "started":
         raise Failure(f"the unit {name} is masked on this host; unmask it: systemctl unmask {name}")
     if load == "not-found" and state == "started" and not module.check_mode:
-        raise Failure(f"the host has no unit {name}; is the package that brings it installed?")
+        raise Failure(f"the host has no unit {name}; install the package that brings it")
     return unit
 
 
@@ -201,7 +201,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     systemctl = module.get_bin_path("systemctl", required=True)
     files = compare(module)
     unit = find_unit(module, systemctl)
-    # The unit reads the others whenever it needs them.
+    # A change of these needs no restart: the unit reads them whenever it needs them.
     unread = {one["dest"] for one in module.params["files"] if not one["restart"]}
     read_at_start = [one["dest"] for one in module.params["files"] if one["restart"]] + module.params["watch"]
     if not module.check_mode:

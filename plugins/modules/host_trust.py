@@ -8,7 +8,7 @@ short_description: Puts CA certificates into the operating system's trust store
 version_added: 0.1.0
 description:
   - Writes the certificates to the folder that C(update-ca-trust) or C(update-ca-certificates) reads, and runs that program.
-  - The generated bundle is what counts. So a run interrupted between the two is made good by the next one.
+  - It compares with the bundle that the program generates. So the next run completes one that was interrupted between the two.
 extends_documentation_fragment:
   - bare.mesh.attributes
 options:
@@ -72,7 +72,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     for name, pem in module.params["certificates"].items():
         wanted = bodies(pem) if isinstance(pem, str) else set()
         if not wanted:
-            raise Failure(f"{name} is no certificate in PEM form")
+            raise Failure(f"{name} is not a certificate in PEM form, which begins with -----BEGIN CERTIFICATE-----")
         files.want(f"{folder}/bare-mesh-{name}.crt", pem.strip() + "\n")
         if not wanted <= known:
             missing.append(name)

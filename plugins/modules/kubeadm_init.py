@@ -8,10 +8,10 @@ short_description: Makes this host the control plane of a new cluster
 version_added: 0.1.0
 description:
   - Runs C(kubeadm init) unless the host's cluster is there already.
-  - An C(init) that was killed or failed is recognised. If its API server came to life, it is continued on what is there.
+  - An C(init) that was killed or failed is recognised. If its API server has been up, it is continued on what is there.
     Otherwise it is undone by C(kubeadm reset) and started over.
-  - No bootstrap token is left. Those that runs of this collection, cut short, have left are deleted.
-  - A cluster that has lived is never undone. If its API server does not come up within O(wait_timeout), the module fails
+  - No bootstrap token is left, and those that interrupted runs of this collection have left are deleted.
+  - A cluster that has been up is never undone. If its API server does not come up within O(wait_timeout), the module fails
     and says what to look at.
 extends_documentation_fragment:
   - bare.mesh.attributes
@@ -20,7 +20,7 @@ options:
     description:
       - kubeadm's configuration documents, among them one of kind V(InitConfiguration). Those of kubeadm's own kinds may leave
         C(apiVersion) out.
-      - They never reach the disk, nor a command line.
+      - They are written neither to the disk nor to a command line.
     type: list
     elements: dict
     required: true
@@ -50,8 +50,8 @@ EXAMPLES = r"""
 RETURN = r"""
 state:
   description: >-
-    What was found: V(absent), V(ready), V(unfinished) (its API server lives, C(kubeadm init) never came to its end),
-    V(broken) (never came to life), V(stopped) (has lived, does not answer).
+    What was found: V(absent), V(ready), V(unfinished) (its API server answers, but C(kubeadm init) did not finish),
+    V(broken) (has never been up), V(stopped) (has been up, but does not answer).
   returned: always
   type: str
 initialised:
@@ -139,7 +139,7 @@ def find_state(etcd: str) -> str:
 
 
 def complete(config: list[dict[str, Any]], token: str, ignored: list[str]) -> list[dict[str, Any]]:
-    """The documents with kubeadm's API version, and a bootstrap token of our own, since kubeadm's would live for a day."""
+    """The documents with kubeadm's API version, and a bootstrap token of our own, since kubeadm's would be valid for a day."""
     bootstrap = {"token": token, "ttl": "15m", "description": f"{TOKEN_MARK}kubeadm init"}
     changed = []
     for entry in config:
@@ -165,14 +165,14 @@ def initialise(kubeadm: Kubeadm, kubelet: Kubelet, config: list[dict[str, Any]],
     kubeadm.module.no_log_values.add(token)
     begin()
     kubelet.do("enable")
-    # Its output holds the token and stays here.
+    # Its output holds the token and is not returned.
     kubeadm.run("init", config=complete(config, token, LEFT_BY_INIT if resume else []))
     kubeadm.run("token", "delete", token.partition(".")[0])
     finish()
 
 
 def converge(module: AnsibleModule, kubeadm: Kubeadm, kubelet: Kubelet, found: str) -> None:
-    """Leads to a running control plane. found is the state seen before."""
+    """Brings up the control plane. found is the state seen before."""
     config = module.params["config"]
     if found == "stopped":
         kubelet.do("enable", "--now")
@@ -194,7 +194,7 @@ def converge(module: AnsibleModule, kubeadm: Kubeadm, kubelet: Kubelet, found: s
 def work(module: AnsibleModule) -> dict[str, Any]:
     kubeadm, kubelet = Kubeadm(module), Kubelet(module)
     if not document(module.params["config"], "InitConfiguration"):
-        raise Failure("config holds no document of kind InitConfiguration")
+        raise Failure("config holds no document of kind InitConfiguration; add one")
     if not module.check_mode:
         kubeadm.acquire()
     found = find_state(etcd_directory(module.params["config"]))

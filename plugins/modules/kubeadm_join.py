@@ -8,8 +8,8 @@ short_description: Joins this host to a cluster as a worker
 version_added: 0.1.0
 description:
   - Runs C(kubeadm join) unless the host is a node of the cluster already. It asks the API server with the kubelet's own certificate.
-  - A C(join) that was killed or failed, and the membership of a cluster that was made anew since, are undone by C(kubeadm reset)
-    and what belongs to it, and then the host joins.
+  - A C(join) that was killed or failed is undone as by M(bare.mesh.kubeadm_reset), and so is the membership in a cluster that has
+    been made again since. Then the host joins.
   - A host that is to join gets a bootstrap token of its own. The controller makes it through the API server, with O(kubeconfig),
     and deletes it when the join has ended, well or not.
 extends_documentation_fragment:
@@ -29,13 +29,13 @@ options:
     type: int
     default: 900
   token:
-    description: A bootstrap token of your own, in place of one that is made. It never reaches the disk, nor a command line.
+    description: A bootstrap token of your own, in place of one that is made. It is written neither to the disk nor to a command line.
     type: str
   ca_cert_hash:
     description: Hash of the cluster's certificate authority as kubeadm prints it, V(sha256:...). Needed with O(token).
     type: str
   ca_certificate:
-    description: The certificate authority itself, to see when the cluster knows O(token). Without it, C(kubeadm join) may lose seconds.
+    description: The certificate authority itself, to wait until the cluster knows O(token). Without it, joining may take seconds longer.
     type: str
   node_registration:
     description: kubeadm's C(nodeRegistration).
@@ -43,8 +43,8 @@ options:
     default: {}
   node_ip:
     description:
-      - The node's own address. A Node object of its name that has this address is what an earlier life of the host left, and
-        is deleted before the join.
+      - The node's own address. A Node object of its name that has this address is left from an earlier membership of the
+        host, and is deleted before the join.
       - Without it, no Node object is deleted.
     type: str
   wait_timeout:
@@ -54,7 +54,7 @@ options:
     type: int
     default: 30
   cluster_pending:
-    description: In check mode, that the run would make a new cluster, so that an old membership ends.
+    description: Tells check mode that the run would make a new cluster, which ends an old membership.
     type: bool
     default: false
 attributes:
@@ -79,8 +79,8 @@ EXAMPLES = r"""
 RETURN = r"""
 state:
   description: >-
-    What was found: V(absent), V(joined), V(unfinished) (joined, but kubeadm never came to its end), V(broken) (a join that was
-    cut short), V(foreign) (the cluster was made anew since), V(deleted) (the cluster has no such node any more),
+    What was found: V(absent), V(joined), V(unfinished) (joined, but kubeadm did not finish), V(broken) (a join that was
+    interrupted), V(foreign) (the cluster has been made again since), V(deleted) (the cluster has no such node any more),
     V(unknown) (see O(wait_timeout)).
   returned: always
   type: str
@@ -119,7 +119,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.node import (
 from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.reset import NodeReset
 
 FOREIGN = -1
-# Reasons of OpenSSL by which a certificate is not of the authority that this node knows: its signature, or no such issuer.
+# OpenSSL's errors for a certificate that is not of the authority which this node knows: another signature, or an unknown issuer.
 # https://docs.openssl.org/master/man3/X509_STORE_CTX_get_error/
 OTHER_AUTHORITY = (7, 18, 19, 20, 21, 30)
 CERTIFICATE_FIX = "See: openssl s_client -connect HOST:PORT -showcerts"
@@ -163,17 +163,17 @@ def find_state(api_server: str, name: str, wait_timeout: float) -> str:
             "Nothing was touched. Compare this host's clock with its dates (openssl x509 -noout -dates -in FILE): correct the clock, "
             "or, if it has expired, run the playbook bare.mesh.reset on this host, and then this one again"
         )
-    # The node authorizer lets a kubelet read the node of its own name alone.
+    # The node authorizer lets a kubelet read only the node of its own name.
     raise Failure(
-        f"this host is a node of the cluster already, but may not read the node {name} (status {status}). Has it another name there? "
-        "Give it that name in the inventory, or run the playbook bare.mesh.reset on it first"
+        f"this host is a node of the cluster already, but may not read the node {name} (status {status}). If it has another name there, "
+        "give it that name in the inventory; else run the playbook bare.mesh.reset on it first"
     )
 
 
 def answer(server: ApiServer, path: str, wait_timeout: float) -> int | None:
     """The status of an answer, FOREIGN for a server with another certificate authority, None for no answer.
 
-    A server that is overloaded or not yet itself (429, 5xx) has not answered.
+    A server that is overloaded or still starting (429, 5xx) has not answered.
     """
     deadline = time.monotonic() + wait_timeout
     while True:
@@ -195,7 +195,7 @@ def answer(server: ApiServer, path: str, wait_timeout: float) -> int | None:
             if time.monotonic() > deadline:
                 raise Failure(
                     f"the API server at {server.url} does not answer this host ({error}). "
-                    "Is the control plane up, and does a firewall between them let the port through?"
+                    "Check that the control plane is up, and that no firewall between them closes the port"
                 ) from error
             time.sleep(1)
 
@@ -217,7 +217,7 @@ def join(kubeadm: Kubeadm, kubelet: Kubelet, params: dict[str, Any]) -> None:
 
 
 def wait_signed(server: ApiServer, identity: str, seconds: float = 30) -> None:
-    """Until the cluster has signed its public information with the token: kubeadm, too early, sleeps for five seconds."""
+    """Waits until the cluster has signed its public information with the token. If it has not, kubeadm sleeps for five seconds."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
@@ -232,7 +232,7 @@ def wait_signed(server: ApiServer, identity: str, seconds: float = 30) -> None:
 
 
 def converge(module: AnsibleModule, kubeadm: Kubeadm, kubelet: Kubelet, found: str) -> None:
-    """Leads to a joined node. found is the state seen before."""
+    """Joins the node, or completes its join. found is the state seen before."""
     if found in TO_JOIN:
         if found != "absent":
             NodeReset(module, kubeadm).clean()
@@ -262,11 +262,11 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     else:
         found = find_state(module.params["api_server"], name, 0 if module.check_mode else module.params["wait_timeout"])
     result = {"state": found, "node": name, "join": found in TO_JOIN}
-    # What does not answer in check mode is, once the run has started it, as it was.
+    # In check mode no answer counts as no change: a real run starts the API server first.
     changed = found not in ("joined", "unknown") or kubelet.idle()
     if changed and not module.check_mode:
         if result["join"] and not module.params["token"]:
-            # The action plugin makes one and comes again.
+            # The action plugin makes a token and runs the module again.
             raise Failure(f"the node is to join (it is {found}): token and ca_cert_hash are needed", **result)
         converge(module, kubeadm, kubelet, found)
     diff = {"before": f"node: {found}\n", "after": f"node: {'joined' if changed else found}\n"}

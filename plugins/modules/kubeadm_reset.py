@@ -9,9 +9,9 @@ version_added: 0.1.0
 description:
   - Runs C(kubeadm reset) and removes what that leaves, which is containers, mounts, network links and namespaces, firewall rules,
     certificates, etcd's data and the admin kubeconfig of a user.
-  - Works where the container runtime, the API server or kubeadm itself is dead or gone.
-  - Packages and images stay, so that a new cluster is there quickly.
-  - It does not drain the node, nor remove the node from a cluster that lives on.
+  - Works even if the container runtime, the API server or kubeadm itself is broken or missing.
+  - Packages and images stay, so that a new cluster is made quickly.
+  - It does not drain the node, nor remove the node from a cluster that goes on without it.
 extends_documentation_fragment:
   - bare.mesh.attributes
 options:

@@ -9,10 +9,10 @@ version_added: 0.1.0
 description:
   - Reads the kubeconfig of the control plane host and writes it to the controller, mode 0600, with an address of the API server
     that the controller reaches.
-  - A file that is not such a copy, but the user's kubeconfig of another cluster or of several, is never replaced nor removed.
+  - A file that is not such a copy, such as the user's kubeconfig of another cluster, is never replaced or removed.
   - On request it also gives a user of the host a copy, C(~/.kube/config), as it is, mode 0600. A different file that is there
     is kept as a backup beside it.
-  - The content is in no result, so the task needs no C(no_log).
+  - The result does not hold the content, so the task needs no C(no_log).
 extends_documentation_fragment:
   - bare.mesh.attributes
 options:
@@ -34,7 +34,7 @@ options:
     default: ""
   state:
     description:
-      - Whether the copy on the controller shall be there.
+      - Whether the copy on the controller is to exist.
       - With V(absent) the host is not asked; the user's copy is removed by M(bare.mesh.kubeadm_reset).
     type: str
     choices: [present, absent]
@@ -91,7 +91,7 @@ def user_kubeconfig(user: str) -> tuple[pwd.struct_passwd, str]:
     try:
         account = pwd.getpwnam(user)
     except KeyError:
-        raise Failure(f"user names {user}, and this host has no such user; create it or name another") from None
+        raise Failure(f"user: this host has no user {user}; create it or name another") from None
     return account, os.path.join(account.pw_dir, ".kube", "config")
 
 
@@ -104,7 +104,7 @@ def differs(path: str, content: bytes) -> bool:
 
 
 def give(account: pwd.struct_passwd, path: str, content: bytes) -> str | None:
-    """Writes the user's copy, which never has more rights than its owner's; where a different file was kept."""
+    """Writes the user's copy, which nobody else can read; returns where a different file was kept."""
     directory = os.path.dirname(path)
     if not os.path.isdir(directory):
         os.mkdir(directory, 0o700)

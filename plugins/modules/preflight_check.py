@@ -4,7 +4,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: preflight_check
-short_description: Judges hosts, inventory, settings and the source of artifacts before anything is changed
+short_description: Checks hosts, inventory, settings and the source of artifacts before anything is changed
 version_added: 0.1.0
 description:
   - Runs on the controller, takes what M(bare.mesh.host_inspect) found on each host, and fails once, with all faults and their fixes.
@@ -13,7 +13,7 @@ extends_documentation_fragment:
   - bare.mesh.attributes
 options:
   inspections:
-    description: Host to the result of M(bare.mesh.host_inspect), be it a failure.
+    description: Host to the result of M(bare.mesh.host_inspect), which may be a failure.
     type: dict
     required: true
   hosts:
@@ -22,7 +22,7 @@ options:
     elements: dict
     required: true
   ports:
-    description: Ports such as V(10250/tcp) that every V(node), and those that a V(control_plane) besides, must find free.
+    description: Ports such as V(10250/tcp) that must be free on every V(node), and those that must also be free on a V(control_plane).
     type: dict
     required: true
     suboptions:
@@ -33,7 +33,7 @@ options:
     type: dict
     required: true
   settings:
-    description: The settings to judge.
+    description: The settings to check.
     type: dict
     required: true
     suboptions:
@@ -49,8 +49,8 @@ options:
       source: {description: 'Base URLs V(kubernetes), V(docker), V(istio), and V(registries).', type: dict, required: true}
       fingerprints: {description: Fingerprints of the signing keys., type: dict, required: true}
       ca_file: {description: Certificate that signed the source's., type: path, default: ''}
-      kubeconfig: {description: Where the cluster's kubeconfig is to be on the controller., type: path, default: ''}
-      api_url: {description: URL by which it names the API server., type: str, default: ''}
+      kubeconfig: {description: Path of the cluster's kubeconfig on the controller., type: path, default: ''}
+      api_url: {description: URL of the API server in that kubeconfig., type: str, default: ''}
   allow:
     description: Checks whose faults are only warnings.
     type: list
@@ -68,7 +68,7 @@ author:
 
 EXAMPLES = r"""
 # The role bare.mesh.preflight gathers the parameters.
-- name: Judge
+- name: Check everything
   bare.mesh.preflight_check:
     inspections: "{{ inspections }}"
     hosts: "{{ groups | bare.mesh.cluster_hosts(hostvars) }}"
@@ -128,12 +128,12 @@ def fetcher(ca_file: str) -> tuple[Fetcher | None, list[host_checks.Finding]]:
                 ca = file.read()
         return Fetcher(ca), []
     except (OSError, ValueError) as error:
-        fix = "Name the certificate, in PEM form, that signed the mirror's; it lies on the controller"
+        fix = "Set it to a file on the controller that holds, in PEM form, the certificate that signed the mirror's"
         return None, [host_checks.Finding("source", "bare_mesh_mirror_ca_file", str(error), fix)]
 
 
 def kubeconfig_findings(path: str, api_url: str) -> list[host_checks.Finding]:
-    """A file of the user's where the cluster's kubeconfig is to be."""
+    """Whether a file of the user's own is in the place of the cluster's kubeconfig."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             existing = file.read()
@@ -156,7 +156,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     if fetch:
         faults += source_checks.source(settings, reports, fetch, verifier)
         if not verifier:
-            module.warn("the controller has no gpgv: the signatures of the package repositories were not verified beforehand")
+            module.warn("the controller has no gpgv, so the package repositories' signatures were not verified beforehand; install gpgv")
     wrong = [fault for fault in faults if fault.check not in module.params["allow"]]
     for fault in faults:
         if fault not in wrong:

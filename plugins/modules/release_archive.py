@@ -57,7 +57,7 @@ options:
     type: int
     default: 30
 notes:
-  - The proxy variables of the environment hold.
+  - The proxy variables of the environment apply.
 attributes:
   check_mode:
     support: full
@@ -108,18 +108,18 @@ from ansible_collections.bare.mesh.plugins.module_utils._host.fetch import Fetch
 
 
 def fetcher(ca_file: str | None, timeout: float) -> Fetcher:
-    """The way to the server; a missing CA file is the user's fault to fix."""
+    """What downloads from the server, and trusts ca_file besides the system's authorities."""
     if not ca_file:
         return Fetcher(timeout=timeout)
     try:
         with open(ca_file, encoding="utf-8") as file:
             return Fetcher(ca=file.read(), timeout=timeout)
     except (OSError, ValueError) as error:
-        raise Failure(f"ca_file {ca_file} cannot be used: {error}") from error
+        raise Failure(f"ca_file {ca_file} cannot be used: {error}; name a file with a certificate in PEM form") from error
 
 
 def wanted_checksum(fetch: Fetcher, url: str, checksum: str) -> str:
-    """The checksum to hold the archive to."""
+    """The checksum that the archive must have."""
     if archive.SHA256.fullmatch(checksum):
         return checksum.lower()
     if "://" not in checksum:
@@ -127,12 +127,12 @@ def wanted_checksum(fetch: Fetcher, url: str, checksum: str) -> str:
     text = fetch.get(checksum).decode("utf-8", "replace")
     found = archive.published(text, url.rsplit("/", 1)[-1])
     if not found:
-        raise Failure(f"{checksum} names no SHA-256 for {url.rsplit('/', 1)[-1]}")
+        raise Failure(f"{checksum} names no SHA-256 for {url.rsplit('/', 1)[-1]}; give the checksum itself, or a URL that names it")
     return found
 
 
 def _reason(error: Exception) -> Any:
-    # Of an answer the status as well, of a failed connection what it failed of.
+    # An answer's text has the status, and a failed connection has its own reason.
     return str(error) if hasattr(error, "code") else getattr(error, "reason", error)
 
 
@@ -168,7 +168,7 @@ def converge(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         if check_mode:
             fetch.get(url, method="HEAD")
         else:
-            # Beside the cache, not in /tmp: archives are large, and /tmp often is memory.
+            # Beside dest, not in /tmp: archives are large, and /tmp is often in memory.
             parent = os.path.dirname(os.path.abspath(dest))
             os.makedirs(parent, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=".download.", dir=parent) as directory:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from conftest import _INVENTORY, KUBERNETES, ROOT, node
 
-REACH = "See that the controller gets there.*bare_mesh_mirror_url"
+REACH = "See that the controller can reach it.*bare_mesh_mirror_url"
 COMPARE = "compare with its owner's published fingerprint"
 WRONG_KEYS = dict.fromkeys(("kubernetes", "docker_deb", "docker_rpm"), "0123456789ABCDEF0123456789ABCDEF01234567")
 
@@ -32,7 +32,7 @@ def refused(run, culprit, cure):
         ({"bare_mesh_kubernetes_version": "1.99.0"}, "bare_mesh_kubernetes_version.*1.99.0", f"Choose from:.*{re.escape(KUBERNETES)}"),
         ({"bare_mesh_istio_version": "9.9.9"}, "bare_mesh_istio_version.*9.9.9", "Choose from:"),
         ({"istio_profile": "nonsense"}, "istio_profile.*nonsense", "Choose from:.*default"),
-        ({"bare_mesh_pod_cidr": "10.96.0.0/16"}, "bare_mesh_pod_cidr.*overlap", "Choose ranges that are apart"),
+        ({"bare_mesh_pod_cidr": "10.96.0.0/16"}, "bare_mesh_pod_cidr.*overlap", "Choose ranges that do not overlap"),
         ({"bare_mesh_pod_cidr": "10.87.0.0/16"}, "bare_mesh_pod_cidr.*10.87.0.0/16 overlaps the network", "[Cc]hoose"),
         ({"bare_mesh_mirror_url": "https://10.87.0.99"}, r"https://10\.87\.0\.99", REACH),
         ({"istioctl_checksum": "0" * 64}, "istioctl_checksum.*0{64}", "set the checksum of this version, or leave it empty"),

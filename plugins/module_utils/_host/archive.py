@@ -19,7 +19,7 @@ SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
 def digest(path: str) -> str | None:
-    """The SHA-256 of a file, in hexadecimal; None if there is no such file."""
+    """The SHA-256 of a file, in hexadecimal; None if it does not exist."""
     found = hashlib.sha256()
     try:
         with open(path, "rb") as file:
@@ -55,7 +55,7 @@ def installed(dest: str) -> dict[str, Any] | None:
 
 
 def satisfies(record: dict[str, Any] | None, url: str, checksum: str, members: list[dict[str, str]]) -> bool:
-    """Whether an installation is the wanted one; an empty checksum accepts the one verified then."""
+    """Whether the installation is the wanted one. Without a checksum, the one that was verified when it was installed counts."""
     return bool(
         record
         and record.get("url") == url
@@ -79,7 +79,7 @@ def extract(archive: str, url: str, sha256: str, members: list[dict[str, str]], 
             json.dump(record, file, indent=2)
         os.chmod(staging, 0o755)
         if os.path.isdir(dest) and not os.path.islink(dest):
-            # The old directory leaves by the way of the staging's parent, so that dest is never half of both.
+            # The old directory is moved away as a whole, so that dest never holds files of both.
             old = tempfile.mkdtemp(prefix=f".{os.path.basename(dest)}.old.", dir=parent)
             os.rename(dest, os.path.join(old, "was"))
             os.rename(staging, dest)
@@ -94,7 +94,7 @@ def _opened(archive: str, url: str) -> tarfile.TarFile:
     try:
         return tarfile.open(archive)
     except tarfile.TarError as error:
-        raise Failure(f"{url} is no tar archive: {error}") from error
+        raise Failure(f"{url} is not a tar archive: {error}") from error
 
 
 def _extract_one(tar: tarfile.TarFile, url: str, member: dict[str, str], staging: str) -> dict[str, str | None]:
@@ -106,7 +106,7 @@ def _extract_one(tar: tarfile.TarFile, url: str, member: dict[str, str], staging
         raise Failure(f"{url} has no file {member['member']}")
     target = os.path.join(staging, member["dest"])
     if os.path.commonpath([os.path.realpath(target), os.path.realpath(staging)]) != os.path.realpath(staging):
-        raise Failure(f"the member's dest {member['dest']} leads out of the destination")
+        raise Failure(f"the member's dest {member['dest']} leads out of the destination; give a path below it")
     os.makedirs(os.path.dirname(target), exist_ok=True)
     with open(target, "wb") as file:
         shutil.copyfileobj(source, file, 1 << 20)

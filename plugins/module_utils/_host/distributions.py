@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The operating systems the collection knows, and where their packages lie in the official servers' layouts."""
+"""The operating systems the collection knows, and where the official servers have their packages."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def repositories(release: dict[str, str], machine: str, source: dict[str, str], 
     """The package repositories a cluster host needs, as dicts.
 
     source has the base URLs `kubernetes` and `docker`. Docker publishes no packages for openEuler and Anolis;
-    those of the EL with the same C library fit.
+    EL's fit there.
     """
     minor = ".".join(kubernetes_version.split(".")[:2])
     base = f"{source['kubernetes']}/core:/stable:/v{minor}"

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Small downloads over HTTPS, with a CA of one's own beside the system's."""
+"""Small downloads over HTTPS, which can trust a CA besides the system's."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class FetchError(Failure):
 
 
 class Fetcher:
-    """Fetches small files; ca is PEM text, proxy a URL (empty: none), also for hosts that carry proxy variables."""
+    """Fetches small files. ca is PEM text, proxy a URL; without a proxy, the environment's proxy variables apply."""
 
     def __init__(self, ca: str = "", proxy: str = "", timeout: float = 15) -> None:
         context = ssl.create_default_context()

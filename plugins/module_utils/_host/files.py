@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A few files that belong together, compared first and written after that."""
+"""Files that belong together: all are compared before the first one is written."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 
 def read(path: str) -> bytes:
-    """The file's bytes, empty where there is no such file."""
+    """The file's bytes, empty if it does not exist."""
     try:
         with open(path, "rb") as file:
             return file.read()
@@ -27,7 +27,7 @@ def ours(path: str) -> bool:
 
 
 class Files:
-    """Collects what files shall hold or be gone; `write` puts down those that differ."""
+    """Collects the files that are wanted or unwanted; `write` writes or removes those that differ."""
 
     def __init__(self, module: AnsibleModule) -> None:
         self.module = module
@@ -35,7 +35,7 @@ class Files:
         self.diff: list[dict[str, str]] = []
 
     def want(self, path: str, content: str | bytes, mode: int = 0o644, shown: str | None = None) -> None:
-        """Remembers the file if its content or mode differs; shown says what it is where its text tells nobody anything."""
+        """Notes the file if its content or mode differs. shown takes the place of its text in the diff."""
         data = content if isinstance(content, bytes) else content.encode(errors="surrogateescape")
         before = read(path)
         same_mode = os.path.exists(path) and os.stat(path).st_mode & 0o777 == mode
@@ -46,7 +46,7 @@ class Files:
         self.diff.append({"before_header": path, "after_header": path, "before": texts[0], "after": texts[1]})
 
     def unwant(self, path: str, shown: str | None = None) -> None:
-        """Remembers to remove the file if it is this collection's; shown as with want."""
+        """Notes the file for removal if it is this collection's; shown as with want."""
         if ours(path):
             self.todo[path] = (None, 0)
             self.diff.append({"before_header": path, "after_header": path, "before": shown or _text(read(path)), "after": ""})

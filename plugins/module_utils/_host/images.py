@@ -35,7 +35,7 @@ class Images:
         self.ctr = module.get_bin_path("ctr")
 
     def missing(self, wanted: Iterable[str]) -> list[str]:
-        """The images that are not there. In check mode, containerd itself may be what the run brings."""
+        """The images that are not there. In check mode containerd need not be installed yet."""
         if not self.ctr and not self.module.check_mode:
             raise Failure("ctr is not installed on this host; run the containerd role first")
         code, out, err = self.module.run_command([self.ctr, "-n", "k8s.io", "images", "ls", "-q"]) if self.ctr else (1, "", "")
@@ -50,4 +50,4 @@ class Images:
             reasons = list(pool.map(pull, ([*command, image] for image in images)))
         failed = [f"{image}: {reason}" for image, reason in zip(images, reasons) if reason]
         if failed:
-            raise Failure("could not pull " + "\n".join(failed) + "\nDoes the registry that bare_mesh_source names serve them?")
+            raise Failure("could not pull " + "\n".join(failed) + "\nCheck that the registry of bare_mesh_source serves them.")

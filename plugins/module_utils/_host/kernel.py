@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the running kernel has, be it loaded, built in, or loadable."""
+"""What the running kernel has: loaded, built in, or loadable."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import platform
 from collections.abc import Callable, Iterable
 
-# A kernel may carry neither /lib/modules nor a /sys/module entry for what is built in: its configuration tells then.
+# Name of a module -> its option. Where neither /lib/modules nor /sys/module lists what is built in, the kernel's configuration does.
 OPTIONS = {
     "br_netfilter": "BRIDGE_NETFILTER",
     "ip_tables": "IP_NF_IPTABLES",
@@ -55,7 +55,7 @@ def states(names: Iterable[str], modprobe: Callable[[str], bool]) -> dict[str, s
 
 
 def known_to_modprobe(name: str) -> bool:
-    """Whether the boot's module loading finds the name, so that it may be listed for it."""
+    """Whether modprobe knows the name, so that it can be listed for the boot."""
     folder = f"/lib/modules/{platform.release()}"
     listed = _text(f"{folder}/modules.builtin") + _text(f"{folder}/modules.dep")
     return f"/{name}.ko" in listed.replace("-", "_")

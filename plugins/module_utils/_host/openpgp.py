@@ -14,11 +14,11 @@ PUBLIC_KEY = 6
 
 
 class NotAKey(Failure):
-    """The data is no OpenPGP public key."""
+    """The data is not an OpenPGP public key."""
 
 
 def dearmor(data: bytes) -> bytes:
-    """The binary form of a key, be it ASCII-armoured (also several blocks in one file) or binary already."""
+    """The binary form of a key, which may be ASCII-armoured (in one block or several) or binary already."""
     if b"-----BEGIN PGP" not in data:
         return data
     binary = b""

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What host_packages asks of dnf and of apt."""
+"""What host_packages does with dnf and apt."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
 
 POLICY = "/usr/sbin/policy-rc.d"
-# The mark tells ours, which a killed run has left, from the host's own.
+# By the text, a policy that a killed run has left is told from the host's own.
 POLICY_TEXT = "#!/bin/sh\n# bare.mesh: no service starts before it is configured\nexit 101\n"
 
 
@@ -81,7 +81,7 @@ class Dnf(Manager):
         try:
             self.run([*command, "install", *specs])
         except Failure:
-            # An index that is older than the package.
+            # The index may be older than the package.
             self.run([*command, "--refresh", "install", *specs])
 
 
@@ -167,7 +167,7 @@ class Quiet:
 
 
 def left_policy() -> bool:
-    """Whether a run that was killed has left its policy: with it none of the host's packages would start its service."""
+    """Whether a killed run has left its policy, which would keep every package from starting its service."""
     try:
         with open(POLICY, encoding="utf-8") as file:
             return file.read(len(POLICY_TEXT) + 1) == POLICY_TEXT

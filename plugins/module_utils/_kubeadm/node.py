@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
 
-# Of kubeadm's own documents: all releases that this collection installs take it.
+# The version of kubeadm's own documents that all releases which this collection installs accept.
 # https://kubernetes.io/docs/reference/config-api/kubeadm-config.v1beta4/
 API_VERSION = "kubeadm.k8s.io/v1beta4"
 KUBERNETES = "/etc/kubernetes"
@@ -29,22 +29,22 @@ BOOTSTRAP_CONF = f"{KUBERNETES}/bootstrap-kubelet.conf"
 CA = f"{KUBERNETES}/pki/ca.crt"
 API_SERVER_MANIFEST = f"{KUBERNETES}/manifests/kube-apiserver.yaml"
 KUBELET_CERTIFICATE = "/var/lib/kubelet/pki/kubelet-client-current.pem"
-# There from the start of kubeadm init or join until its end: what a killed run leaves behind.
+# It exists while kubeadm init or join runs, so a run that is killed leaves it behind.
 UNFINISHED = f"{KUBERNETES}/.bare-mesh-unfinished"
 LOCK = "/run/bare-mesh-kubeadm.lock"
-# kubeadm's own record of the cluster. Once etcd holds it, the cluster has lived.
+# kubeadm's own record of the cluster. Once etcd holds it, the cluster has been up.
 SIGN_OF_LIFE = b"/registry/configmaps/kube-system/kubeadm-config"
 
 
 def secret_file(text: str) -> int:
-    """An open file that exists in memory alone, for what must never be on disk or on a command line."""
+    """An open file that exists only in memory, for what must never be on disk or on a command line."""
     descriptor = os.memfd_create("bare-mesh")
     os.write(descriptor, text.encode())
     return descriptor
 
 
 class Kubeadm:
-    """kubeadm on this node. Commands that change it run under a lock that a kubeadm outliving its module keeps."""
+    """kubeadm on this node. Commands that change it run under a lock, which kubeadm keeps even if its module is killed."""
 
     def __init__(self, module: AnsibleModule) -> None:
         self.module = module
@@ -61,7 +61,7 @@ class Kubeadm:
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     raise Failure(
-                        f"another kubeadm has been at work on this node for {timeout} seconds; see: ps -C kubeadm"
+                        f"another kubeadm has been at work on this node for {timeout} seconds; wait for it or stop it, see: ps -C kubeadm"
                     ) from None
                 time.sleep(1)
 
@@ -90,7 +90,7 @@ TOKENS = "/api/v1/namespaces/kube-system/secrets"
 
 
 def left_tokens(server: ApiServer) -> list[str]:
-    """Secrets of the bootstrap tokens that runs of ours, cut short, have left; others' are theirs."""
+    """Names of the Secrets of bootstrap tokens that interrupted runs of this collection have left."""
     status, body = server.request(f"{TOKENS}?fieldSelector=type%3Dbootstrap.kubernetes.io%2Ftoken")
     secrets = json.loads(body)["items"] if status == 200 else []
     described = {secret["metadata"]["name"]: (secret.get("data") or {}).get("description", "") for secret in secrets}
@@ -106,7 +106,7 @@ class ApiServer:
 
     @classmethod
     def of(cls, kubeconfig: str, certificate: str | None = None) -> ApiServer:
-        """As a kubeconfig of this node names it; with a certificate of one's own or the kubeconfig's."""
+        """The one that a kubeconfig of this node names, with this client certificate or else the kubeconfig's."""
         with open(kubeconfig, encoding="utf-8") as file:
             text = file.read()
         server = cls(field(text, "server"), decoded(text, "certificate-authority-data"))
@@ -127,7 +127,7 @@ class ApiServer:
             answer = connection.getresponse()
             return answer.status, answer.read().decode(errors="replace")
         except http.client.HTTPException as error:
-            raise ConnectionError(f"{self.url} answers no HTTP: {error}") from error
+            raise ConnectionError(f"{self.url} does not answer in HTTP: {error}") from error
         finally:
             connection.close()
 
@@ -168,7 +168,7 @@ def wait_ready(seconds: float) -> bool:
 
 
 def has_lived(data_directory: str) -> bool:
-    """Whether the etcd data holds a cluster that came to life, as far as the files tell while etcd is down."""
+    """Whether the etcd data holds a cluster that has been up. The files tell it, since etcd may be down."""
     member = os.path.join(data_directory, "member")
     for path in glob(f"{member}/snap/db") + glob(f"{member}/wal/*.wal"):
         if os.path.getsize(path):
@@ -186,7 +186,7 @@ class Kubelet:
         self.systemctl = module.get_bin_path("systemctl", required=True)
 
     def idle(self) -> bool:
-        """Whether the unit misses being enabled or running. On a node that is to run pods, both are wanted."""
+        """Whether the unit is not enabled or not running. A node that is to run pods needs both."""
         command = [self.systemctl, "show", "kubelet", "-p", "ActiveState,UnitFileState"]
         out = self.module.run_command(command, check_rc=True)[1]
         return "UnitFileState=enabled" not in out or "ActiveState=inactive" in out or "ActiveState=failed" in out
@@ -198,7 +198,7 @@ class Kubelet:
 def begin() -> None:
     os.makedirs(KUBERNETES, exist_ok=True)
     with open(UNFINISHED, "w", encoding="utf-8") as file:
-        file.write("kubeadm was started on this node and has not come to its end.\n")
+        file.write("kubeadm was started on this node and has not finished.\n")
 
 
 def finish() -> None:

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Taking a node back to before kubeadm. It finds its work by looking, so it also works on what is half dead."""
+"""Taking a node back to before kubeadm. It removes what it finds, so it also works where the cluster is broken."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ class NodeReset:
         ]
 
     def clean(self) -> None:
-        """Removes all of it, each step on its own, so that one that fails does not keep the others from their work."""
+        """Removes all of it. A step that fails does not keep the others from running."""
         self.output("systemctl", "disable", "--now", "kubelet")
         # kubeadm and ctr remove containers through it.
         self.output("systemctl", "start", "containerd")
@@ -139,10 +139,10 @@ class NodeReset:
             try:
                 self.kubeadm.run("reset", config=[RESET])
             except Failure as error:
-                # The rest of this method does what kubeadm did not come to.
+                # The rest of this method does what kubeadm has not done.
                 self.warnings.append(str(error))
         if self.module.get_bin_path("ctr") and not self.output("ctr", "--connect-timeout", "5s", "version"):
-            self.module.warn("containerd does not run, so what it knows of old containers stays; run this again when it does")
+            self.module.warn("containerd does not run, so its records of old containers stay; start it and run this again")
         for name in self.containers():
             self.output("ctr", "-n", "k8s.io", "tasks", "kill", "-s", "SIGKILL", name)
             self.output("ctr", "-n", "k8s.io", "tasks", "rm", "-f", name)
@@ -156,7 +156,7 @@ class NodeReset:
             self.output("umount", "-l", point)
         left = self.mounts()
         if left:
-            # Below it may lie the data of a volume, which is not ours to delete.
+            # A volume's data may lie below it, and must not be deleted.
             raise Failure(f"these are still mounted: {', '.join(left)}. Unmount them and run this again.")
         for path in glob("/run/netns/cni-*"):
             os.remove(path)

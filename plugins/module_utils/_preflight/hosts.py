@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Preflight's verdicts on hosts: pure functions from what was found to faults."""
+"""Preflight's findings about hosts, inventory and settings: functions without side effects."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def access(inspections: Mapping) -> tuple[dict[str, Report], list[Finding]]:
             faults.append(Finding("ssh", host, f"cannot be reached by SSH: {message}", fix))
         elif not result or "report" not in result:
             fix = "Let ansible_user use sudo, give its password by --ask-become-pass, and see that the host has Python 3.9 or newer"
-            faults.append(Finding("sudo", host, f"the host could not be looked at as root: {message}", fix))
+            faults.append(Finding("sudo", host, f"the host could not be inspected as root: {message}", fix))
         elif result["report"]["user_id"] != 0:
             faults.append(Finding("sudo", host, "the tasks do not run as root", "Set become: true, or connect as root"))
         else:
@@ -57,10 +57,10 @@ def layout(hosts: list[Mapping]) -> Iterator[Finding]:
     control_plane = [entry["name"] for entry in hosts if entry["control_plane"]]
     workers = [entry["name"] for entry in hosts if entry["worker"]]
     if not control_plane:
-        yield Finding("inventory", "group control_plane", "has no host", "Put the host that shall carry the control plane into it")
+        yield Finding("inventory", "group control_plane", "has no host", "Put the host that is to run the control plane into it")
     if len(control_plane) > 1:
         what = f"has {len(control_plane)} hosts, and this release makes one control plane"
-        yield Finding("inventory", "group control_plane", what, "Leave one there, the others among the workers")
+        yield Finding("inventory", "group control_plane", what, "Leave one there and move the others to the workers")
     if not workers:
         yield Finding("inventory", "group workers", "has no host", "Put at least one host into it, for the mesh to run on")
     for host in sorted(set(control_plane) & set(workers)):
@@ -88,7 +88,7 @@ def shared(values: dict[str, Any]) -> list[tuple[str, list[str]]]:
 
 
 def machine(host: str, report: Report, limits: Mapping, kubernetes_version: str, kubelet_config: Mapping) -> Iterator[Finding]:
-    """What one host is."""
+    """Faults of one host."""
     release = report["os"]
     if not distributions.supported(release):
         name = release.get("PRETTY_NAME") or f"{release.get('ID')} {release.get('VERSION_ID')}"
@@ -108,7 +108,7 @@ def machine(host: str, report: Report, limits: Mapping, kubernetes_version: str,
         fix = "Boot it with systemd.unified_cgroup_hierarchy=1, or set failCgroupV1: false in kubeadm_kubelet_config"
         yield Finding("cgroup_v1", host, f"has cgroup version 1, which the kubelet {kubernetes_version} refuses", fix)
     for server, why in report["unreachable"].items():
-        fix = "See that the host gets there, or set bare_mesh_http_proxy or another bare_mesh_source"
+        fix = "See that the host can reach it, or set bare_mesh_http_proxy or another bare_mesh_source"
         yield Finding("source", host, f"cannot reach {server}: {why}", fix)
     if report["ufw"]:
         fix = "Switch it off by 'ufw disable' or open the cluster's ports in it, then add firewall to preflight_allow"
@@ -125,7 +125,7 @@ def taken_ports(host: str, report: Report, needed: list[str]) -> Iterator[Findin
 
 def identity(reports: dict[str, Report]) -> Iterator[Finding]:
     """What must differ from host to host."""
-    fix = "Clones of one image need a new address, identity and name each; has the same machine two names in the inventory?"
+    fix = "Give each clone of an image its own; if it is one machine with two names in the inventory, remove one of them"
     for mac, hosts in shared({host: report["macs"] for host, report in reports.items()}):
         yield Finding("mac", ", ".join(hosts), f"have the same MAC address {mac}", fix)
     for product, hosts in shared({host: report["product_id"] for host, report in reports.items()}):
@@ -133,7 +133,7 @@ def identity(reports: dict[str, Report]) -> Iterator[Finding]:
 
 
 def addresses(inventory: list[Mapping], reports: dict[str, Report]) -> Iterator[Finding]:
-    """The address that a node gives the others: a bare_mesh_node_ip that was set, or that of its way out."""
+    """The address by which the others know a node: bare_mesh_node_ip if it is set, or that of its default route."""
     wanted = {**dict.fromkeys(reports, ""), **{entry["name"]: entry["set_ip"] for entry in inventory}}
     fix = "Set bare_mesh_node_ip for each host to its own address in the network that the hosts share"
     for address, hosts in shared({host: wanted[host] or report["address"] for host, report in reports.items()}):
@@ -145,7 +145,7 @@ def addresses(inventory: list[Mapping], reports: dict[str, Report]) -> Iterator[
 
 
 def clocks(reports: dict[str, Report], limit: float) -> Iterator[Finding]:
-    """The clocks' differences, of which the way to the host is a part: hence only their spread counts."""
+    """The clocks' differences. Each includes the time that the task took to the host, so only their spread counts."""
     if not reports:
         return
     order = sorted(reports, key=lambda host: reports[host]["clock"])
@@ -169,7 +169,7 @@ def ranges(settings: Mapping, reports: dict[str, Report]) -> Iterator[Finding]:
     pods, services = networks.get("bare_mesh_pod_cidr"), networks.get("bare_mesh_service_cidr")
     if pods and services and pods.version == services.version and pods.overlaps(services):
         what = f"{pods} overlaps bare_mesh_service_cidr {services}"
-        yield Finding("ranges", "bare_mesh_pod_cidr", what, "Choose ranges that are apart")
+        yield Finding("ranges", "bare_mesh_pod_cidr", what, "Choose ranges that do not overlap")
     for name, network in networks.items():
         for host, report in reports.items():
             for own in (ipaddress.ip_interface(entry).network for entry in report["networks"]):
@@ -194,7 +194,7 @@ def versions(settings: Mapping) -> Iterator[Finding]:
         fix = f"Choose a Kubernetes of {', '.join(minors)}, or another Istio"
         yield Finding("versions", "bare_mesh_istio_version", f"Istio {istio} does not support Kubernetes {minor}", fix)
     if settings["istio_profile"] not in profiles:
-        what = f"{settings['istio_profile']!r} is no profile of Istio {istio}"
+        what = f"{settings['istio_profile']!r} is not a profile of Istio {istio}"
         yield Finding("istio_profile", "istio_profile", what, f"Choose from: {', '.join(profiles)}")
 
 

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whose the kubeconfig on the controller is: our copy may be replaced and removed, the user's never."""
+"""Whether the kubeconfig on the controller is our copy, which may be replaced and removed, or the user's own, which may not."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MARK = "# Written by bare.mesh: it replaces and removes this file while this lin
 
 
 def clusters(text: str) -> list[dict[str, Any]]:
-    """The clusters that a kubeconfig names; empty where the text is none."""
+    """The clusters that a kubeconfig names; empty if the text is not a kubeconfig."""
     # Only on the controller, where ansible-core brings it.
     yaml = importlib.import_module("yaml")
     try:

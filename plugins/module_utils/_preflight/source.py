@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Preflight's look at the source of artifacts: reachable, and signed by the expected keys."""
+"""Preflight's findings about the source of artifacts: whether it can be reached and is signed by the expected keys."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ansible_collections.bare.mesh.plugins.module_utils._host import distributio
 from ansible_collections.bare.mesh.plugins.module_utils._host.fetch import Fetcher, FetchError
 from ansible_collections.bare.mesh.plugins.module_utils._preflight.hosts import Finding, Report
 
-REACH = "See that the controller gets there; check bare_mesh_source and, for a mirror, bare_mesh_mirror_url and bare_mesh_mirror_ca_file"
+REACH = "See that the controller can reach it; check bare_mesh_source and, for a mirror, bare_mesh_mirror_url and bare_mesh_mirror_ca_file"
 
 
 def verify(key: bytes, files: list[bytes], verifier: str) -> str:
-    """What gpgv says against the signature of files: [clear-signed] or [data, detached signature]. Empty: it is good."""
+    """What gpgv finds wrong with the signature of files, which are [clear-signed] or [data, detached signature]; empty if nothing."""
     with tempfile.TemporaryDirectory(prefix="bare-mesh-") as folder:
         paths = []
         for name, data in (("key.gpg", openpgp.dearmor(key)), *((f"file{index}", data) for index, data in enumerate(files))):
@@ -49,13 +49,13 @@ def repository(entry: dict[str, Any], fingerprints: dict[str, str], fetcher: Fet
         return [Finding("signing_key", "bare_mesh_source", f"{entry['key_url']}: {error}", REACH)]
     refused = verify(key, files, verifier) if files and verifier else ""
     if refused:
-        fix = "The repository's index was changed or signed by another key: do not use it, or have its owner sign it anew"
+        fix = "The repository's index was changed or signed by another key: do not use it, or have its owner sign it again"
         return [Finding("signing_key", "bare_mesh_source", f"the signature of {entry['signed'][0]} is not good: {refused}", fix)]
     return []
 
 
 def registry(url: str, fetcher: Fetcher) -> list[Finding]:
-    """Whether a registry answers; one that asks for a login is there, too."""
+    """Whether a registry answers. One that asks for a login does, too."""
     parts = urlsplit(url)
     try:
         fetcher.get(f"{parts.scheme}://{parts.netloc}/v2/")
@@ -66,7 +66,7 @@ def registry(url: str, fetcher: Fetcher) -> list[Finding]:
 
 
 def istio_archive(settings: dict[str, Any], fetcher: Fetcher) -> list[Finding]:
-    """The published checksum of Istio's archive, against the pinned one."""
+    """Whether the published checksum of Istio's archive is the pinned one."""
     version, pinned = settings["istio_version"], str(settings["istioctl_checksum"]).rsplit(":", 1)[-1].lower()
     if version not in settings["istio_releases"]:
         return []

@@ -14,6 +14,7 @@ def test_certificates_are_compared_by_their_bodies():
 
 
 PEM = "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n"
+NOT_PEM = "a is not a certificate in PEM form, which begins with -----BEGIN CERTIFICATE-----"
 
 
 @pytest.fixture(params=host_trust.STORES)
@@ -49,7 +50,7 @@ def test_a_bundle_that_was_not_made_is_made(store, machine, predicted):
 def test_failures_are_messages(store, machine, call):
     program, _folder, bundle = store
     before = machine.everything()
-    assert call(host_trust, certificates={"a": "aa"})["msg"] == "a is no certificate in PEM form"
+    assert call(host_trust, certificates={"a": "aa"})["msg"] == NOT_PEM
     assert machine.everything() == before and machine.ran == []
     machine.acts = {}
     assert f"{program} ran, but {bundle} lacks" in call(host_trust, certificates={"a": PEM.format("aa")})["msg"]
@@ -62,4 +63,4 @@ def test_a_host_without_a_store(machine, call):
 
 
 def test_a_certificate_that_is_no_text(store, machine, call):
-    assert call(host_trust, certificates={"a": None})["msg"] == "a is no certificate in PEM form"
+    assert call(host_trust, certificates={"a": None})["msg"] == NOT_PEM

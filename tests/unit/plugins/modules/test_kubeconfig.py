@@ -56,4 +56,4 @@ def test_the_users_copy(machine, call, home):
 @pytest.mark.parametrize("check", [True, False])
 def test_a_user_that_is_not_there(machine, call, home, check):
     machine.put(ADMIN, "admin.conf")
-    assert "user names nobody, and this host has no such user" in call(kubeconfig, check=check, user="nobody", **WANTED)["msg"]
+    assert "user: this host has no user nobody; create it" in call(kubeconfig, check=check, user="nobody", **WANTED)["msg"]

@@ -155,7 +155,7 @@ def test_a_missing_ca_file_is_named(params):
 def test_what_is_no_archive_is_refused(server, params):
     (server.root / NAME).write_text("<html>")
     params["checksum"] = hashlib.sha256(b"<html>").hexdigest()
-    with pytest.raises(Failure, match="is no tar archive"):
+    with pytest.raises(Failure, match="is not a tar archive"):
         release_archive.converge(params, False)
 
 

@@ -100,7 +100,7 @@ def test_a_link_in_the_place_of_the_destination_is_no_directory(archive, tmp_pat
 
 def test_what_is_no_archive(tmp_path):
     (tmp_path / "a").write_text("<html>")
-    with pytest.raises(Failure, match=f"{URL} is no tar archive"):
+    with pytest.raises(Failure, match=f"{URL} is not a tar archive"):
         extract(tmp_path / "a", tmp_path, member())
 
 
