@@ -43,8 +43,8 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Changes are judged by the server's dry-run. Where there is no cluster yet, all resources count as new.
+    details: The API server validates each change with a dry run. Without a cluster, all resources count as new.
   diff_mode:
     support: full
-    description: Shows only what differs.
+    details: Shows only what differs.
 """

@@ -40,6 +40,7 @@ options:
       - Reference U(https://istio.io/latest/docs/reference/config/networking/destination-rule/#DestinationRule-workload_selector).
     type: dict
 extends_documentation_fragment:
+  - bare.mesh.attributes
   - bare.mesh.istio_kind
   - bare.mesh.connection
 author:

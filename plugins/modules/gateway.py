@@ -24,6 +24,7 @@ options:
       - Reference U(https://istio.io/latest/docs/reference/config/networking/gateway/#Gateway-selector).
     type: dict
 extends_documentation_fragment:
+  - bare.mesh.attributes
   - bare.mesh.istio_kind
   - bare.mesh.connection
 author:

@@ -16,6 +16,7 @@ description:
   - In check mode the server judges the changes by a dry-run. Without a cluster all objects count as new, and without istioctl
     the mesh as a whole does.
 extends_documentation_fragment:
+  - bare.mesh.attributes
   - bare.mesh.connection
   - bare.mesh.connection.api_host
   - bare.mesh.waiting
@@ -64,10 +65,10 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Changes are judged by the server's dry-run.
+    details: The API server validates each change with a dry run.
   diff_mode:
     support: full
-    description: Shows only what differs.
+    details: Shows only what differs.
 requirements:
   - istioctl of the version to be installed
 author:

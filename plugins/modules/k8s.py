@@ -13,6 +13,7 @@ description:
   - A field that this module once set and that the definition no longer names is removed.
   - In check mode the server itself judges the changes by a dry-run. Where there is no cluster yet, all objects count as new.
 extends_documentation_fragment:
+  - bare.mesh.attributes
   - bare.mesh.connection
   - bare.mesh.connection.api_host
   - bare.mesh.waiting
@@ -56,10 +57,10 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Changes are judged by the server's dry-run.
+    details: The API server validates each change with a dry run.
   diff_mode:
     support: full
-    description: Shows only what differs; the values of Secrets are hidden.
+    details: Shows only what differs. The values of Secrets are hidden.
 requirements:
   - openshift >= 0.13.2 (for kinds that are neither Kubernetes' own nor Istio's)
 author:

@@ -11,6 +11,7 @@ description:
   - Everything is checked first. If a pod would be lost or lose data without permission, nothing is changed.
   - A node that the cluster does not have is no change.
 extends_documentation_fragment:
+  - bare.mesh.attributes
   - bare.mesh.connection
   - bare.mesh.connection.api_host
 options:
@@ -50,10 +51,10 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Lists the pods that would be evicted.
+    details: Lists the pods that would be evicted.
   diff_mode:
     support: full
-    description: Shows whether the node is open for new pods, and the pods that leave.
+    details: Shows whether the node is schedulable, and the pods that are evicted.
 author:
   - The bare.mesh authors (@bare-mesh)
 """

@@ -10,6 +10,7 @@ description:
   - Runs one command in a running container and returns what it printed, as C(kubectl exec) does.
   - The module cannot know what the command changes. It reports a change; a task that only looks around says C(changed_when=false).
 extends_documentation_fragment:
+  - bare.mesh.attributes
   - bare.mesh.connection
   - bare.mesh.connection.api_host
 options:
@@ -39,10 +40,10 @@ options:
 attributes:
   check_mode:
     support: none
-    description: The task is skipped, for the command may change something.
+    details: The task is skipped, because the command may change something.
   diff_mode:
     support: none
-    description: The module cannot know what the command changes.
+    details: The module does not know what the command changes.
 author:
   - The bare.mesh authors (@bare-mesh)
 """

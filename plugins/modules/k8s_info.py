@@ -12,6 +12,7 @@ description:
   - Where there is no such object, or the cluster does not know its kind, the list is empty.
     It is so, too, in check mode where there is no cluster yet.
 extends_documentation_fragment:
+  - bare.mesh.attributes
   - bare.mesh.connection
   - bare.mesh.connection.api_host
 options:
@@ -58,10 +59,9 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Changes nothing, and never waits in check mode.
+    details: Changes nothing. In check mode it reads once and does not wait.
   diff_mode:
     support: none
-    description: Changes nothing.
 requirements:
   - jmespath >= 1.0
   - openshift >= 0.13.2 (for kinds that are neither Kubernetes' own nor Istio's)

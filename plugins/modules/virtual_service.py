@@ -49,6 +49,7 @@ options:
     type: list
     elements: str
 extends_documentation_fragment:
+  - bare.mesh.attributes
   - bare.mesh.istio_kind
   - bare.mesh.connection
 author:
