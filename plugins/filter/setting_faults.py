@@ -58,6 +58,8 @@ from jinja2.exceptions import UndefinedError
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 # The mesh half runs there.
 CONTROLLER = "localhost"
+# These are URLs that begin with a scheme.
+URLS = ("bare_mesh_mirror_url", "bare_mesh_mirror_registry_url", "bare_mesh_http_proxy", "bare_mesh_https_proxy", "kubeadm_api_url")
 # How alike a name must be to one of ours to be taken for a slip: of 1.0.
 ALIKE = 0.88
 
@@ -95,6 +97,9 @@ def wrong_values(name: str, value: Any) -> list[str]:
     for limits in specifications()[name]:
         result = ArgumentSpecValidator({name: limits}).validate({name: value})
         messages += [message for message in result.error_messages if message not in messages]
+    if name in URLS and value and not re.match(r"https?://[^/]", str(value)):
+        # The value may hold a password.
+        messages.append("is not a URL that begins with http:// or https://")
     return messages
 
 

@@ -76,6 +76,9 @@ report:
     ufw: {description: Whether Ubuntu's ufw is switched on., type: bool}
     unreachable: {description: Server of O(reach) that cannot be reached to the reason., type: dict}
     address: {description: The host's address on its default route. Empty where it has none., type: str}
+    cluster:
+      description: What the cluster that the host belongs to was made with. Empty where it belongs to none.
+      type: dict
 """
 
 import glob
@@ -94,6 +97,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._base.module import run
 from ansible_collections.bare.mesh.plugins.module_utils._host import distributions, kernel
 from ansible_collections.bare.mesh.plugins.module_utils._host.files import read
+from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.cluster import read_settings
 
 # Interfaces that a cluster itself makes.
 OWN_INTERFACES = re.compile(r"^(lo|cni|flannel|veth|kube-|docker|br-|cali|tunl)")
@@ -218,6 +222,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         "ufw": b"\nENABLED=yes" in read("/etc/ufw/ufw.conf"),
         "unreachable": unreachable(module.params["reach"]),
         "address": out.get("address", ""),
+        "cluster": read_settings(),
     }
     facts = {
         "architecture": report["machine"],

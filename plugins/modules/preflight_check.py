@@ -28,14 +28,19 @@ options:
     suboptions:
       node: {description: Of every node., type: list, elements: str, required: true}
       control_plane: {description: Of a control plane host., type: list, elements: str, required: true}
+  findings:
+    description:
+      - Faults that were found before, as the filter P(bare.mesh.setting_faults#filter) returns them.
+      - Where the settings have faults, leave O(settings) and O(limits) out. What depends on them is then not judged.
+    type: list
+    elements: dict
+    default: []
   limits:
     description: Smallest V(cpus), V(memory_mb) and V(disk_gb), and the largest V(clock_difference) in seconds.
     type: dict
-    required: true
   settings:
     description: The settings to check.
     type: dict
-    required: true
     suboptions:
       bare_mesh_pod_cidr: {description: Range of the pods., type: str, required: true}
       bare_mesh_service_cidr: {description: Range of the services., type: str, required: true}
@@ -46,6 +51,7 @@ options:
       istio_profile: {description: Profile of Istio., type: str, required: true}
       istioctl_checksum: {description: Pinned checksum of Istio's archive., type: str, default: ''}
       kubelet_config: {description: Settings of the kubelet., type: dict, default: {}}
+      cluster_config: {description: Settings of the cluster for kubeadm., type: dict, default: {}}
       source: {description: 'Base URLs V(kubernetes), V(docker), V(istio), and V(registries).', type: dict, required: true}
       fingerprints: {description: Fingerprints of the signing keys., type: dict, required: true}
       ca_file: {description: Certificate that signed the source's., type: path, default: ''}
@@ -91,12 +97,14 @@ warnings:
   elements: str
 """
 
+import difflib
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._base.module import run
 from ansible_collections.bare.mesh.plugins.module_utils._host.fetch import Fetcher
+from ansible_collections.bare.mesh.plugins.module_utils._preflight import cluster as cluster_checks
 from ansible_collections.bare.mesh.plugins.module_utils._preflight import hosts as host_checks
 from ansible_collections.bare.mesh.plugins.module_utils._preflight import source as source_checks
 from ansible_collections.bare.mesh.plugins.module_utils._preflight.kubeconfig import FIX, describe_other, is_ours
@@ -111,6 +119,7 @@ SETTINGS = {
     "istio_profile": {"type": "str", "required": True},
     "istioctl_checksum": {"type": "str", "default": ""},
     "kubelet_config": {"type": "dict", "default": {}},
+    "cluster_config": {"type": "dict", "default": {}},
     "source": {"type": "dict", "required": True},
     "fingerprints": {"type": "dict", "required": True, "no_log": False},
     "ca_file": {"type": "path", "default": ""},
@@ -146,9 +155,22 @@ def kubeconfig_findings(path: str, api_url: str) -> list[host_checks.Finding]:
     return [host_checks.Finding("kubeconfig", "bare_mesh_kubeconfig", f"{path} {describe_other(existing)}", FIX)]
 
 
-def work(module: AnsibleModule) -> dict[str, Any]:
+def unknown_checks(allow: list[str]) -> list[host_checks.Finding]:
+    """Entries of preflight_allow that allow nothing."""
+    found = []
+    for name in allow:
+        if name not in host_checks.CHECKS:
+            meant = difflib.get_close_matches(name, host_checks.CHECKS, 1)
+            fix = f"Did you mean {meant[0]}" if meant else f"The checks are: {', '.join(host_checks.CHECKS)}"
+            found.append(host_checks.Finding("settings", "preflight_allow", f"no check has the name {name}", fix))
+    return found
+
+
+def settings_findings(module: AnsibleModule, reports: dict[str, host_checks.Report]) -> list[host_checks.Finding]:
+    """Faults of the settings, and of hosts and source in view of them."""
     settings = module.params["settings"]
-    faults, reports = host_checks.judge(**{name: module.params[name] for name in ("inspections", "hosts", "ports", "limits", "settings")})
+    faults = list(host_checks.judge_settings(reports, module.params["limits"], settings))
+    faults += cluster_checks.fixed_settings(module.params["hosts"], reports, settings)
     faults += kubeconfig_findings(settings["kubeconfig"], settings["api_url"])
     fetch, unreadable = fetcher(settings["ca_file"])
     faults += unreadable
@@ -157,6 +179,16 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         faults += source_checks.source(settings, reports, fetch, verifier)
         if not verifier:
             module.warn("the controller has no gpgv, so the package repositories' signatures were not verified beforehand; install gpgv")
+    return faults
+
+
+def work(module: AnsibleModule) -> dict[str, Any]:
+    params = module.params
+    faults = [host_checks.Finding(**finding) for finding in params["findings"]] + unknown_checks(params["allow"])
+    of_hosts, reports = host_checks.judge_hosts(params["inspections"], params["hosts"], params["ports"])
+    faults += of_hosts
+    if params["settings"]:
+        faults += settings_findings(module, reports)
     wrong = [fault for fault in faults if fault.check not in module.params["allow"]]
     for fault in faults:
         if fault not in wrong:
@@ -179,10 +211,12 @@ def main() -> None:
                 "required": True,
                 "options": {name: {"type": "list", "elements": "str", "required": True} for name in ("node", "control_plane")},
             },
-            "limits": {"type": "dict", "required": True},
-            "settings": {"type": "dict", "required": True, "options": SETTINGS},
+            "findings": {"type": "list", "elements": "dict", "default": []},
+            "limits": {"type": "dict"},
+            "settings": {"type": "dict", "options": SETTINGS},
             "allow": {"type": "list", "elements": "str", "default": []},
         },
+        required_together=[("limits", "settings")],
     )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 
 import pytest
 import yaml
-from conftest import _INVENTORY, KUBERNETES, ROOT, node
+from conftest import _INVENTORY, ROOT, node
 
 REACH = "See that the controller can reach it.*bare_mesh_mirror_url"
 COMPARE = "compare with its owner's published fingerprint"
@@ -29,21 +30,42 @@ def refused(run, culprit, cure):
 @pytest.mark.parametrize(
     ("variables", "culprit", "cure"),
     [
-        ({"bare_mesh_kubernetes_version": "1.99.0"}, "bare_mesh_kubernetes_version.*1.99.0", f"Choose from:.*{re.escape(KUBERNETES)}"),
-        ({"bare_mesh_istio_version": "9.9.9"}, "bare_mesh_istio_version.*9.9.9", "Choose from:"),
         ({"istio_profile": "nonsense"}, "istio_profile.*nonsense", "Choose from:.*default"),
         ({"bare_mesh_pod_cidr": "10.96.0.0/16"}, "bare_mesh_pod_cidr.*overlap", "Choose ranges that do not overlap"),
-        ({"bare_mesh_pod_cidr": "10.87.0.0/16"}, "bare_mesh_pod_cidr.*10.87.0.0/16 overlaps the network", "[Cc]hoose"),
         ({"bare_mesh_mirror_url": "https://10.87.0.99"}, r"https://10\.87\.0\.99", REACH),
         ({"istioctl_checksum": "0" * 64}, "istioctl_checksum.*0{64}", "set the checksum of this version, or leave it empty"),
         ({"bare_mesh_key_fingerprints": WRONG_KEYS}, "bare_mesh_key_fingerprints.*0123456789ABCDEF", COMPARE),
         ({"istio_operator_spec": {"nonsense": True}}, "nonsense", "istio_operator_spec|IstioOperator"),
         ({"host_prep_hostname": "same"}, "node1, node2, node3.*would all be named same", "Give each host a name of its own"),
     ],
-    ids=["kubernetes", "istio", "profile", "ranges", "host-range", "mirror", "checksum", "key", "spec", "names"],
+    ids=["profile", "ranges", "mirror", "checksum", "key", "spec", "names"],
 )
 def test_bad_setting(play, variables, culprit, cure):
     refused(play("site.yml", "-e", json.dumps(variables)), culprit, cure)
+
+
+MISTAKES = yaml.safe_load((ROOT / "tests/lab/mistakes.yml").read_text())
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_mistakes_come_in_one_message(play, tmp_path, name):
+    """tests/lab/mistakes.yml says what each of them is."""
+    shutil.copytree(ROOT / "inventories/lab", tmp_path / "inventory")
+    extra = {"__lab_dir": f"{ROOT}/.lab"}
+    for place, settings in MISTAKES[name].items():
+        values = {variable: value for variable, (value, _words) in settings.items()}
+        if place == "extra":
+            extra.update(values)
+        else:
+            folder = tmp_path / "inventory" / ("group_vars/all" if place == "all" else "host_vars")
+            folder.mkdir(exist_ok=True)
+            # Read after the lab's own settings.
+            (folder / ("zz.yml" if place == "all" else f"{place}.yml")).write_text(yaml.safe_dump(values))
+    run = play("site.yml", "-i", str(tmp_path / "inventory"), "-e", json.dumps(extra), inventory=False)
+    assert run["code"] != 0 and run["changed"] == {}
+    lines = flat(run["output"]).split(" - ")
+    words = [words for settings in MISTAKES[name].values() for _value, words in settings.values()]
+    assert [one for one in words if not any(re.search(one, line) for line in lines)] == [], run["output"]
 
 
 def test_kubeconfig_of_another_cluster(play, tmp_path):

@@ -15,6 +15,12 @@ from ansible_collections.bare.mesh.plugins.module_utils._host import distributio
 Mapping = dict[str, Any]
 # What host_inspect tells of a host.
 Report = dict[str, Any]
+# The names of all checks.
+CHECKS = (
+    *("architecture", "cgroup_v1", "checksum", "clock", "cluster", "cpus", "disk", "firewall", "hostname", "inventory", "istio_profile"),
+    *("kernel", "kubeconfig", "mac", "memory", "node_ip", "os", "ports", "product_id", "ranges", "registry", "settings", "signing_key"),
+    *("source", "ssh", "sudo", "versions"),
+)
 # Check, key in report and limits, and what it counts.
 AMOUNTS = (("cpus", "cpus", "CPUs"), ("memory", "memory_mb", "MiB of memory"), ("disk", "disk_gb", "GiB free below /var/lib"))
 # From 1.35 on the kubelet refuses a host with cgroup version 1.
@@ -198,10 +204,10 @@ def versions(settings: Mapping) -> Iterator[Finding]:
         yield Finding("istio_profile", "istio_profile", what, f"Choose from: {', '.join(profiles)}")
 
 
-def judge(
-    inspections: Mapping, hosts: list[Mapping], ports: dict[str, list[str]], limits: Mapping, settings: Mapping
+def judge_hosts(
+    inspections: Mapping, hosts: list[Mapping], ports: dict[str, list[str]]
 ) -> tuple[list[Finding], dict[str, Report]]:
-    """All faults of hosts, inventory and settings, and the reports of the hosts that answered.
+    """Faults of hosts and inventory whatever the settings are, and the reports of the hosts that answered.
 
     hosts are entries of the filter cluster_hosts; ports holds those that a node and those that a control plane needs.
     """
@@ -209,11 +215,16 @@ def judge(
     faults += layout(hosts)
     control_plane = [entry["name"] for entry in hosts if entry["control_plane"]]
     for host, report in reports.items():
-        faults += machine(host, report, limits, str(settings["kubernetes_version"]), settings["kubelet_config"])
         faults += taken_ports(host, report, ports["node"] + (ports["control_plane"] if host in control_plane else []))
     faults += identity(reports)
     faults += addresses(hosts, reports)
-    faults += clocks(reports, limits["clock_difference"])
-    faults += ranges(settings, reports)
-    faults += versions(settings)
     return faults, reports
+
+
+def judge_settings(reports: dict[str, Report], limits: Mapping, settings: Mapping) -> Iterator[Finding]:
+    """Faults of the hosts and of the settings in view of each other."""
+    for host, report in reports.items():
+        yield from machine(host, report, limits, str(settings["kubernetes_version"]), settings["kubelet_config"])
+    yield from clocks(reports, limits["clock_difference"])
+    yield from ranges(settings, reports)
+    yield from versions(settings)

@@ -51,6 +51,15 @@ def test_a_value_that_its_role_would_refuse(name, value, what):
     assert where == name and what in said and "docs/variables.md" in fix
 
 
+@pytest.mark.parametrize("name", setting_faults.URLS)
+def test_urls_have_a_scheme(name):
+    assert name in setting_faults.specifications()
+    for good in ("", "https://192.0.2.1", "http://me:s3cret@proxy:3128"):
+        assert faults({name: good}) == []
+    for bad in ("192.0.2.1", "me:s3cret@proxy:3128", "https:/proxy", "ftp://proxy"):
+        assert faults({name: bad})[0][:2] == (name, "is not a URL that begins with http:// or https://")
+
+
 @pytest.mark.parametrize(
     ("name", "fix"),
     [

@@ -33,7 +33,8 @@ FAULT = hosts.Finding("memory", "w1", "has 1 MiB", "Give it more")
 def judged(monkeypatch):
     """The faults that are found."""
     faults: list = []
-    monkeypatch.setattr(hosts, "judge", lambda **_case: (list(faults), {}))
+    monkeypatch.setattr(hosts, "judge_hosts", lambda *_case: (list(faults), {}))
+    monkeypatch.setattr(hosts, "judge_settings", lambda *_case: [])
     monkeypatch.setattr(source, "source", lambda *_arguments: [])
     return faults
 

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import copy
+import re
+from pathlib import Path
 
 import pytest
 from ansible_collections.bare.mesh.plugins.module_utils._preflight import hosts
@@ -60,7 +62,8 @@ def judge(**changes):
         for key in parents:
             target = target[key]
         target[last] = value
-    faults, _reports = hosts.judge(**{**case, "hosts": list(case["hosts"].values())})
+    faults, reports = hosts.judge_hosts(case["inspections"], list(case["hosts"].values()), case["ports"])
+    faults += hosts.judge_settings(reports, case["limits"], case["settings"])
     assert all(fault.what and fault.fix and str(fault).endswith(".") for fault in faults)
     return [(fault.check, fault.where) for fault in faults]
 
@@ -138,3 +141,11 @@ def test_node_addresses():
     assert judge(**behind_nat) == [("node_ip", "one, two")]
     assert judge(**behind_nat, **{"hosts/two/set_ip": "10.0.0.1"}) == []
     assert judge(**{"hosts/two/set_ip": "192.0.2.1"}) == [("node_ip", "two")]
+
+
+def test_every_check_is_named():
+    """By these names preflight_allow knows them."""
+    folder = Path(hosts.__file__).parent
+    texts = [path.read_text() for path in (*folder.glob("*.py"), folder.parents[1] / "modules/preflight_check.py")]
+    used = {name for text in texts for name in re.findall(r'Finding\(\s*"(\w+)"', text)}
+    assert used | {check for check, _key, _what in hosts.AMOUNTS} == set(hosts.CHECKS)

@@ -1,0 +1,55 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the cluster of this host was made with, from the files that kubeadm wrote: the API server may be down."""
+
+from __future__ import annotations
+
+import base64
+import re
+
+from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.node import KUBELET_CERTIFICATE, KUBELET_CONF, KUBERNETES, UNFINISHED
+
+CONTROLLER_MANAGER = f"{KUBERNETES}/manifests/kube-controller-manager.yaml"
+KUBELET_CONFIG = "/var/lib/kubelet/config.yaml"
+# The subject of a kubelet's certificate: https://kubernetes.io/docs/reference/access-authn-authz/node/
+NODE_USER = b"system:node:"
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+def _find(pattern: str, path: str) -> str:
+    found = re.search(pattern, _text(path), re.MULTILINE)
+    return found.group(1) if found else ""
+
+
+def node_name(certificate: str) -> str:
+    """The node's name in a kubelet's PEM certificate; empty where it has none."""
+    block = re.search("-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", certificate, re.DOTALL)
+    try:
+        data = base64.b64decode(block.group(1)) if block else b""
+    except ValueError:
+        return ""
+    place = data.find(NODE_USER)
+    # In DER, a short string follows its length: ITU-T X.690, 8.1.3.4.
+    return data[place + len(NODE_USER) : place + data[place - 1]].decode(errors="replace") if place > 0 else ""
+
+
+def read_settings() -> dict[str, str]:
+    """The settings that a cluster keeps for life, empty ones where no file tells them; {} where no kubeadm has come to its end.
+
+    pod_cidr and service_cidr are told by a control plane host alone.
+    """
+    if _text(UNFINISHED) or not _text(KUBELET_CONF):
+        return {}
+    return {
+        "pod_cidr": _find(r"--cluster-cidr=(\S+)", CONTROLLER_MANAGER),
+        "service_cidr": _find(r"--service-cluster-ip-range=(\S+)", CONTROLLER_MANAGER),
+        "dns_domain": _find(r"^clusterDomain: (\S+)", KUBELET_CONFIG),
+        "api_server": _find(r"^\s+server: https://(\S+)", KUBELET_CONF),
+        "node_name": node_name(_text(KUBELET_CERTIFICATE)),
+    }

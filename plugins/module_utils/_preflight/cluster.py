@@ -1,0 +1,47 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Preflight's findings about a cluster that is there: settings that it was made with and cannot change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ansible_collections.bare.mesh.plugins.module_utils._preflight.hosts import Finding, Report
+
+FIX = "Set it back. To make a new cluster with it, run the playbook bare.mesh.reset first"
+RENAME = "Give it back its name. To rename the node, run the playbook bare.mesh.remove_node first, and let it join again"
+
+
+def wanted_settings(settings: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """Setting as _kubeadm/cluster.py names it -> (the variable that sets it, its wanted value)."""
+    config = settings["cluster_config"]
+    networking = config.get("networking") or {}
+
+    def choose(field: str, variable: str, default: str) -> tuple[str, str]:
+        if field in networking:
+            return f"kubeadm_cluster_config, networking.{field}", str(networking[field])
+        return variable, default
+
+    return {
+        "pod_cidr": choose("podSubnet", "bare_mesh_pod_cidr", settings["bare_mesh_pod_cidr"]),
+        "service_cidr": choose("serviceSubnet", "bare_mesh_service_cidr", settings["bare_mesh_service_cidr"]),
+        "dns_domain": choose("dnsDomain", "kubeadm_cluster_config, networking.dnsDomain", "cluster.local"),
+        "api_server": ("kubeadm_cluster_config, controlPlaneEndpoint", str(config.get("controlPlaneEndpoint") or "")),
+    }
+
+
+def fixed_settings(hosts: list[dict[str, Any]], reports: dict[str, Report], settings: dict[str, Any]) -> Iterator[Finding]:
+    """Changes that the cluster of the control plane host cannot follow. hosts are entries of the filter cluster_hosts."""
+    alive = [host for host in hosts if host["control_plane"] and reports.get(host["name"], {}).get("cluster")]
+    if not alive:
+        return
+    made_with = reports[alive[0]["name"]]["cluster"]
+    for name, (variable, wanted) in wanted_settings(settings).items():
+        # Without an endpoint, the API server's address is the node's, which another check looks at.
+        if wanted and made_with[name] and wanted != made_with[name]:
+            what = f"is {wanted}, but the cluster was made with {made_with[name]}, which cannot be changed"
+            yield Finding("cluster", variable, what, FIX)
+    for host in hosts:
+        known = (reports.get(host["name"], {}).get("cluster") or {}).get("node_name")
+        if known and known != host["node_name"]:
+            yield Finding("cluster", host["name"], f"is the node {known} of the cluster, and would become {host['node_name']}", RENAME)

@@ -1,0 +1,64 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Changes that a cluster which is there cannot follow."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+from ansible_collections.bare.mesh.plugins.module_utils._preflight import cluster
+
+HOSTS = [
+    {"name": "one", "node_name": "one", "control_plane": True},
+    {"name": "two", "node_name": "two", "control_plane": False},
+]
+MADE_WITH = {
+    "pod_cidr": "10.244.0.0/16", "service_cidr": "10.96.0.0/12", "dns_domain": "cluster.local", "api_server": "10.0.0.1:6443",
+    "node_name": "one",
+}  # fmt: skip
+REPORTS = {"one": {"cluster": MADE_WITH}, "two": {"cluster": {**MADE_WITH, "pod_cidr": "", "service_cidr": "", "node_name": "two"}}}
+SETTINGS = {"bare_mesh_pod_cidr": "10.244.0.0/16", "bare_mesh_service_cidr": "10.96.0.0/12", "cluster_config": {}}
+
+
+def findings(hosts=None, reports=None, **settings):
+    found = list(cluster.fixed_settings(hosts or HOSTS, REPORTS if reports is None else reports, {**SETTINGS, **settings}))
+    assert all(one.check == "cluster" for one in found)
+    return [(one.where, one.what) for one in found]
+
+
+def test_what_the_cluster_was_made_with_is_fine():
+    assert findings() == []
+    same = {"networking": {"dnsDomain": "cluster.local", "podSubnet": "10.244.0.0/16"}, "controlPlaneEndpoint": "10.0.0.1:6443"}
+    assert findings(cluster_config=same) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "where", "words"),
+    [
+        ({"bare_mesh_pod_cidr": "10.1.0.0/16"}, "bare_mesh_pod_cidr", "is 10.1.0.0/16, but the cluster was made with 10.244.0.0/16"),
+        ({"bare_mesh_service_cidr": "10.2.0.0/16"}, "bare_mesh_service_cidr", "is 10.2.0.0/16"),
+        ({"cluster_config": {"networking": {"podSubnet": "10.1.0.0/16"}}}, "kubeadm_cluster_config, networking.podSubnet", "10.244.0.0/16"),
+        ({"cluster_config": {"networking": {"dnsDomain": "a.b"}}}, "kubeadm_cluster_config, networking.dnsDomain", "is a.b"),
+        ({"cluster_config": {"controlPlaneEndpoint": "lb:6443"}}, "kubeadm_cluster_config, controlPlaneEndpoint", "is lb:6443"),
+    ],
+)
+def test_a_setting_that_cannot_change(settings, where, words):
+    ((found, what),) = findings(**settings)
+    assert found == where and words in what
+
+
+def test_a_node_cannot_be_renamed():
+    hosts = copy.deepcopy(HOSTS)
+    hosts[1]["node_name"] = "three"
+    assert findings(hosts) == [("two", "is the node two of the cluster, and would become three")]
+
+
+@pytest.mark.parametrize("reports", [{}, {"one": {"cluster": {}}, "two": REPORTS["two"]}, {"two": REPORTS["two"]}])
+def test_a_cluster_that_will_be_made_anew_takes_every_setting(reports):
+    hosts = [*HOSTS[:1], {**HOSTS[1], "node_name": "three"}]
+    assert findings(hosts, reports, bare_mesh_pod_cidr="10.1.0.0/16") == []
+
+
+def test_what_no_file_tells_is_not_judged():
+    reports = {"one": {"cluster": dict.fromkeys(MADE_WITH, "")}}
+    assert findings(reports=reports, bare_mesh_pod_cidr="10.1.0.0/16") == []
