@@ -1,6 +1,6 @@
 #!/bin/bash
-# What `site.yml` is measured against: the same steps on the same bare lab nodes, as someone would script them who
-# knows the way: ssh, kubeadm, kubectl and istioctl; everything in parallel that can be; nothing checked twice.
+# The comparison for `site.yml`: the same steps on the same bare lab nodes, written by an expert as a script with ssh,
+# kubeadm, kubectl and istioctl. It runs in parallel what is possible, and checks nothing twice.
 set -eu -o pipefail
 cd "$(dirname "$0")/.."
 lab=$PWD/.lab here=$PWD/benchmarks/by_hand
@@ -25,7 +25,7 @@ on() { # NODE COMMAND...
 }
 kubectl() { on node1 "kubectl --kubeconfig /etc/kubernetes/admin.conf $(printf '%q ' "$@")"; }
 
-# The Istio release, while the nodes get ready.
+# Download the Istio release while the nodes become ready.
 (
   url=https://10.87.0.10/github.com/istio/istio/releases/download/1.29.1/istio-1.29.1-linux-amd64.tar.gz
   cd "$work"

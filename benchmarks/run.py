@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Measure site.yml against a shell script that takes the same steps, and a second run against the first.
+"""Compare site.yml with a shell script that does the same steps, and a second run with the first.
 
-Each way starts on the lab's freshly reset nodes and ends when the page answers. Prints a table and writes
+Each run starts on freshly reset nodes of the lab and ends when the page answers. Prints a table and writes
 benchmarks/results/latest.json.
 """
 
@@ -24,17 +24,17 @@ sys.path.insert(0, str(ROOT / "tests/lab"))
 from truth import play
 
 RESULTS = ROOT / "benchmarks/results/latest.json"
-# What each ratio may be at most, and what is aimed at.
+# The maximum of each ratio, and its target.
 GOALS = {"site / by hand": (1.5, 1.2), "second / first": (0.2, 0.12)}
 
 
 def bare() -> None:
-    """Every way starts on nodes that have nothing."""
+    """Reset the nodes, so that each measurement starts on bare nodes."""
     subprocess.run([sys.executable, "-m", "lab", "reset", "node1", "node2", "node3"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
 
 
 def by_hand() -> dict[str, Any]:
-    """The shell script's time, and when it reached each step."""
+    """Run the shell script. Returns its time, and the time at which it reached each step, in seconds."""
     bare()
     began = time.monotonic()
     done = subprocess.run([ROOT / "benchmarks/by_hand.sh"], capture_output=True, text=True, check=False)
@@ -45,7 +45,7 @@ def by_hand() -> dict[str, Any]:
 
 
 def site(log: Path, cache: Path) -> dict[str, Any]:
-    """One run of site.yml; downloads are made anew unless an earlier run made them."""
+    """Run site.yml once. cache keeps the downloads for the next run. Returns seconds, and tasks and seconds by role."""
     began = time.monotonic()
     run = play(log, "site.yml", "-e", f"bare_mesh_cache_dir={cache}")
     if run["code"]:
@@ -56,13 +56,13 @@ def site(log: Path, cache: Path) -> dict[str, Any]:
 
 
 def table(rows: Sequence[tuple[str, ...]]) -> str:
-    """Rows as aligned columns."""
+    """The rows as aligned columns."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
 
 
 def report(results: dict[str, Any]) -> str:
-    """What the screen shows."""
+    """The text that is printed."""
     first, second, hand = results["site_first"], results["site_second"], results["by_hand"]
     totals = [
         ("way", "seconds"),
@@ -81,7 +81,7 @@ def report(results: dict[str, Any]) -> str:
 
 
 def main() -> int:
-    """Measure once, show, keep; a missed ratio is an error."""
+    """Measure once, print and store the results. Returns 1 if a ratio is above its maximum."""
     subprocess.run([sys.executable, "-m", "lab", "up"], cwd=ROOT, check=True)
     results: dict[str, Any] = {"date": datetime.date.today().isoformat(), "cores": os.cpu_count()}
     results["by_hand"] = by_hand()

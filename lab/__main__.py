@@ -15,14 +15,14 @@ def _parser() -> argparse.ArgumentParser:
     verbs.add_parser("artifacts", help="build every binary, package and image into the cache")
     verbs.add_parser("up", help="start the machines that are not running")
     verbs.add_parser("down", help="stop the machines; nothing stays mounted or running")
-    verbs.add_parser("status", help="say what is running")
+    verbs.add_parser("status", help="show which machines are running")
     reset = verbs.add_parser("reset", help="make nodes bare again")
     reset.add_argument("node", nargs="+", metavar="NODE")
     return parser
 
 
 def main() -> int:
-    """Run one verb; a fault that the user can cure is one line."""
+    """Run one verb. An error that the user can fix is printed as one line; its exit code is 1."""
     arguments = _parser().parse_args()
     try:
         if arguments.verb == "artifacts":
@@ -38,7 +38,7 @@ def main() -> int:
         print(f"lab: {fault}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("lab: interrupted; the same command goes on from here", file=sys.stderr)
+        print("lab: interrupted; run the same command again to continue", file=sys.stderr)
         return 130
 
 

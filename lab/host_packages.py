@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The Debian packages that the lab itself needs on this machine, installed when they are missing."""
+"""Install the Debian packages that the lab itself needs on this computer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 
-# Builds: compiler and headers for the two programs that need C, tools that make packages, repositories and roots.
+# For builds: compiler and headers for the two programs that need C, and tools for packages, repositories and roots.
 ARTIFACTS = [
     "ca-certificates",
     "createrepo-c",
@@ -22,12 +22,12 @@ ARTIFACTS = [
     "rpm",
     "zstd",
 ]
-# Machines: systemd-nspawn, their network and their roots.
+# For the machines: systemd-nspawn, their network and their root file systems.
 NODES = ["iproute2", "mmdebstrap", "openssh-client", "openssl", "rpm", "systemd-container"]
 
 
 class HostError(RuntimeError):
-    """This machine cannot run the lab; the message is for its user."""
+    """The lab cannot run on this computer. The message is shown to the user."""
 
 
 def _installed() -> set[str]:
@@ -47,16 +47,16 @@ def _is_debian_12() -> bool:
 
 
 def require_host() -> None:
-    """Say in one line what is needed where this machine is not one that the lab knows."""
+    """Raise HostError unless this process runs as root on Debian 12."""
     if os.geteuid() != 0 or not _is_debian_12():
         raise HostError(
             "the lab needs root on Debian 12 (amd64, 2 CPUs, 16 GB of memory, 40 GB of disk); "
-            "for machines of your own see docs/real_machines.md"
+            "for your own machines see docs/real_machines.md"
         )
 
 
 def ensure(names: list[str]) -> None:
-    """Install what is missing of these packages."""
+    """Install those of the packages that are missing. Raises HostError if apt-get fails."""
     require_host()
     missing = sorted(set(names) - _installed())
     if not missing:

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Definitions of the kinds that users write, and random edits of them: what goes, comes or moves anywhere inside."""
+"""Definitions of the kinds that users write, and random edits of them: removed, added and moved fields."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ metadata: {name: shape, labels: {}}
 data: {a: "1", b: ""}
 """)
 )
-# An object without these is another one, or none.
+# Without these fields it is another object, or not valid.
 _FIXED = (("apiVersion",), ("kind",), ("metadata",), ("metadata", "name"))
 
 
@@ -142,7 +142,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 def without(value: Any, path: tuple[Any, ...]) -> Any:
-    """A copy that lacks the field or item at a path."""
+    """A copy without the field or item at a path."""
     result = copy.deepcopy(value)
     holder = result
     for step in path[:-1]:

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Print the address of the lab's Bookinfo page, as the bookinfo role finds it."""
+"""Print the address of the lab's Bookinfo page. It is determined in the same way as in the bookinfo role."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ KUBECONFIG = Path(__file__).resolve().parent.parent / ".lab/kubeconfig"
 
 
 def address() -> str:
-    """Where the gateway answers, seen from the controller."""
+    """The address at which the controller reaches the gateway."""
     config.load_kube_config(str(KUBECONFIG))
     api = client.CoreV1Api()
     service = api.read_namespaced_service("istio-ingressgateway", "istio-system", _request_timeout=10)
     pods = api.list_namespaced_pod("istio-system", label_selector="istio=ingressgateway", _request_timeout=10)
     plain = api.api_client.sanitize_for_serialization
-    # What is read through the typed client names no kind.
+    # Objects from the typed client do not contain their kind.
     objects = [{**plain(service), "kind": "Service"}, *({**pod, "kind": "Pod"} for pod in plain(pods)["items"])]
     return f"{gateway_url(objects)}/productpage"
 
 
 def main() -> int:
-    """Print the address, or in one line why there is none."""
+    """Print the address, or one line with the reason why there is none."""
     try:
         print(address())
     except (ConfigException, client.ApiException, HTTPError, AnsibleFilterError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        print(f"There is no page to point to ({reason}): run `make site` first.", file=sys.stderr)
+        print(f"There is no page ({reason}): run `make site` first.", file=sys.stderr)
         return 1
     return 0
 

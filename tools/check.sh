@@ -1,7 +1,7 @@
 #!/bin/bash
-# Lint, types, sanity and unit tests, in two lanes: the machine is taken to have two cores.
-# The environment's programs must be on PATH (make puts them there). No network is needed, except by
-# ansible-test, which installs its own pinned tools once into ~/.ansible/test/venv.
+# Lint, types, sanity and unit tests, in two parallel jobs, for two cores.
+# The programs of .venv must be in PATH (make does this). Only ansible-test needs the network: it installs its pinned
+# tools once into ~/.ansible/test/venv.
 set -eu -o pipefail
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
@@ -19,16 +19,16 @@ step() {
   fi
 }
 
-# ansible-test insists on a tree that is named after the collection, and tests every file in it.
+# ansible-test needs a directory that is named after the collection, and tests every file in it.
 sanity() {
   local tree=$work/ansible_collections/bare/mesh
   mkdir -p "$tree"
-  # Links between roles and meta/ are followed: that is how the collection is built, too.
+  # Follow the links between roles and meta/, like the build of the collection.
   git ls-files -z --cached --others --exclude-standard -- \
     ':!lab' ':!benchmarks' ':!molecule' ':!tests/lab' ':!tools' ':!.ci' |
     while IFS= read -r -d '' file; do [ -e "$file" ] && printf '%s\0' "$file"; done |
     xargs -0 cp -dP --parents -t "$tree"
-  # The pip that the pinned ansible-core wants in its virtual environments.
+  # The pip that the pinned ansible-core needs in its virtual environments.
   local get_pip=~/.ansible/test/cache/get_pip_24_2.py
   mkdir -p "${get_pip%/*}"
   [ -e "$get_pip" ] || cp tools/get_pip.py "$get_pip"

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Stand in for the get-pip script that ansible-test downloads from a site of its own.
+"""Replace the get-pip script that ansible-test downloads from its own site.
 
-Where only a package index can be reached, pip comes from Python's own ensurepip and then updates itself.
+Where only a package index is reachable, pip comes from Python's ensurepip and then updates itself.
 """
 
 from __future__ import annotations

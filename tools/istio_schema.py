@@ -1,14 +1,14 @@
-"""Write the packaged schemas anew: which fields Istio's resources and the IstioOperator spec have.
+"""Generate the packaged schemas: the fields of Istio's resources and of the IstioOperator spec.
 
-They are read from the Istio sources that the lab's lock file names: the definitions of the kinds (CRDs), and for the
-IstioOperator spec its Go types and protobuf files. The modules check against them before anything is written, also
-where there is no cluster yet. Run it after a change of the locked Istio version: `python tools/istio_schema.py`.
+The source is the Istio version in the lab's lock file: the definitions of the kinds (CRDs) and, for the IstioOperator
+spec, its Go types and protobuf files. The modules validate objects with the schemas before they write anything, also
+if there is no cluster yet. Run it after a change of the locked Istio version: `python tools/istio_schema.py`.
 
 A node of a schema is one of
-  a name of a scalar type, "any" for whatever;  "#name" a definition in DEFINITIONS;
+  a name of a scalar type, or "any" for any value;  "#name" a definition in DEFINITIONS;
   {"[]": node} a list;  {"{}": node} a map;  {"?": [values]} a choice;  {"=": name} a scalar type that has bounds;
-  "..": [least, most], beside "[]", "{}" or "=", null for none, bounds: of a number its value, of a text its length, of a
-  list or map the number of its items;
+  "..": [minimum, maximum], together with "[]", "{}" or "=", null for no bound: of the value of a number, the length of
+  a string, or the number of items of a list or map;
   {field: node, ..., "!": [required fields], "1": [[fields of which at most one is set], ...]} an object.
 """
 
@@ -27,7 +27,7 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "lab/artifacts/go/istio"
 TARGET = ROOT / "plugins/module_utils/_istio/schemas"
-# Keys of a node whose values are no nodes.
+# Keys of a node whose values are not nodes.
 KEYS = ("!", "1", "?", "..")
 KINDS = {"DestinationRule": "destination_rule", "Gateway": "gateway", "VirtualService": "virtual_service"}
 HEADER = """# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
@@ -89,7 +89,7 @@ def from_openapi(node: dict[str, Any]) -> Any:
 
 
 def bounded(node: dict[str, Any], result: dict[str, Any]) -> Any:
-    """The node with its bounds; a scalar without bounds is its name alone."""
+    """The node with its bounds. A scalar without bounds is only its name."""
     names = BOUNDS.get(node["type"], ("minimum", "maximum"))
     bounds = [node.get(name) for name in names]
     if bounds == [None, None]:
@@ -98,7 +98,7 @@ def bounded(node: dict[str, Any], result: dict[str, Any]) -> Any:
 
 
 def unique(groups: list[list[str]]) -> list[list[str]]:
-    """The groups of exclusive fields, each once whatever its order."""
+    """The groups of exclusive fields without duplicates. The order of the fields does not matter."""
     return [list(group) for group in dict.fromkeys(tuple(sorted(group)) for group in groups)]
 
 
@@ -107,7 +107,7 @@ def exclusive(node: dict[str, Any]) -> list[str]:
 
 
 def share(root: Any, name: str) -> dict[str, Any]:
-    """Definitions in which a part that occurs several times stands once."""
+    """The definitions, with each repeated part stored only once."""
     counts: Counter[str] = Counter()
 
     def count(node: Any) -> None:
@@ -149,7 +149,7 @@ def tokens(text: str) -> list[str]:
 
 
 def parse_proto(text: str, package: str) -> dict[str, Any]:
-    """Full message name to its fields; enums are left out, since their values are scalars."""
+    """Map full message names to their fields. Enums are left out, because their values are scalars."""
     words = tokens(text)
     messages: dict[str, Any] = {}
 
@@ -207,7 +207,7 @@ def camel(name: str) -> str:
 
 
 def resolve(node: Any, messages: dict[str, Any], used: dict[str, Any]) -> Any:
-    """Replace type names by definitions, from the innermost scope outwards, as protobuf does."""
+    """Replace type names by definitions. Searches from the innermost scope outwards, like protobuf."""
     if isinstance(node, dict):
         return {key: resolve(child, messages, used) for key, child in node.items()}
     _, scope, kind = node.split("@")
@@ -225,7 +225,7 @@ def resolve(node: Any, messages: dict[str, Any], used: dict[str, Any]) -> Any:
 
 
 def parse_go(text: str) -> dict[str, Any]:
-    """Struct name to its JSON fields; types of other packages are taken as they come."""
+    """Map struct names to their JSON fields. Types of other packages are kept unchanged."""
     structs: dict[str, Any] = {}
     for name, body in re.findall(r"^type (\w+) struct \{\n(.*?)^\}", text, flags=re.S | re.M):
         fields: dict[str, Any] = {}
@@ -250,7 +250,7 @@ def operator_schema(istio: Path, api: Path) -> dict[str, Any]:
     used: dict[str, Any] = {}
     resolve("@@istio.mesh.v1alpha1.MeshConfig", messages, used)
     resolve("@@istio.operator.v1alpha1.Values", messages, used)
-    # A number or a text, whatever the message says.
+    # Allow a number or a string here, although the message has several fields.
     used.pop("istio.operator.v1alpha1.IntOrString", None)
     text = json.dumps(used).replace('"#istio.operator.v1alpha1.IntOrString"', '"any"')
     definitions: dict[str, Any] = json.loads(text)
@@ -272,7 +272,7 @@ def operator_schema(istio: Path, api: Path) -> dict[str, Any]:
 
 def write(file: str, title: str, version: str, definitions: dict[str, Any], root: str) -> None:
     lines = ",\n".join(f"{json.dumps(name)}:{json.dumps(node, separators=(',', ':'))}" for name, node in definitions.items())
-    # Long lines would be one definition each; break them where a linter's limit asks for it.
+    # Each definition is one line. Break the lines at the linter's limit.
     text = "\n".join(part for line in ("{" + lines + "}").split("\n") for part in wrap(line))
     (TARGET / file).write_text(HEADER.format(version=version, title=title, text=text, root=root))
 
@@ -280,7 +280,7 @@ def write(file: str, title: str, version: str, definitions: dict[str, Any], root
 def wrap(line: str, width: int = 138) -> list[str]:
     parts = []
     while len(line) > width:
-        # No name or value contains a comma.
+        # Names and values do not contain commas.
         cut = line.rfind(",", 0, width) + 1 or line.find(",") + 1 or len(line)
         parts.append(line[:cut])
         line = line[cut:]

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Change the code in many small ways, one at a time, and see whether the unit tests notice. docs/mutation.md explains it."""
+"""Mutation testing: change the code in one place at a time, and check whether a unit test fails. See docs/mutation.md."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
 
 ROOT = Path(__file__).resolve().parents[1]
-# What the last run of the tests has printed, below the copy.
+# File below the copy with the output of the last run of the tests.
 LOG = ".mutation.log"
-# Bytes that a run of the tests may take.
+# Memory limit of a run of the tests, in bytes.
 MEMORY = 4 << 30
 TESTS = "tests/unit/plugins"
 ENGINE = ("module_utils/_k8s/test_apply.py", "modules/test_k8s.py", "module_utils/_k8s/test_ownership.py")
-# Source file: the test files that cover it, the quickest first.
+# Source file: the test files that cover it, the fastest first.
 COVERED_BY: dict[str, tuple[str, ...]] = {
     "module_utils/_k8s/ownership.py": ENGINE,
     "module_utils/_k8s/apply.py": (*ENGINE, "modules/test_kinds.py", "modules/test_istio_operator.py"),
@@ -57,9 +57,9 @@ COVERED_BY: dict[str, tuple[str, ...]] = {
     "modules/kubeadm_init.py": ("modules/test_kubeadm_init.py",),
     "modules/kubeadm_join.py": ("modules/test_kubeadm_join.py", "module_utils/_k8s/test_argspec.py"),
 }
-# Of a few files only what is CHOSEN is changed.
+# In these files only the CHOSEN changes are made.
 CHOSEN_ONLY = tuple(name for name in COVERED_BY if name.startswith("modules/"))
-# Changes that no general rule makes and that must never pass: file, text, its replacement.
+# Changes that no general rule makes and that must always be caught: file, text, replacement.
 CHOSEN: tuple[tuple[str, str, str], ...] = (
     ("module_utils/_k8s/apply.py", "delete(self.kinds.path(one), self.check,", "delete(self.kinds.path(one), False,"),
     ("module_utils/_k8s/apply.py", "self.manager, self.check, self.validation)", "self.manager, False, self.validation)"),
@@ -91,7 +91,7 @@ class Mutant:
 
 @dataclass
 class Score:
-    """What became of one source file's mutants."""
+    """The result of the mutants of one source file."""
 
     name: str
     caught: int = 0
@@ -107,7 +107,7 @@ class Score:
 
 
 def operators() -> list[str]:
-    """Cosmic Ray's operators, without those that differ from another one in name alone: a + b becomes a - b, not ten other things."""
+    """Cosmic Ray's operators. Only one operator is used per operation: a + b becomes a - b, not ten other variants."""
     pairs = "Add_Sub Sub_Add Mul_Add Div_Mul FloorDiv_Mul Mod_Mul Pow_Mul RShift_LShift LShift_RShift BitOr_BitAnd BitAnd_BitOr"
     comparisons = "Eq_NotEq NotEq_Eq Lt_LtE Lt_GtE LtE_Lt LtE_Gt Gt_GtE Gt_LtE GtE_Gt GtE_Lt Is_IsNot IsNot_Is"
     kept = {f"core/ReplaceBinaryOperator_{pair}" for pair in pairs.split()}
@@ -118,7 +118,7 @@ def operators() -> list[str]:
 
 
 def type_places(source: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-    """Where the types stand, which are not evaluated."""
+    """The places of type annotations, which are not evaluated."""
     found: list[ast.expr] = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, (ast.arg, ast.AnnAssign)) and node.annotation:
@@ -129,7 +129,7 @@ def type_places(source: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
 
 
 def mutants(source: str, name: str) -> Iterator[Mutant]:
-    """Every mutant of a file: the chosen ones first."""
+    """All mutants of a file, the chosen ones first."""
     for file, old, new in CHOSEN:
         if file == name:
             if source.count(old) != 1:
@@ -162,7 +162,7 @@ def mutant(source: str, text: str) -> Mutant:
 
 @contextlib.contextmanager
 def tree(committed: bool = False) -> Iterator[Path]:
-    """A copy of the checkout as it stands, or of its last commit, which is what is imported from here on; it goes at the end."""
+    """Copy the checkout, or its last commit, and import from the copy. The copy is deleted at the end."""
     with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
         copy = Path(folder).resolve() / "ansible_collections/bare/mesh"
         copy.mkdir(parents=True)
@@ -172,9 +172,9 @@ def tree(committed: bool = False) -> Iterator[Path]:
         here = os.getcwd()
         os.chdir(copy)
         sys.path[:] = [folder, *(one for one in sys.path if Path(one).resolve() not in (ROOT, ROOT / "tools"))]
-        # Neither plugins nor the words of a failed assertion are needed.
+        # Plugins and the texts of failed assertions are not needed.
         os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-        # Imported once, here, not for each mutant.
+        # Imported only once, before the child processes are forked.
         for name in ("pytest", "yaml", "ansible.module_utils.basic", "ansible.plugins.action", "kubernetes.client", "openshift.dynamic"):
             importlib.import_module(name)
         try:
@@ -184,13 +184,13 @@ def tree(committed: bool = False) -> Iterator[Path]:
 
 
 def passes(copy: Path, tests: list[str], patience: float) -> bool:
-    """Run the tests in a process of their own; whether all of them pass in time."""
+    """Run the tests in a child process. Returns whether all of them pass in time."""
     child = os.fork()
     if child == 0:
         status = 3
         try:
             os.setsid()
-            # A changed loop may fill the memory before its time is up.
+            # A changed loop can fill the memory before the time limit.
             resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
             log = os.open(copy / LOG, os.O_CREAT | os.O_TRUNC | os.O_RDWR)
             for stream in (0, 1, 2):
@@ -212,7 +212,7 @@ def passes(copy: Path, tests: list[str], patience: float) -> bool:
         return False
     finally:
         if child:
-            # The group is there only once the child has made it.
+            # The process group exists only after the child has created it.
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
             with contextlib.suppress(ProcessLookupError):
@@ -221,7 +221,7 @@ def passes(copy: Path, tests: list[str], patience: float) -> bool:
 
 
 def score(copy: Path, name: str, verbose: bool = False, step: int = 1) -> Score:
-    """Try every mutant of one file, or one in step of them; with step 0 the chosen ones alone."""
+    """Test every mutant of one file, or one in step of them. With step 0, only the chosen ones."""
     path, result = copy / "plugins" / name, Score(f"plugins/{name}")
     tests = [f"{TESTS}/{one}" for one in COVERED_BY[name] if (copy / TESTS / one).exists()]
     source, started = path.read_text(encoding="utf-8"), time.monotonic()
@@ -247,24 +247,24 @@ def score(copy: Path, name: str, verbose: bool = False, step: int = 1) -> Score:
 
 
 def put(path: Path, text: str, moment: int) -> None:
-    """Write a source file; by a moment of its own Python tells its bytecode from that of the one before."""
+    """Write a source file with a new modification time, so that Python does not use the old bytecode."""
     path.write_text(text, encoding="utf-8")
     os.utime(path, (moment, moment))
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("files", nargs="*", metavar="FILE", help="only these, by any part of their paths; all when none is given")
-    parser.add_argument("--every", type=int, default=1, metavar="N", help="try one mutant in N, for a quick impression")
-    parser.add_argument("--chosen", action="store_true", help="only the changes that must never pass")
-    parser.add_argument("--committed", action="store_true", help="take the last commit, not the files as they stand")
+    parser.add_argument("files", nargs="*", metavar="FILE", help="part of a path; default: all files")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="test one mutant in N, for a quick estimate")
+    parser.add_argument("--chosen", action="store_true", help="only the chosen changes")
+    parser.add_argument("--committed", action="store_true", help="test the last commit, not the uncommitted files")
     options = parser.parse_args(arguments)
     names = [name for name in COVERED_BY if not options.files or any(part in f"plugins/{name}" for part in options.files)]
     if options.chosen:
         names = [name for name in names if any(file == name for file, _old, _new in CHOSEN)]
     if not names:
         parser.error(f"none of these: {', '.join(COVERED_BY)}")
-    # An interruption by kill must clean up, too.
+    # Also clean up after SIGTERM.
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))
     os.nice(10)
     scores: list[Score] = []

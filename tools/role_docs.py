@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Write the roles' READMEs and docs/variables.md from the argument specs, so that they cannot go stale.
+"""Generate the roles' READMEs and docs/variables.md from the argument specs and meta/defaults.yml.
 
 `make docs` runs it; a unit test runs it with --check.
 """
@@ -20,7 +20,7 @@ NOTE = "<!-- Made by `make docs` from the argument specs: edit those. -->"
 
 
 def plain(markup: Any) -> str:
-    """Ansible's documentation markup as Markdown, in one line."""
+    """Convert Ansible's documentation markup to Markdown, in one line."""
     text = " ".join(str(part) for part in markup) if isinstance(markup, list) else str(markup)
     text = re.sub(r"\b[CVOEPRM]\(([^)]*?)(?:#\w+)?\)", r"`\1`", text)
     text = re.sub(r"\bB\(([^)]*)\)", r"**\1**", text)
@@ -31,7 +31,7 @@ def plain(markup: Any) -> str:
 
 
 def value(default: Any) -> str:
-    """A default as it would be written in YAML."""
+    """A default value as Markdown code, in YAML syntax."""
     if default is None:
         return ""
     text = default if isinstance(default, str) and default else json.dumps(default)
@@ -39,7 +39,7 @@ def value(default: Any) -> str:
 
 
 def rows(options: dict[str, Any], prefix: str = "") -> Iterator[str]:
-    """One table row an option, its suboptions below it."""
+    """One table row per option, followed by its suboptions."""
     for name, option in options.items():
         kind = option.get("type", "str")
         if option.get("elements"):
@@ -70,7 +70,7 @@ def roles() -> list[str]:
 
 
 def split(entries: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The options of all entry points: the role's own, and those it shares with other roles."""
+    """The options of all entry points: first the role's own, then those that it shares with other roles."""
     merged: dict[str, Any] = {}
     for entry in entries.values():
         merged.update(entry.get("options") or {})
@@ -143,7 +143,7 @@ def pages() -> dict[Path, str]:
 
 
 def main() -> int:
-    """Write the pages, or with --check name those that are stale."""
+    """Write the pages, or with --check print those that are stale and return 1."""
     stale = [path for path, text in pages().items() if not path.exists() or path.read_text() != text]
     if "--check" in sys.argv[1:]:
         for path in stale:

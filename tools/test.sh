@@ -1,7 +1,7 @@
 #!/bin/bash
-# Everything that `make test` shows, on the lab. Warm about 40 minutes; the first time also builds the artifacts.
-# A step that fails does not keep the others from being shown; the summary at the end names each.
-# With the argument `lifecycle`: the scenarios too long for every run.
+# Runs all steps of `make test` on the lab. About 40 minutes; the first time it also builds the artifacts.
+# If a step fails, the others still run. The summary at the end lists all steps.
+# With the argument `lifecycle`, it runs only the scenarios that are too long for every run.
 set -u -o pipefail
 cd "$(dirname "$0")/.."
 results=()
@@ -24,7 +24,8 @@ browser() {
   } >/dev/null
 }
 
-# A scenario's output is long (.lab/molecule-NAME.log): its end where it fails, and otherwise what pytest said.
+# The output of a scenario is in .lab/molecule-NAME.log. After a failure, the end of it is shown, otherwise the result of
+# pytest.
 scenario() {
   local log=.lab/molecule-$1.log
   NO_COLOR=1 molecule test --no-command-borders --destroy=never -s "$1" >"$log" 2>&1 || { tail -n 150 "$log"; return 1; }
@@ -47,13 +48,13 @@ step "check" tools/check.sh
 step "browser" browser
 step "lab up" lab_up || finish
 
-# Each starts on bare nodes: --check, the run, --check, the run again, then what the hosts say. The last is the
-# whole site, and leaves it standing for the tests after it.
+# Each scenario starts on bare nodes: --check, the run, --check, the run again, then the tests of the hosts. The last
+# scenario is the whole site. The tests after it use this site.
 for name in host_prep containerd kubeadm site; do
   step "molecule $name" scenario "$name"
 done
 
-# Alphabetical: the interrupted runs come in the middle, and what follows tests the cluster they left.
+# In alphabetical order: the tests after the interrupted runs use the cluster that those have left.
 step "lab tests" pytest -v tests/lab --ignore tests/lab/test_truth.py --ignore tests/lab/test_secrets.py
 step "lab down" python -m lab down
 finish

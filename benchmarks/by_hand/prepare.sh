@@ -1,5 +1,6 @@
 #!/bin/bash
-# On a node: everything up to `kubeadm init` or `kubeadm join`. Arguments: its name, then NAME=ADDRESS of every node.
+# Runs on a node: all steps before `kubeadm init` or `kubeadm join`.
+# Arguments: its name, then NAME=ADDRESS of every node.
 set -eu -o pipefail
 name=$1
 shift
@@ -9,7 +10,7 @@ registry=https://10.87.0.10:5000/v2
 hostnamectl set-hostname "$name"
 for pair in "$@"; do echo "${pair#*=} ${pair%%=*}"; done >>/etc/hosts
 
-# modules and sysctls (vm.*, kernel.* and fs.* are the lab machine's, and stay as they are)
+# modules and sysctls (not vm.*, kernel.* and fs.*, which the lab's nodes share with the computer)
 printf '%s\n' br_netfilter nf_conntrack overlay vxlan >/etc/modules-load.d/kubernetes.conf
 modprobe -aq br_netfilter nf_conntrack overlay vxlan || : # built into the lab's kernel
 cat >/etc/sysctl.d/99-kubernetes.conf <<'CONF'

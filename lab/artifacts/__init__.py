@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Builds every binary, package and image of the lab from the package registries into the cache."""
+"""Build every binary, package and image of the lab into the cache, from package registries."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lab.artifacts.store import Item
 
 
 def parts() -> list[Item]:
-    """What the bundle consists of; nothing is built yet."""
+    """The items of the bundle. This does not build them."""
     wanted = versions.load()
     programs = {name: gobuild.item(each) for name, each in gobuild.components(wanted).items()}
     programs |= {"pause": images.pause(), "envoy": images.envoy()}
@@ -30,7 +30,7 @@ def parts() -> list[Item]:
 
 
 def build() -> None:
-    """Build what the cache lacks and publish the bundle."""
+    """Build the items that are missing in the cache, and publish the bundle."""
     start = time.monotonic()
     host_packages.ensure(host_packages.ARTIFACTS)
     with store.lock():

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The finished tree: every part laid over the others, published by one rename."""
+"""Merge all parts into one directory tree, and publish it by one rename."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lab.artifacts.store import Item, key_of, link_tree, workspace
 
 
 def publish(parts: list[Item]) -> Path:
-    """Lay the parts together under the hash of all of them and point current there."""
+    """Merge the parts below the hash of all parts, and set the link `current` to it."""
     target = paths.cache() / "bundle" / key_of(list(parts))
     if not target.is_dir():
         built = [part.path() for part in parts]

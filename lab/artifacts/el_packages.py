@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What EL's packages are called and how they differ from Debian's, for the programs that roles install."""
+"""The EL packages of the programs that roles install: their names, and their differences from Debian's packages."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ FILES = Path(__file__).parent / "files"
 
 @dataclass(frozen=True)
 class ElPackage:
-    """An EL package made from the files of Debian packages; the version is that of the last one."""
+    """An EL package made from the files of Debian packages. Its version is that of the last Debian package."""
 
     name: str
     summary: str
     debs: tuple[str, ...]
     requires: tuple[str, ...] = ()
     provides: tuple[str, ...] = ()
-    # Paths of the Debian packages that EL does not have, by their beginning.
+    # Prefixes of paths of the Debian packages that the EL package does not have.
     without: tuple[str, ...] = ()
-    # Where EL splits a package: the one path that this part has.
+    # If EL splits a package: the only path of this part.
     only: str = "/"
     files: dict[str, tuple[Content, int]] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
@@ -82,17 +82,17 @@ EL_PACKAGES = [
 
 
 def base_package() -> Package:
-    """Names of what the stand-in's Debian root carries already, for packages that require them."""
+    """A package that provides what the stand-in's Debian root already contains, for packages that require it."""
     carried = (
         "/bin/sh", "bash", "ca-certificates", "coreutils", "curl", "glibc", "gnupg2", "iproute", "kmod", "libseccomp", "openssl",
         "openssl-libs", "procps-ng", "python3", "readline", "shadow-utils", "systemd", "tar", "tzdata", "util-linux",
     )  # fmt: skip
-    note = "The system below is Debian: these names stand for what it has of them.\n" + "\n".join(carried) + "\n"
+    note = "The base system is Debian. This package provides EL names for it.\n" + "\n".join(carried) + "\n"
     return Package(
         "bare-mesh-lab-base",
         "9",
         "1.el9",
-        "Stands for the base system of the lab's EL stand-in",
+        "Base system of the lab's EL stand-in",
         {"/usr/share/bare-mesh-lab/base": (note, 0o644)},
         provides=carried,
     )

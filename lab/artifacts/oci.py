@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""OCI images, written straight into the storage of a registry (the filesystem layout of docker-registry)."""
+"""Write OCI images directly into the storage of a registry (the file system layout of docker-registry)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from lab.artifacts.progress import run
 from lab.artifacts.store import workspace
 
-# No clock goes into an image: the same inputs give the same digest.
+# Images contain a fixed time, so that the same inputs give the same digest.
 _CREATED = "2026-01-01T00:00:00Z"
 MTIME = 1767225600
 _LAYER = "application/vnd.oci.image.layer.v1.tar+zstd"
@@ -23,11 +23,11 @@ _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 @dataclass
 class Image:
-    """One image: its files over an optional root, and how it runs."""
+    """One image: its files, an optional root layer below them, and its configuration."""
 
     name: str
     tag: str
-    # Path in the image -> a file of ours.
+    # Path in the image -> local file.
     files: dict[str, Path]
     root: str = ""
     entrypoint: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ class Image:
 
 
 def file_digest(path: Path) -> str:
-    """The sha256 of a file."""
+    """The SHA-256 of a file, as hexadecimal digits."""
     digest = hashlib.sha256()
     with path.open("rb") as handle:
         while block := handle.read(1 << 20):
@@ -48,14 +48,14 @@ def file_digest(path: Path) -> str:
 
 
 def compress_layer(tar: Path, out: Path) -> None:
-    """layer.tar.zst of a tar, and the digest of what it holds, in a directory."""
+    """Write a tar file as layer.tar.zst into a directory, with the digest of the uncompressed tar."""
     (out / "diff-id").write_text(file_digest(tar), encoding="utf-8")
-    # zstd: a node unpacks it several times faster than gzip, and pulls are what a first run waits for.
+    # zstd, because a node unpacks it several times faster than gzip, and a first run mostly waits for pulls.
     run(["zstd", "--quiet", "-3", "-T0", tar, "-o", out / "layer.tar.zst"])
 
 
 def write_tar(files: dict[str, Path], mode: int, target: Path) -> None:
-    """A tar of these files and the directories above them, the same whenever it is made."""
+    """Write a reproducible tar of these files and their parent directories."""
     directories = sorted({parent for name in files for parent in Path(name.lstrip("/")).parents if str(parent) != "."})
     with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as tar:
         for directory in directories:
@@ -70,7 +70,7 @@ def write_tar(files: dict[str, Path], mode: int, target: Path) -> None:
 
 
 def image_config(image: Image, diff_ids: list[str]) -> bytes:
-    """The image's configuration."""
+    """The OCI configuration of the image."""
     environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", **image.environment}
     running = {
         "Entrypoint": list(image.entrypoint),
@@ -92,7 +92,7 @@ def image_config(image: Image, diff_ids: list[str]) -> bytes:
 
 
 def write_image(image: Image, root: Path | None, storage: Path) -> None:
-    """Put the image into a registry's storage; root is the directory of a finished layer."""
+    """Write the image into the storage of a registry. root is the directory of a finished layer."""
     with workspace() as work:
         layers = [root] if root else []
         if image.files:
@@ -109,7 +109,7 @@ def write_image(image: Image, root: Path | None, storage: Path) -> None:
 
 
 class Repository:
-    """One repository in a registry's storage."""
+    """One repository in the storage of a registry."""
 
     def __init__(self, storage: Path, name: str) -> None:
         top = storage / "docker" / "registry" / "v2"
@@ -126,7 +126,7 @@ class Repository:
         (place / "link").write_text(f"sha256:{digest}", encoding="utf-8")
 
     def add_layer(self, layer: Path) -> dict[str, object]:
-        """Store a layer (a hard link: all is on the cache's file system)."""
+        """Store a layer as a hard link. Source and storage must be on the same file system."""
         digest = file_digest(layer)
         target = self._blob(digest)
         if not target.exists():
@@ -142,7 +142,7 @@ class Repository:
         return {"mediaType": media_type, "digest": f"sha256:{digest}", "size": len(content)}
 
     def tag(self, manifest: bytes, tag: str) -> None:
-        """Store a manifest and name it."""
+        """Store a manifest and give it a tag."""
         digest = hashlib.sha256(manifest).hexdigest()
         self._blob(digest).write_bytes(manifest)
         manifests = self._repository / "_manifests"

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The operating systems' own packages that roles install, as small repositories for nodes without any other."""
+"""Small repositories of the operating system packages that roles install. The nodes have no other ones."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _IGNORED = re.compile(r"/usr/share/(doc|man|locale|info|bug|lintian|bash-complet
 
 
 def downloads() -> Item:
-    """The Debian packages and all that they depend on, fetched by apt from this machine's own sources."""
+    """The item of the Debian packages and their dependencies. apt downloads them from this computer's sources."""
 
     def build(out: Path) -> None:
         (out / "partial").mkdir()
         with workspace() as work:
             (work / "lists" / "partial").mkdir(parents=True)
             options = {
-                # As on a machine that has nothing: then the whole closure is fetched.
+                # With an empty dpkg status, so that apt downloads all dependencies.
                 "Dir::State::status": "/dev/null",
                 "Dir::State::lists": work / "lists",
                 "Dir::Etc::sourcelist": roots.apt_sources()[0],
@@ -51,7 +51,7 @@ def downloads() -> Item:
 
 
 def debian_repository(debs: Item) -> Item:
-    """os/debian12: a flat repository."""
+    """The item os/debian12: a flat repository."""
 
     def build(out: Path) -> None:
         place = out / "os" / "debian12"
@@ -64,7 +64,7 @@ def debian_repository(debs: Item) -> Item:
 
 
 def el_repository(debs: Item) -> Item:
-    """os/el9: the same programs under EL's package, unit and file names, for the stand-in's real dnf."""
+    """The item os/el9: the same programs with the package, unit and file names of EL, for the stand-in."""
 
     def build(out: Path) -> None:
         place = out / "os" / "el9"
@@ -79,7 +79,7 @@ def el_repository(debs: Item) -> Item:
 
 
 def el_version(deb_version: str) -> tuple[str, str]:
-    """Version and release of an RPM made from a Debian package."""
+    """The version and the release of an RPM that is made from a Debian package."""
     upstream, _dash, revision = deb_version.rpartition("-")
     upstream = upstream.partition(":")[2] or upstream
     return upstream.replace("-", "."), re.sub(r"[^0-9A-Za-z.]", ".", revision) + ".el9"

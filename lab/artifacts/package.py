@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One description of a package, written as a Debian package and as an RPM."""
+"""Build a Debian package and an RPM from one description."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Content = Path | str
 
 @dataclass
 class Package:
-    """What a package holds. Files: absolute path on the host -> (what, mode); what is a file of ours or a text."""
+    """Description of a package. files: absolute path on the host -> (local file or text, mode)."""
 
     name: str
     version: str
@@ -28,14 +28,14 @@ class Package:
     requires: tuple[str, ...] = ()
     provides: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
-    # Systemd unit that the package brings.
+    # Name of the systemd unit in the package.
     unit: str = ""
-    # Run before the files are laid down (RPM alone).
+    # Script that runs before the files are installed (only for RPMs).
     before: str = ""
 
 
 def lay_out(package: Package, root: Path) -> None:
-    """Put the package's files under a directory."""
+    """Write the files of the package below a directory."""
     for name in package.directories:
         (root / name.lstrip("/")).mkdir(parents=True, exist_ok=True)
     for name, (content, mode) in package.files.items():
@@ -53,12 +53,12 @@ def lay_out(package: Package, root: Path) -> None:
 
 
 def deb_name(package: Package) -> str:
-    """The file name that the package's owner gives it."""
+    """The file name of the Debian package, as its owner publishes it."""
     return f"{package.name}_{package.version}-{package.release}_amd64.deb"
 
 
 def deb_control(package: Package) -> str:
-    """The control file."""
+    """The text of the control file."""
     lists = {
         "Depends": package.requires,
         "Provides": package.provides,
@@ -76,7 +76,7 @@ def deb_control(package: Package) -> str:
 
 
 def deb_scripts(unit: str) -> dict[str, str]:
-    """As debhelper writes them: a new unit is enabled and started, an upgraded one restarted."""
+    """The maintainer scripts, as debhelper writes them: enable and start a new unit, restart an upgraded one."""
     if not unit:
         return {}
     live = "[ -d /run/systemd/system ]"
@@ -110,7 +110,7 @@ if [ "$1" = purge ] && [ -x /usr/bin/deb-systemd-helper ]; then deb-systemd-help
 
 
 def build_deb(package: Package, target: Path) -> None:
-    """Write the Debian package into a directory."""
+    """Build the Debian package in a directory."""
     with workspace() as work:
         root = work / "root"
         lay_out(package, root)
@@ -127,7 +127,7 @@ def build_deb(package: Package, target: Path) -> None:
 
 
 def rpm_spec(package: Package, root: Path) -> str:
-    """The spec file: it packs a tree that is already laid out."""
+    """The text of the spec file. It packs a finished directory tree."""
     configured = set(package.config)
     listed = [
         *(f"%dir {name}" for name in package.directories),
@@ -136,7 +136,7 @@ def rpm_spec(package: Package, root: Path) -> str:
     ]
     scripts = f"%pre\n{package.before}\n" if package.before else ""
     if package.unit:
-        # What %systemd_post and its like expand to; a new unit stays as EL's presets leave it: disabled.
+        # What %systemd_post and similar macros expand to. A new unit stays disabled, like with EL's presets.
         scripts += f"""%post
 [ ! -d /run/systemd/system ] || systemctl daemon-reload || :
 %preun
@@ -160,19 +160,19 @@ if [ $1 -eq 0 ] && [ -d /run/systemd/system ]; then systemctl --no-reload disabl
 
 
 def rpm_name(package: Package) -> str:
-    """The file name that rpmbuild gives it."""
+    """The file name of the RPM, as rpmbuild names it."""
     return f"{package.name}-{package.version}-{package.release}.x86_64.rpm"
 
 
 def build_rpm(package: Package, target: Path) -> None:
-    """Write the RPM into a directory."""
+    """Build the RPM in a directory."""
     with workspace() as work:
         root = work / "root"
         root.mkdir()
         lay_out(package, root)
         spec = work / "package.spec"
         spec.write_text(rpm_spec(package, root), encoding="utf-8")
-        # The programs are stripped by their own build; nothing is to be processed again.
+        # The programs are already stripped, so rpmbuild must not process the files.
         macros = {
             "_topdir": str(work / "build"),
             "_build_id_links": "none",

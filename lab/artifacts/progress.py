@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the builder tells its user: one line when a step begins, one with the time when it ends."""
+"""Progress output of the builder: one line when a step begins, one with its time when it ends."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HEARTBEAT_SECONDS = 20
 
 @contextmanager
 def step(name: str) -> Iterator[None]:
-    """Announce a step and say what it took."""
+    """Print a line at the beginning of a step, and one with its seconds at the end."""
     print(f"{name} ...", flush=True)
     start = time.monotonic()
     yield
@@ -25,7 +25,7 @@ def step(name: str) -> Iterator[None]:
 
 
 def run(command: Sequence[object]) -> str:
-    """Run a quiet program and return what it printed; on failure show that."""
+    """Run a program and return its output. If it fails, show the output."""
     words = [str(word) for word in command]
     done = subprocess.run(words, capture_output=True, text=True)
     if done.returncode:
@@ -35,7 +35,7 @@ def run(command: Sequence[object]) -> str:
 
 
 def run_counting(command: Sequence[str], env: dict[str, str], cwd: Path, what: str, counts: Callable[[str], bool]) -> None:
-    """Run a long program and say now and then how many lines of progress it printed; the others are its faults."""
+    """Run a long program and show at intervals how many progress lines it printed. Other lines are its errors."""
     lines: list[str] = []
     counted = 0
     told = time.monotonic()

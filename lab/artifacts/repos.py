@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Signed package repositories in the layouts of the official servers."""
+"""Signed package repositories with the layouts of the official servers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lab.artifacts.progress import run
 
 
 def packages_index(root: Path, pool: Path) -> str:
-    """The text of Packages: each package's control file, and where and what its file is (relative to root)."""
+    """The text of Packages: the control file of each package, with path (relative to root), size and digest."""
     stanzas = []
     for deb in sorted(pool.rglob("*.deb")):
         control = run(["dpkg-deb", "--field", deb]).rstrip("\n")
@@ -24,7 +24,7 @@ def packages_index(root: Path, pool: Path) -> str:
 
 
 def release_text(directory: Path, names: list[str], fields: dict[str, str]) -> str:
-    """The text of Release: what the repository is, and the digests of its indexes."""
+    """The text of Release: the fields of the repository, and the digests of its indexes."""
     lines = [f"{name}: {value}" for name, value in fields.items()]
     lines.append("SHA256:")
     for name in names:
@@ -34,7 +34,7 @@ def release_text(directory: Path, names: list[str], fields: dict[str, str]) -> s
 
 
 def index_debs(root: Path, pool: Path, lists: Path, release: Path, fields: dict[str, str]) -> None:
-    """Write Packages into lists and a signed Release into the directory release."""
+    """Write Packages into the directory lists, and a signed Release into the directory release."""
     lists.mkdir(parents=True, exist_ok=True)
     text = packages_index(root, pool).encode()
     (lists / "Packages").write_bytes(text)
@@ -49,14 +49,14 @@ def index_debs(root: Path, pool: Path, lists: Path, release: Path, fields: dict[
 
 
 def index_flat_debs(directory: Path) -> None:
-    """A flat repository (the suite is "/"): packages anywhere below, the indexes and the key beside them."""
+    """Write indexes and key of a flat repository (suite "/"). The packages can be in any subdirectory."""
     fields = {"Origin": "bare.mesh lab", "Label": "bare.mesh lab", "Architectures": "amd64"}
     index_debs(directory, directory, directory, directory, fields)
     signing.publish_key(directory / "Release.key")
 
 
 def index_rpms(directory: Path) -> None:
-    """Sign the RPMs below the directory and write signed repodata with the key beside them."""
+    """Sign the RPMs below the directory, and write signed repodata and the key."""
     signing.sign_rpms(sorted(directory.rglob("*.rpm")))
     run(["createrepo_c", "--quiet", "--general-compress-type", "gz", directory])
     signing.detach_sign(directory / "repodata" / "repomd.xml", directory / "repodata" / "repomd.xml.asc")

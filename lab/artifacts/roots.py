@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Base file systems of the images that are more than a program: small Debian roots, as one layer each."""
+"""Root layers for the images that need more than one program: small Debian root file systems."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lab.host_packages import HostError
 from lab.images.bookinfo import images as stand_ins
 
 SUITE = "bookworm"
-# What the network programs call, and python3 with curl for the application's services.
+# Programs that the network components call, and python3 and curl for the services of the application.
 ROOTS = {
     "network": ["ca-certificates", "conntrack", "iproute2", "ipset", "iptables", "kmod", "netbase", "nftables"],
     "python": ["ca-certificates", *stand_ins.PACKAGES],
@@ -20,7 +20,7 @@ ROOTS = {
 
 
 def apt_sources(etc: Path = Path("/etc/apt")) -> list[Path]:
-    """This machine's own package sources of its distribution, so that roots come from where the machine's packages do."""
+    """The Debian package sources of this computer. The roots are built from the same sources."""
     found = [etc / "sources.list.d" / "debian.sources", etc / "sources.list"]
     for path in found:
         if path.exists() and path.stat().st_size:
@@ -29,13 +29,13 @@ def apt_sources(etc: Path = Path("/etc/apt")) -> list[Path]:
 
 
 def root_layer(name: str) -> Item:
-    """One root as a layer."""
+    """The item of one root, as a layer."""
 
     def build(out: Path) -> None:
         tar = out / "root.tar"
         run(
             [
-                # No clock goes into a root, so that it is the same layer whenever it is built from the same packages.
+                # With a fixed time, the same packages always give the same layer.
                 "env", f"SOURCE_DATE_EPOCH={oci.MTIME}",
                 "mmdebstrap", "--quiet", "--variant=essential", "--mode=root",
                 "--include=" + ",".join(ROOTS[name]),
@@ -44,7 +44,7 @@ def root_layer(name: str) -> Item:
                 "--dpkgopt=path-exclude=/usr/share/locale/*",
                 "--dpkgopt=path-exclude=/usr/share/info/*",
                 '--customize-hook=rm -rf "$1"/var/cache/* "$1"/var/log/* "$1"/var/lib/apt/*',
-                # A container engine brings its own.
+                # A container engine mounts its own.
                 "--skip=output/dev",
                 SUITE, tar, *apt_sources(),
             ]

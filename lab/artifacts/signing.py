@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The key that signs the lab's packages and repositories: made once, kept in the cache, never outside this machine."""
+"""The key that signs the lab's packages and repositories. It is created once and stays in the cache."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def _gpg(*arguments: object) -> str:
 
 
 def fingerprint() -> str:
-    """The key's fingerprint; the key is made when there is none."""
+    """The fingerprint of the key. Creates the key if there is none."""
     home = _home()
     known = home / "fingerprint"
     if not known.exists():
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # RSA: rpm of EL 9 verifies it under every crypto policy.
+        # RSA, because rpm of EL 9 accepts it under every crypto policy.
         _gpg("--passphrase", "", "--pinentry-mode", "loopback", "--quick-gen-key", _OWNER, "rsa3072", "sign", "never")
         listing = _gpg("--list-keys", "--with-colons")
         found = next(line.split(":")[9] for line in listing.splitlines() if line.startswith("fpr:"))
@@ -35,7 +35,7 @@ def fingerprint() -> str:
 
 
 def write_fingerprints() -> None:
-    """fingerprints.json: the names by which the roles know the owners' keys, all of them the lab's one key here."""
+    """Write fingerprints.json: the fingerprint of the lab's key under each key name that the roles use."""
     mine = fingerprint()
     text = json.dumps({"kubernetes": mine, "docker_deb": mine, "docker_rpm": mine}, indent=2) + "\n"
     target = paths.cache() / "fingerprints.json"
@@ -44,23 +44,23 @@ def write_fingerprints() -> None:
 
 
 def publish_key(target: Path) -> None:
-    """Write the public key where the repository's owner publishes his."""
+    """Write the public key to the path at which the owner of the original repository publishes his key."""
     target.parent.mkdir(parents=True, exist_ok=True)
     _gpg("--armor", "--output", target, "--export", fingerprint())
 
 
 def clear_sign(source: Path, target: Path) -> None:
-    """A file and its signature in one."""
+    """Write a file with an inline signature."""
     _gpg("--local-user", fingerprint(), "--digest-algo", "SHA512", "--output", target, "--clear-sign", source)
 
 
 def detach_sign(source: Path, target: Path) -> None:
-    """A signature beside its file."""
+    """Write a detached signature next to the file."""
     _gpg("--local-user", fingerprint(), "--digest-algo", "SHA512", "--armor", "--output", target, "--detach-sign", source)
 
 
 def sign_rpms(rpms: list[Path]) -> None:
-    """Sign packages in place."""
+    """Sign RPMs in place."""
     run(
         [
             "rpmsign", "--addsign",
@@ -74,5 +74,5 @@ def sign_rpms(rpms: list[Path]) -> None:
 
 
 def stop_agent() -> None:
-    """gpg starts an agent for this key's directory; nothing of the build stays running."""
+    """Stop the agent that gpg has started, so that no process of the build keeps running."""
     run(["gpgconf", "--homedir", _home(), "--kill", "all"])

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Things built once: each is a directory in the cache, named after a hash of what it was built from."""
+"""The cache of built items. Each item is a directory whose name is a hash of its inputs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lab.artifacts import progress
 
 
 def key_of(inputs: Sequence[str | Path | Item]) -> str:
-    """A hash of strings, of files' contents and of other items' keys; their order counts."""
+    """A hash of strings, contents of files and keys of other items, in their order."""
     digest = hashlib.sha256()
     for value in inputs:
         if isinstance(value, Item):
@@ -31,7 +31,7 @@ def key_of(inputs: Sequence[str | Path | Item]) -> str:
 
 
 class Item:
-    """Something that is built from its inputs when it is first asked for."""
+    """An item that is built from its inputs at the first use."""
 
     def __init__(self, name: str, inputs: Sequence[str | Path | Item], build: Callable[[Path], None]) -> None:
         self.name = name
@@ -39,16 +39,16 @@ class Item:
         self._build = build
 
     def directory(self) -> Path:
-        """Where it is, or will be."""
+        """The directory of the item. It may not exist yet."""
         return paths.cache() / "store" / f"{self.name}-{self.key}"
 
     def path(self) -> Path:
-        """The finished directory; built now where the cache lacks it."""
+        """The finished directory. Builds the item if it is missing in the cache."""
         target = self.directory()
         if target.is_dir():
             return target
         with workspace() as work:
-            # A directory of its own below: the temporary one is its owner's alone, the result everybody's to read.
+            # A new subdirectory, because the temporary directory has mode 0700, and everybody may read the result.
             built = work / "out"
             built.mkdir()
             with progress.step(self.name):
@@ -60,7 +60,7 @@ class Item:
 
 @contextmanager
 def workspace() -> Iterator[Path]:
-    """A temporary directory on the cache's file system, so that a result moves into place by a rename."""
+    """A temporary directory on the file system of the cache, so that a rename can publish a result."""
     parent = paths.cache() / "tmp"
     parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(dir=parent))
@@ -72,7 +72,7 @@ def workspace() -> Iterator[Path]:
 
 @contextmanager
 def lock() -> Iterator[None]:
-    """One builder at a time; leftovers of an interrupted one are removed."""
+    """Allow only one builder at a time. Removes the temporary files of interrupted builders."""
     root = paths.cache()
     root.mkdir(parents=True, exist_ok=True)
     with open(root / "lock", "w", encoding="utf-8") as handle:
@@ -86,7 +86,7 @@ def lock() -> Iterator[None]:
 
 
 def link_tree(source: Path, target: Path) -> None:
-    """Lay a tree over another by hard links; a file that both have is the same file."""
+    """Merge a tree into another one by hard links. A file in both trees must be the same."""
     for directory, _subdirectories, files in os.walk(source):
         into = target / Path(directory).relative_to(source)
         into.mkdir(parents=True, exist_ok=True)

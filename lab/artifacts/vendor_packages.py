@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The repositories of Kubernetes' and docker's packages, with the names, files and layouts of the originals."""
+"""Repositories of the packages of Kubernetes and docker, with the names, files and layouts of the originals."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def kubernetes_packages(versions: Versions, programs: Path, plugins: Path, famil
 
 
 def containerd_package(versions: Versions, containerd: Path, runc: Path, family: str) -> Package:
-    """containerd.io as docker packs it, runc included."""
+    """The package containerd.io, with runc, like the one from docker."""
     deb = family == "deb"
     programs = [*sorted(containerd.iterdir()), *sorted(runc.iterdir())]
     return Package(
@@ -79,7 +79,7 @@ def containerd_package(versions: Versions, containerd: Path, runc: Path, family:
 
 
 def kubernetes_repositories(versions: Versions, kubernetes: Item, plugins: Item) -> Item:
-    """pkgs.k8s.io: one RPM and one flat Debian repository a minor version."""
+    """The item pkgs.k8s.io: one RPM and one flat Debian repository per minor version."""
 
     def build(out: Path) -> None:
         base = out / "pkgs.k8s.io" / "core:" / "stable:" / f"v{versions.kubernetes_minor}"
@@ -95,7 +95,7 @@ def kubernetes_repositories(versions: Versions, kubernetes: Item, plugins: Item)
 
 
 def docker_repositories(versions: Versions, containerd: Item, runc: Item) -> Item:
-    """download.docker.com: linux/centos and linux/debian with containerd.io."""
+    """The item download.docker.com: linux/centos and linux/debian with containerd.io."""
 
     def build(out: Path) -> None:
         linux = out / "download.docker.com" / "linux"

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The versions to build: those that the collection installs (meta/), and those of the Go modules."""
+"""The versions to build: those in meta/, and those of the Go modules."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GO_MODULES = Path(__file__).parent / "go"
 
 @dataclass(frozen=True)
 class Versions:
-    """What meta/versions.yml and meta/defaults.yml name."""
+    """The versions from meta/versions.yml and meta/defaults.yml."""
 
     kubernetes: str
     pause: str
@@ -31,12 +31,12 @@ class Versions:
 
     @property
     def kubernetes_minor(self) -> str:
-        """1.36 of 1.36.3."""
+        """The minor version, such as 1.36 for 1.36.3."""
         return ".".join(self.kubernetes.split(".")[:2])
 
 
 def load(meta: Path = REPOSITORY / "meta") -> Versions:
-    """Read the collection's own files, so that a bump is one edit."""
+    """Read the versions from meta/, so that each version is written only once."""
     known = yaml.safe_load((meta / "versions.yml").read_text(encoding="utf-8"))
     defaults = yaml.safe_load((meta / "defaults.yml").read_text(encoding="utf-8"))
     kubernetes = defaults["bare_mesh_kubernetes_version"]
@@ -55,16 +55,19 @@ def load(meta: Path = REPOSITORY / "meta") -> Versions:
 
 
 def go_module(component: str, module: str) -> str:
-    """The version of a module that a component's go.mod requires, without its v."""
+    """The version of a module in a component's go.mod, without the leading v. Raises HostError if it is missing."""
     text = (GO_MODULES / component / "go.mod").read_text(encoding="utf-8")
     found = re.search(rf"^(?:require)?\s+{re.escape(module)} v(\S+)", text, re.MULTILINE)
     if not found:
-        raise HostError(f"lab/artifacts/go/{component}/go.mod requires no {module}")
+        raise HostError(f"lab/artifacts/go/{component}/go.mod does not require {module}")
     return found.group(1)
 
 
 def check_go_module(component: str, module: str, wanted: str) -> None:
-    """A version bumped in meta/ alone would put a false version on the old program."""
+    """Check that meta/ and go.mod have the same version, or raise HostError.
+
+    Otherwise an old program would report the version in meta/.
+    """
     found = go_module(component, module)
     if found != wanted.lstrip("v"):
         raise HostError(

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A machine's processes are those in the cgroups made for it: no number is kept that another process could get."""
+"""Find and kill the processes of a machine by its cgroups. No process id is stored, because it could be reused."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PATIENCE_SECONDS = 20.0
 
 
 def hierarchies(mountinfo: Path = Path("/proc/self/mountinfo")) -> list[Path]:
-    """Where the machine has its cgroup hierarchies mounted, of either version; a second mount of one elsewhere does not count."""
+    """The mount points of this computer's cgroup hierarchies (v1 and v2) below /sys/fs/cgroup, from mountinfo."""
     found = []
     for line in mountinfo.read_text(encoding="utf-8").splitlines():
         before, _, after = line.partition(" - ")
@@ -30,12 +30,12 @@ def _of(name: str) -> list[Path]:
 
 
 def leftover_names() -> set[str]:
-    """The names of all machines that have a cgroup, running or not."""
+    """The names of all machines that have a cgroup, whether they run or not."""
     return {path.name.removeprefix(_PREFIX) for each in hierarchies() for path in each.glob(f"{_PREFIX}*")}
 
 
 def processes(name: str) -> set[int]:
-    """Every process of a machine, its pods' included."""
+    """The ids of all processes of a machine, including those of its pods."""
     found: set[int] = set()
     for top in _of(name):
         for directory, _below, _files in os.walk(top):
@@ -44,12 +44,12 @@ def processes(name: str) -> set[int]:
             except FileNotFoundError:
                 continue
             found.update(int(word) for word in text.split())
-    # 0 is a process that this pid namespace cannot see.
+    # 0 stands for a process outside of this pid namespace.
     return found - {0, os.getpid()}
 
 
 def kill(name: str) -> None:
-    """End a machine at once, as pulling its plug would, and remove its cgroups."""
+    """Kill all processes of a machine and remove its cgroups. Raises HostError if that takes longer than 20 seconds."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while alive := processes(name):
         for process in alive:
@@ -65,7 +65,7 @@ def kill(name: str) -> None:
 
 
 def _remove(top: Path, deadline: float) -> None:
-    """Remove a tree of cgroups. One stays busy for a moment after its last process."""
+    """Remove a tree of cgroups. Retries, because a cgroup stays busy for a moment after its last process."""
     while True:
         try:
             for directory, _below, _files in os.walk(top, topdown=False):

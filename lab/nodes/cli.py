@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What `python -m lab` does with the machines."""
+"""The verbs of `python -m lab` that concern the machines."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _OWNER = STATE / "owner"
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """One change to the lab at a time. The lock is no part of the lab's state: `down` removes that."""
+    """Allow only one change of the lab at a time. `down` deletes the lab's state, so the lock is elsewhere."""
     with open(_LOCK, "w", encoding="utf-8") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
@@ -53,7 +53,7 @@ def _start(machines: list[Machine]) -> None:
 
 
 def _serve_bundle() -> None:
-    """The mirror is set up by the role that users set up theirs by."""
+    """Set up the mirror with the role `mirror`, which users also use. Raises HostError if the playbook fails."""
     playbook = [str(Path(sys.executable).with_name("ansible-playbook")), "playbooks/mirror.yml", "-i", "inventories/lab"]
     environment = {**os.environ, "ANSIBLE_CONFIG": str(paths.REPOSITORY / "ansible.cfg")}
     done = subprocess.run(playbook, cwd=paths.REPOSITORY, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -62,7 +62,7 @@ def _serve_bundle() -> None:
 
 
 def up() -> int:
-    """Start what is not running, over roots that are built when they are missing."""
+    """Start the machines that are not running. Builds missing roots first. Returns the exit code 0."""
     host_packages.ensure(host_packages.NODES)
     started = time.monotonic()
     roots.ensure()
@@ -79,7 +79,7 @@ def up() -> int:
         stopped = [each for each in MACHINES if not machine.running(each)]
         for each in MACHINES:
             if each.directory.exists() and machine.outdated(each):
-                print(f"{each.name} was made from an older root; python -m lab reset {each.name} renews it", flush=True)
+                print(f"{each.name} has an older root; run python -m lab reset {each.name} to renew it", flush=True)
         _start(stopped)
         machine.empty_trash()
         _serve_bundle()
@@ -89,7 +89,7 @@ def up() -> int:
 
 
 def down() -> int:
-    """Leave nothing of the lab on this machine but its cache and this checkout's keys."""
+    """Remove the lab from this computer. The cache and this checkout's keys stay. Returns the exit code 0."""
     host_packages.require_host()
     with _alone():
         _down()
@@ -97,19 +97,19 @@ def down() -> int:
 
 
 def reset(names: list[str]) -> int:
-    """Make machines bare again."""
+    """Make the named machines bare again. Returns the exit code 0; raises HostError if this checkout has no lab."""
     host_packages.require_host()
     machines = named(names)
     started = time.monotonic()
     roots.ensure()
     with _alone():
         if not _OWNER.exists() or _OWNER.read_text(encoding="utf-8") != credentials.identity():
-            raise HostError("this checkout has no lab running: run python -m lab up first")
+            raise HostError("no lab of this checkout is running: run python -m lab up first")
         _each(machine.stop, machines)
         for each in machines:
             machine.wipe(each)
         if CONTROL_PLANE in machines:
-            # Its cluster is gone.
+            # The cluster of this kubeconfig no longer exists.
             credentials.KUBECONFIG.unlink(missing_ok=True)
         network.up()
         _start(machines)
@@ -129,7 +129,7 @@ def _line(each: Machine) -> str:
 
 
 def status() -> int:
-    """One line a machine; the exit status says whether all of them run."""
+    """Print one line per machine. Returns 0 if all machines answer by SSH, else 1."""
     with ThreadPoolExecutor() as pool:
         lines = list(pool.map(_line, MACHINES))
     print("\n".join(lines))

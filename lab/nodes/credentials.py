@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the checkout holds of its lab: SSH keys, host keys, a CA and the mirror's certificate, all made here once."""
+"""Create the lab's SSH keys, host keys, CA and mirror certificate in this checkout."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _run(*command: object) -> None:
 
 
 def host_key(name: str) -> Path:
-    """A machine's private host key; it outlives the machine, so that a reset machine is known again."""
+    """The path of a machine's private host key. A reset keeps it, so that known_hosts stays valid."""
     return paths.PRIVATE / "ssh" / "hosts" / name
 
 
@@ -70,7 +70,7 @@ def _mirror_certificate() -> None:
 
 
 def ensure() -> None:
-    """Make what is missing."""
+    """Create the missing keys and certificates. Raises HostError if there are no artifacts or a program fails."""
     fingerprints = paths.cache() / "fingerprints.json"
     if not fingerprints.exists() or not paths.bundle().exists():
         raise HostError("there are no artifacts yet: run python -m lab artifacts first")
@@ -86,6 +86,6 @@ def ensure() -> None:
 
 
 def identity() -> str:
-    """Whose lab it is: machines made for other keys or for another bundle's signatures cannot be used by this checkout."""
+    """Identify the lab of this checkout: its path, SSH key and signing keys. It cannot use machines with another one."""
     made = [path.read_text(encoding="utf-8") if path.exists() else "" for path in (SSH_KEY.with_suffix(".pub"), FINGERPRINTS)]
     return "\n".join([str(paths.REPOSITORY), *made])

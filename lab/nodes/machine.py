@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One machine's life: laid out, started, asked, stopped, wiped."""
+"""Create, start, stop and wipe a machine, and run commands on it."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _BOOT_SECONDS = 60.0
 
 
 def running(machine: Machine) -> bool:
-    """Whether it has processes."""
+    """Whether the machine has processes."""
     return bool(cgroups.processes(machine.name))
 
 
 def _seed(machine: Machine, upper: Path) -> None:
-    """What this machine has of its own on its first start."""
+    """Write the files that this machine has at its first start, and that the shared root does not have."""
 
     def write(name: str, text: str, mode: int = 0o644) -> None:
         path = upper / name
@@ -42,14 +42,14 @@ def _seed(machine: Machine, upper: Path) -> None:
     write("etc/hostname", machine.name + "\n")
     write("etc/hosts", f"127.0.0.1 localhost\n127.0.1.1 {machine.name}\n::1 localhost\n")
     write("etc/machine-id", machine.machine_id + "\n")
-    # Nothing answers there: a lookup fails at once instead of timing out.
+    # No DNS server runs there, so a lookup fails at once instead of timing out.
     write("etc/resolv.conf", f"nameserver {GATEWAY}\n")
     write("etc/bare-mesh-lab.conf", f"ADDRESS={machine.address}/{PREFIX}\nGATEWAY={GATEWAY}\n")
     _seed_repository(machine, write)
 
 
 def _seed_repository(machine: Machine, write: Callable[[str, str], None]) -> None:
-    """The operating system's own repository, as an installed system has it: plain HTTP, signed."""
+    """Configure the repository of the operating system: signed, over plain HTTP, like on a newly installed system."""
     base = f"http://{MIRROR.address}/os"
     bundle = paths.bundle() / "os"
     if machine.root == "el9":
@@ -67,13 +67,13 @@ def _seed_repository(machine: Machine, write: Callable[[str, str], None]) -> Non
 
 
 def stop(machine: Machine) -> None:
-    """End it at once: whoever stops a lab machine does not mean to keep what it was doing."""
+    """Stop the machine at once, without a clean shutdown."""
     cgroups.kill(machine.name)
     network.unplug(machine.name)
 
 
 def wipe(machine: Machine) -> Path | None:
-    """Take everything a stopped machine has written out of the way; the caller deletes it when it has the time."""
+    """Move the files of a stopped machine to the trash, and return their directory there. empty_trash() deletes it."""
     if not machine.directory.exists():
         return None
     trash = STATE / "trash"
@@ -83,7 +83,7 @@ def wipe(machine: Machine) -> Path | None:
 
 
 def unmount() -> None:
-    """A running machine's mounts live in its own namespace and end with it; what is mounted below STATE here is a leftover."""
+    """Unmount everything below STATE. Mounts of a running machine are in its own namespace, so these are leftovers."""
     for line in reversed(Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()):
         place = line.split()[4]
         if place.startswith(f"{STATE}/"):
@@ -91,12 +91,12 @@ def unmount() -> None:
 
 
 def empty_trash() -> None:
-    """Delete what was wiped."""
+    """Delete the files of wiped machines."""
     shutil.rmtree(STATE / "trash", ignore_errors=True)
 
 
 def outdated(machine: Machine) -> bool:
-    """Whether it was laid out over another root than today's."""
+    """Whether the machine was created from another root than the current one."""
     record = machine.directory / "root-name"
     return not record.exists() or record.read_text(encoding="utf-8") != roots.directory(machine.root).name
 
@@ -112,24 +112,24 @@ def _lay_out(machine: Machine) -> None:
 
 
 def start(machine: Machine) -> None:
-    """Start a machine that is not running; one without files is laid out first."""
+    """Start a machine that is not running. Creates its files first if it has none. Raises HostError without a root."""
     stop(machine)
     if not machine.directory.exists():
         _lay_out(machine)
     root = paths.cache() / "roots" / (machine.directory / "root-name").read_text(encoding="utf-8")
     if not root.is_dir():
-        raise HostError(f"the root of {machine.name} is gone from the cache: run python -m lab reset {machine.name}")
+        raise HostError(f"the root of {machine.name} is missing from the cache: run python -m lab reset {machine.name}")
     options = [
         f"--network-bridge={BRIDGE}",
         f"--uuid={machine.machine_id}",
         *(f"--bind={machine.directory}/plain{place}:{place}" for place in machine.plain),
     ]
     if machine == MIRROR:
-        # The directory above, so that a bundle built later is served without a restart.
+        # The parent directory is mounted, so that a bundle built later is served without a restart.
         options.append(f"--bind-ro={paths.bundle().parent}:/srv/bundle")
     hierarchies = " ".join(str(path) for path in cgroups.hierarchies())
     with open(machine.directory / "console.log", "wb") as log:
-        # A session of its own: the machine outlives this program and its terminal.
+        # In a new session, because the machine must keep running after this program and its terminal end.
         subprocess.Popen(
             [_LAUNCH, machine.name, hierarchies, root, machine.directory, *options],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/",
@@ -137,7 +137,7 @@ def start(machine: Machine) -> None:
 
 
 def ssh(machine: Machine, command: str) -> subprocess.CompletedProcess[str]:
-    """Run a command on a machine as Ansible would reach it."""
+    """Run a command on a machine by SSH, with the same key and host key check as Ansible."""
     options = {
         "UserKnownHostsFile": str(credentials.KNOWN_HOSTS),
         "StrictHostKeyChecking": "yes",
@@ -158,7 +158,7 @@ def ssh(machine: Machine, command: str) -> subprocess.CompletedProcess[str]:
 
 
 def wait(machine: Machine) -> None:
-    """Until it can be logged in to and has finished booting."""
+    """Wait until SSH works and the boot has finished. Raises HostError after 60 seconds or if the machine stops."""
     deadline = time.monotonic() + _BOOT_SECONDS
     while True:
         done = ssh(machine, "systemctl is-system-running --wait || systemctl --failed --no-legend --plain")

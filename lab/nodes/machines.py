@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which machines there are. inventories/lab/hosts.yml names the same ones (a test compares)."""
+"""The list of the machines. inventories/lab/hosts.yml must name the same ones; a unit test compares them."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from lab.host_packages import HostError
 BRIDGE = "bmlab0"
 GATEWAY = "10.87.0.1"
 PREFIX = 24
-# One lab a machine, whichever checkout started it.
+# One lab per computer, for all checkouts.
 STATE = Path("/var/lib/bare-mesh-lab")
 
 
 @dataclass(frozen=True)
 class Machine:
-    """One node and the root it runs."""
+    """One machine: its name, address and root."""
 
     name: str
     address: str
     root: str
-    # Inside the machine: plain directories, since an overlay cannot lie on an overlay.
+    # Directories of the machine that are not on its overlay, because an overlay cannot be on an overlay.
     plain: tuple[str, ...] = ()
 
     @property
     def directory(self) -> Path:
-        """Everything this machine has written, and nothing of another's."""
+        """The directory of this machine's own files."""
         return STATE / "nodes" / self.name
 
     @property
     def machine_id(self) -> str:
-        """The same at every start, as a real machine's is."""
+        """The machine id, as 32 hexadecimal digits. It is the same at every start."""
         return uuid.uuid5(uuid.NAMESPACE_DNS, f"{self.name}.bare-mesh-lab").hex
 
 
@@ -50,7 +50,7 @@ MACHINES = (
 
 
 def named(names: list[str]) -> list[Machine]:
-    """The machines of these names."""
+    """The machines with these names. Raises HostError for an unknown name."""
     known = {machine.name: machine for machine in MACHINES}
     unknown = sorted(set(names) - set(known))
     if unknown:

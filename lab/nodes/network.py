@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the lab changes on the machine itself: one bridge and some kernel settings, each put back by `down`."""
+"""The bridge and the sysctls that the lab sets on this computer. `down` restores both."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from lab.nodes.machines import BRIDGE, GATEWAY, PREFIX, STATE
 
 _PATIENCE_SECONDS = 20.0
 _RECORD = STATE / "sysctl.json"
-# Settings that machine and nodes share. Nodes see them read-only, so they must be what a node needs already.
+# Sysctls that this computer shares with the nodes. Nodes cannot set them, so the lab sets the values that they need.
 _SYSCTLS = {
-    # The machine's own firewall has no say in what nodes send each other.
+    # The firewall of this computer must not filter traffic between the nodes.
     "net/bridge/bridge-nf-call-iptables": "0",
     "net/bridge/bridge-nf-call-ip6tables": "0",
-    # The kubelet refuses to start where these differ and it cannot set them.
+    # The kubelet does not start if these have other values and it cannot set them.
     "vm/overcommit_memory": "1",
     "vm/panic_on_oom": "0",
     "kernel/panic": "10",
     "kernel/panic_on_oops": "1",
     "kernel/keys/root_maxkeys": "1000000",
     "kernel/keys/root_maxbytes": "25000000",
-    # Counted per user, and root is one user in all nodes.
+    # These are limits per user, and root is the same user in all nodes.
     "fs/inotify/max_user_instances": "8192",
     "fs/inotify/max_user_watches": "524288",
 }
@@ -42,12 +42,12 @@ def _ip(*arguments: str) -> None:
 
 
 def bridge_exists() -> bool:
-    """Whether there is a bridge of a lab, alive or not."""
+    """Whether the bridge of a lab exists."""
     return Path("/sys/class/net", BRIDGE).exists()
 
 
 def up() -> None:
-    """The bridge, and the kernel settings; what was there before is written down first."""
+    """Create the bridge and set the sysctls. Saves the old values first. Raises HostError if ip fails."""
     record: dict[str, str] = json.loads(_RECORD.read_text(encoding="utf-8")) if _RECORD.exists() else {}
     changes = {}
     for name, wanted in _SYSCTLS.items():
@@ -61,16 +61,16 @@ def up() -> None:
         _ip("link", "add", BRIDGE, "type", "bridge")
         _ip("address", "add", f"{GATEWAY}/{PREFIX}", "dev", BRIDGE)
         _ip("link", "set", BRIDGE, "up")
-    # Nodes reach each other and this machine; nothing of theirs goes further, even where this machine is a router.
+    # The nodes reach each other and this computer. Their traffic is not forwarded, even if this computer is a router.
     _proc(f"net/ipv4/conf/{BRIDGE}/forwarding").write_text("0", encoding="utf-8")
 
 
 def unplug(name: str) -> None:
-    """Remove a stopped machine's link. The kernel does that too, but not before a machine of that name may start again."""
+    """Remove the network link of a stopped machine. The kernel also removes it, but perhaps after the next start."""
     link = Path("/sys/class/net", f"vb-{name}")
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while link.exists():
-        # It may fail because the kernel was quicker.
+        # It can fail because the kernel has already removed the link.
         subprocess.run(["ip", "link", "delete", link.name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         if time.monotonic() > deadline:
             raise HostError(f"the network link {link.name} cannot be removed")
@@ -78,7 +78,7 @@ def unplug(name: str) -> None:
 
 
 def down() -> None:
-    """Remove the bridge and put the settings back."""
+    """Remove the bridge and restore the sysctls."""
     if bridge_exists():
         _ip("link", "delete", BRIDGE)
     if _RECORD.exists():

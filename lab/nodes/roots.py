@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The machines' root file systems, one a distribution, kept in the cache under a hash of what they are made from."""
+"""Build the root file systems of the machines, one per distribution. The cache keeps them by a hash of their inputs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lab.host_packages import HostError
 
 FILES = Path(__file__).parent / "files"
 
-# What an installed server has: the roles install the rest.
+# The packages of a newly installed server. The roles install the rest.
 BASE = [
     "bash-completion", "ca-certificates", "curl", "dbus", "hostname", "iproute2", "iptables", "iputils-ping", "kmod",
     "less", "libpam-systemd", "nftables", "openssh-server", "procps", "python3", "python3-apt", "sudo", "systemd",
@@ -26,7 +26,7 @@ BASE = [
 PACKAGES = {
     "debian12": BASE,
     "mirror": [*BASE, "docker-registry", "nginx"],
-    # Real dnf and rpm, and what CentOS has switched on from the start.
+    # dnf and rpm, and the services that CentOS enables by default.
     "el9": [
         *(name for name in BASE if name != "python3-apt"),
         "dnf", "firewalld", "libnss-myhostname", "python3-dnf", "rpm",
@@ -35,7 +35,7 @@ PACKAGES = {
 
 
 def _hooks(name: str) -> list[Path]:
-    """What is called with the root's path after the packages are there; each finds its files beside it."""
+    """The scripts that run after the packages are installed, with the path of the root as argument."""
     return [FILES / "root-common", *([FILES / "el9" / "customize"] if name == "el9" else [])]
 
 
@@ -61,7 +61,7 @@ def _key(name: str) -> str:
 
 
 def directory(name: str) -> Path:
-    """Where a root is, or will be."""
+    """The directory of a root. It may not exist yet."""
     return paths.cache() / "roots" / f"{name}-{_key(name)}"
 
 
@@ -89,7 +89,7 @@ def _build(name: str) -> None:
 
 
 def ensure() -> None:
-    """Build the roots that the cache lacks, at once."""
+    """Build the roots that are missing in the cache, in parallel. Raises HostError if a build fails."""
     parent = paths.cache() / "roots"
     parent.mkdir(parents=True, exist_ok=True)
     with open(parent / "lock", "w", encoding="utf-8") as handle:

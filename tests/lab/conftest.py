@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the tests of a converged lab share: its hosts over SSH, its API server, its page."""
+"""Fixtures of the tests of a converged lab: hosts over SSH, the API server, the page."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ADDRESSES = {name: host["ansible_host"] for group in _CLUSTER.values() for name,
 
 
 def node(name):
-    """A node of the lab as testinfra sees it."""
+    """The testinfra host of a node of the lab."""
     return testinfra.get_host(
         f"ssh://root@{ADDRESSES[name]}",
         ssh_identity_file=str(LAB / "ssh/id_ed25519"),
@@ -37,7 +37,7 @@ def node(name):
 
 
 def pytest_generate_tests(metafunc):
-    """`host` is each node that the module names in NODES, or else each node of the cluster."""
+    """Run tests with `host` once per node in the module's NODES, or else per node of the cluster."""
     if "host" in metafunc.fixturenames:
         metafunc.parametrize("host", getattr(metafunc.module, "NODES", sorted(ADDRESSES)), indirect=True, scope="module")
 
@@ -53,7 +53,7 @@ def node1():
 
 
 def lab(*arguments):
-    """The lab's own command line."""
+    """Run `python -m lab`."""
     subprocess.run([sys.executable, "-m", "lab", *arguments], cwd=ROOT, check=True)
 
 
@@ -70,7 +70,7 @@ def custom_api(api):
 
 @pytest.fixture
 def play(tmp_path):
-    """Run a playbook on the lab: what it changed, its exit code and what it printed."""
+    """Run a playbook on the lab. Returns the changed tasks, the exit code and the output."""
     return partial(truth.play, tmp_path / "runs.jsonl")
 
 

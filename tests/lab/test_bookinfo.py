@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Bookinfo once more, in a namespace of its own: sidecars by istioctl, and the clean-up."""
+"""A second Bookinfo in its own namespace: sidecars added by istioctl, and the removal."""
 
 from __future__ import annotations
 

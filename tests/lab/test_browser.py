@@ -42,4 +42,4 @@ def test_reviews_name_the_pod_that_served_them(document):
 def test_screenshot(page_url, tmp_path):
     browse(tmp_path, f"--screenshot={SCREENSHOT}", page_url)
     assert SCREENSHOT.read_bytes().startswith(b"\x89PNG")
-    assert SCREENSHOT.stat().st_size > 20_000, "the picture is all but empty"
+    assert SCREENSHOT.stat().st_size > 20_000, "the screenshot is almost empty"

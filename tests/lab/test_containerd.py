@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the containerd role leaves on a host."""
+"""The state of a host after the containerd role."""
 
 from __future__ import annotations
 

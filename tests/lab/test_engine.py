@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The engine against the real API server: what is asked for is what there is afterwards, and is predicted."""
+"""The engine with the real API server: the result is the desired state, and check mode predicts it."""
 
 from __future__ import annotations
 
@@ -53,20 +53,20 @@ def cluster():
 
 
 def content(one):
-    """What an object says, apart from what each new object gets of its own."""
+    """The content of an object, without the fields that differ in every new object."""
     shown = copy.deepcopy(visible(one))
     if one["kind"] == "Deployment":
-        # Its controller's revision.
+        # Revision that the controller writes.
         shown["metadata"].pop("annotations", None)
     if one["kind"] == "Service":
-        # Given once, and never changed.
+        # Assigned once, and never changed.
         for field in ("clusterIP", "clusterIPs", "internalTrafficPolicy", "ipFamilies", "ipFamilyPolicy"):
             shown["spec"].pop(field, None)
     return shown
 
 
 def refused(work, *arguments, **more):
-    """The result, unless the server does not take such an object."""
+    """The result. If the server refuses the object, Hypothesis skips this example."""
     try:
         return work(*arguments, **more)
     except Failure:
@@ -89,7 +89,7 @@ def test_second_definition_is_what_there_is_after_it(cluster, shape, data):
     assert predicted.action == done.action
     assert content(before) == content(after) or done.action == "updated"
     assert cluster.present(second, check=True).action == cluster.present(second).action == "unchanged"
-    # The judge is the server: the same definition from nothing.
+    # The expected result comes from the server: the same definition, created as a new object.
     cluster.absent(shape)
     cluster.present(second)
     assert content(after) == content(cluster.read(shape))

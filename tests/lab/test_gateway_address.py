@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The page's address where the gateway is no NodePort: the mesh is changed for it, and changed back."""
+"""The address of the page if the gateway is not a NodePort. The test changes the mesh, and restores it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import yaml
 from conftest import ADDRESSES, ROOT
 
 SPEC = yaml.safe_load((ROOT / "inventories/lab/group_vars/all/settings.yml").read_text())["istio_operator_spec"]
-# node3 has no firewall of its own, and the gateway's port is none that the cluster opens.
+# On node3, because it has no firewall. host_prep does not open the gateway's port on the other nodes.
 ON_THE_HOST = {
     "service": {"type": "ClusterIP"},
     "nodeSelector": {"kubernetes.io/hostname": "node3"},
@@ -31,7 +31,7 @@ ON_THE_HOST = {
 
 @pytest.fixture
 def gateway(play, tmp_path):
-    """Give the gateway other settings; deploy Bookinfo again, and return what the run said."""
+    """Change the settings of the gateway, deploy Bookinfo again, and return the output."""
 
     def change(settings):
         spec = copy.deepcopy(SPEC)
@@ -52,7 +52,7 @@ def gateway(play, tmp_path):
 
 def test_addresses(gateway, api):
     assert f"Bookinfo: http://{ADDRESSES['node3']}:8080/productpage" in gateway(ON_THE_HOST)
-    # Nothing here gives a load balancer its address: it stays pending, and its node port serves.
+    # There is no load balancer, so the Service stays pending, and the node port is used.
     output = gateway({"service": {"type": "LoadBalancer"}})
     ports = api.read_namespaced_service("istio-ingressgateway", "istio-system").spec.ports
     (node_port,) = [port.node_port for port in ports if port.port == 80]

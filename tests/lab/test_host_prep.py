@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What host_prep leaves on a host."""
+"""The state of a host after host_prep."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_forwarding_is_on_now_and_at_boot(host):
 
 
 def test_kernel_features_are_there(host):
-    """The machine's kernel has them built in, and no modules: then there is nothing to load at boot either."""
+    """If the kernel has the features built in and no modules, nothing must be loaded at boot."""
     assert host.file("/proc/sys/net/bridge").is_directory
     assert "overlay" in host.file("/proc/filesystems").content_string.split()
     modules = f"/lib/modules/{host.check_output('uname -r')}"
@@ -51,7 +51,7 @@ def test_kernel_features_are_there(host):
 
 
 def test_sysctls_of_the_shared_kernel_are_left_alone(host):
-    """The lab's nodes share the machine's kernel: host_prep_sysctl_skip keeps vm, kernel and fs out."""
+    """The lab's nodes share one kernel, so host_prep_sysctl_skip excludes vm, kernel and fs."""
     assert host.run("grep -rhsE '^(vm|kernel|fs)\\.' /etc/sysctl.d/99-zz-bare-mesh.conf").rc != 0
 
 

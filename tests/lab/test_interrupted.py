@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A run killed at its worst moment: the next plain run completes. And a reset leaves nothing."""
+"""After a run is killed at a critical moment, the next plain run completes. A reset leaves no state of the cluster."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from kubernetes import client, config
 
 
 def title():
-    """The page's title, by the address that `make url` prints now."""
+    """The title of the page at the address that `make url` prints."""
     url = subprocess.run(["make", "-s", "url"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
     with urllib.request.urlopen(url, timeout=30) as answer:
         return "<title>Simple Bookstore App</title>" in answer.read().decode()
 
 
 def kill_when(moment):
-    """Start site.yml, and kill it when the moment has come: with kubeadm, which would outlive it on the nodes."""
+    """Start site.yml, and kill it when the condition is true. Also kills kubeadm, which would keep running on the nodes."""
     command = ["ansible-playbook", "-i", "inventories/lab", "site.yml"]
     with subprocess.Popen(command, cwd=ROOT, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as run:
         deadline = time.monotonic() + 600
@@ -85,7 +85,7 @@ def test_killed_during_join(play, cluster):
 
 
 def test_killed_during_the_istio_install(play, cluster):
-    # Bookinfo goes as well: its sidecars trust the certificate authority that goes with istio-system.
+    # Also remove Bookinfo, because its sidecars trust the certificate authority that is deleted with istio-system.
     namespaces = ("bookinfo", "istio-system")
     for name in namespaces:
         cluster.delete_namespace(name)

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The cluster that the roles kubeadm and flannel made."""
+"""The cluster that the roles kubeadm and flannel created."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_nodes_run_the_version_and_use_their_address(nodes):
 
 def test_pods_of_the_system_become_ready(api):
     for namespace in ("kube-system", "kube-flannel"):
-        # A cluster counts as set up once its nodes are ready; coredns starts on them just then.
+        # The roles wait only until the nodes are ready. coredns starts after that.
         for _second in range(60):
             pods = api.list_namespaced_pod(namespace).items
             unready = {pod.metadata.name for pod in pods if conditions(pod).get("Ready") != "True"}
@@ -72,7 +72,7 @@ def test_no_run_is_left_unfinished(host):
 
 
 def test_pods_reach_pods_of_other_nodes(node1, api):
-    """From node1's host network over the vxlan to each coredns pod, wherever it runs."""
+    """node1's host network reaches each coredns pod over the vxlan, on any node."""
     for pod in api.list_namespaced_pod("kube-system", label_selector="k8s-app=kube-dns").items:
         assert node1.run(f"python3 -c 'import socket; socket.create_connection((\"{pod.status.pod_ip}\", 53), 5)'").rc == 0
 

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Scenarios too long for every run: `make test-lifecycle`. Their last results: docs/lifecycle.md."""
+"""Scenarios that are too long for every run: `make test-lifecycle`. Latest results: docs/lifecycle.md."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from test_interrupted import completes, kill_when
 pytestmark = pytest.mark.lifecycle
 
 
-# From bare nodes to the page takes 75 s on a quiet machine: after that there is nothing to kill.
+# site.yml takes 75 s on bare nodes if the computer is idle. After that there is nothing to kill.
 @pytest.mark.parametrize("seconds", range(7, 71, 7))
 def test_killed_at_any_time(play, seconds):
     lab("reset", *ADDRESSES)

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""istioctl on the controller, and the roles of the mesh against a cluster that has one already."""
+"""istioctl on the controller, and the mesh roles on a cluster that already has a mesh."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_current_leads_to_one_of_the_versions():
 
 
 def test_bash_completes_the_commands():
-    # Debian's bash-completion loads the file by its name; what the file then does is istioctl's own work.
+    # Debian's bash-completion finds the file by its name. The content of the file comes from istioctl.
     script = PREFIX / "share/bash-completion/completions/istioctl"
     ask = f"source {script} && complete -p istioctl"
     assert "istioctl" in subprocess.run(["bash", "-c", ask], capture_output=True, text=True, check=True).stdout

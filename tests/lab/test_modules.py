@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The modules of the mesh half as playbooks use them: their documentation's examples, and fields that leave a definition."""
+"""The mesh modules in playbooks: the examples of their documentation, and fields removed from a definition."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FILES = {
 
 @pytest.fixture
 def tasks(play, tmp_path):
-    """Run tasks on the controller, given the lab's kubeconfig; the results of those that register one, and the output."""
+    """Run tasks on the controller with the lab's kubeconfig. Returns the registered results and the output."""
 
     def run(steps, *options):
         defaults = {"group/bare.mesh.k8s": {"kubeconfig": str(LAB / "kubeconfig")}}
@@ -46,9 +46,9 @@ def tasks(play, tmp_path):
 
 @pytest.fixture(scope="module", autouse=True)
 def _bookinfo_as_before(request):
-    """The examples change Bookinfo's routes and the shop's namespace."""
+    """Deploy Bookinfo again at the end, because the examples change its routes."""
     yield
-    import truth  # The fixtures of a test are not there any more.
+    import truth  # Fixtures of a test are not available here.
 
     log = LAB / "runs-after-modules.jsonl"
     assert truth.play(log, "playbooks/deploy_bookinfo.yml")["code"] == 0
@@ -62,7 +62,7 @@ def test_examples_of_the_documentation_run(tasks, tmp_path, name):
     steps = [{"bare.mesh.k8s": {"resources": [HOME]}}]
     for number, task in enumerate(yaml.safe_load(module.EXAMPLES)):
         arguments = task[f"bare.mesh.{name}"]
-        # Its result would be a mesh without the settings that the lab's Envoy needs, so it is only planned.
+        # Only in check mode: the real run would remove the settings that the lab's Envoy needs.
         planned = name == "istio_operator" and arguments.get("state", "present") == "present"
         task = {**task, "register": f"example{number}", "diff": True, **({"check_mode": True} if planned else {})}
         if name == "istio_operator":
@@ -74,7 +74,7 @@ def test_examples_of_the_documentation_run(tasks, tmp_path, name):
         assert all(result["objects"] for result in results.values())
 
 
-# Module, arguments, and the field that leaves.
+# Module, arguments, and the field that is removed.
 GONE = {
     "VirtualService": (
         "virtual_service",

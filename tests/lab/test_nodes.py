@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A node leaves in one step, and joins again. Each test leaves the cluster whole."""
+"""Remove a node in one step, and let it join again. After the last test the cluster is complete."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def names(api):
 
 @pytest.fixture
 def without_node3(tmp_path):
-    """Arguments for an inventory that has lost node3."""
+    """Arguments for an inventory without node3."""
     inventory = json.loads(json.dumps(_INVENTORY))
     del inventory["all"]["children"]["cluster"]["children"]["workers"]["hosts"]["node3"]
     (tmp_path / "hosts.yml").write_text(yaml.safe_dump(inventory))
@@ -26,7 +26,7 @@ def without_node3(tmp_path):
 
 
 def assert_bare(host):
-    """Nothing of the cluster is left on the host."""
+    """The host has no state of the cluster."""
     assert not host.file("/etc/kubernetes/kubelet.conf").exists
     assert not host.service("kubelet").is_running
     assert "cni0" not in host.check_output("ls /sys/class/net").split()
@@ -42,7 +42,7 @@ def test_a_node_that_the_inventory_does_not_have_is_named(play, api, without_nod
 
 
 def test_a_node_leaves_in_one_step(play, api):
-    # istiod and the gateway have one replica each, and a disruption budget that keeps it.
+    # istiod and the gateway have one replica each, which a PodDisruptionBudget protects.
     arguments = ["playbooks/remove_node.yml", "-e", "kubeadm_node=node3", "-e", "kubeadm_drain_force=true"]
     predicted = play(*arguments, "--check")
     assert names(api) == ["node1", "node2", "node3"]

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A scenario's four runs at -vvv: no key and no token is in what they printed, plain or in base64."""
+"""The output of a scenario's four runs at -vvv contains no key and no token, plain or in base64."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TOKEN = re.compile(r"(?<![\w.-])[a-z0-9]{6}\.[a-z0-9]{16}(?![\w.-])")
 
 
 def in_base64(secret: str) -> list[str]:
-    """How a text looks inside the base64 of whatever file it stands in: by where in three bytes it begins."""
+    """The three base64 forms of a text inside of a file. The form depends on its offset modulo 3."""
     encoded = [base64.b64encode(b"\0" * shift + secret.encode()).decode() for shift in range(3)]
     return [text[4 if shift else 0 : -4] for shift, text in enumerate(encoded)]
 
@@ -37,14 +37,14 @@ def printed():
 
 @pytest.fixture(scope="module")
 def secrets():
-    """A line of each private key on the nodes, and each key that a kubeconfig holds."""
+    """One line of each private key on the nodes, and each key in a kubeconfig."""
     found = set()
     for name in ADDRESSES:
         text = node(name).check_output(FILES)
         keys = re.findall(r"client-key-data: (\S+)", text)
         found |= {key[200:264] for key in keys}
         for pem in [text, *(base64.b64decode(key).decode() for key in keys)]:
-            # The first line is much the same in all keys of a kind.
+            # Not the first line, which is almost the same in all keys of one type.
             found |= {body.splitlines()[1] for body in PRIVATE.findall(pem)}
     assert len(found) > 15, found
     return found
@@ -61,9 +61,9 @@ def test_no_token_is_printed(printed):
 
 
 def test_password_of_a_proxy_is_not_printed(play, tmp_path):
-    """The hosts' roles are given a proxy that is not there, and only plan."""
+    """Run the host roles in check mode with a proxy that does not exist."""
     password = "s3cret-pass-w0rd"
-    # In a file, for Ansible prints its own arguments.
+    # In a file, because Ansible prints its own arguments.
     settings = tmp_path / "settings.yml"
     settings.write_text(f"bare_mesh_http_proxy: http://me:{password}@10.87.0.10:3128\n")
     for playbook, code in (("preflight", 2), ("prepare_hosts", 0)):

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The page, as a reader gets it, and the mesh behind it."""
+"""The page, as a user gets it, and the mesh that serves it."""
 
 from __future__ import annotations
 

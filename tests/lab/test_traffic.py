@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Routing scenarios, measured at the gateway; each is one run of one playbook."""
+"""Routing scenarios, measured at the gateway. Each scenario is one run of one playbook."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 
 def opener(url, user=None):
-    """A browser of its own, signed in as a user if one is named."""
+    """A new HTTP client with its own cookies, signed in if a user is given."""
     made = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
     if user:
         form = urllib.parse.urlencode({"username": user, "passwd": ""}).encode()
@@ -23,13 +23,13 @@ def opener(url, user=None):
 
 
 def versions(url, times, user=None):
-    """How many pages each version of the reviews served."""
+    """The number of pages per version of reviews."""
     browser = opener(url, user)
 
     def served(_number):
         with browser.open(url, timeout=30) as answer:
             found = re.search(r"reviews-(v\d)-[0-9a-f]+-\w+", answer.read().decode())
-        assert found, "the page names no pod"
+        assert found, "the page does not contain a pod name"
         return found[1]
 
     with ThreadPoolExecutor(8) as pool:
@@ -39,7 +39,7 @@ def versions(url, times, user=None):
 @pytest.fixture
 def route(play):
     def switch(scenario):
-        """Run the playbook once; say which tasks changed something."""
+        """Run the playbook once. Returns the changed tasks."""
         run = play("playbooks/deploy_bookinfo.yml", "-e", f"bookinfo_routing={scenario}")
         assert run["code"] == 0, run["output"]
         return run["changed"]

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A Molecule scenario's four runs: --check on bare nodes, the real run, --check again, the run again."""
+"""The four runs of a Molecule scenario: --check on bare nodes, the real run, --check again, the run again."""
 
 from __future__ import annotations
 

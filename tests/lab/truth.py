@@ -21,7 +21,7 @@ def runs(log: Path, playbook: str) -> list[dict[str, Any]]:
 
 
 def play(log: Path, *arguments: str, inventory: bool = True) -> dict[str, Any]:
-    """Run ansible-playbook on the lab with the run log; its record, with exit code and output."""
+    """Run ansible-playbook on the lab with the run log. Returns its record with exit code and output."""
     environment = {
         **os.environ,
         "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "tests/lab/callback_plugins"),
@@ -46,7 +46,7 @@ def unpredictable() -> set[str]:
 
 
 def disagreements(predicted: dict[str, Any], done: dict[str, Any]) -> list[str]:
-    """Each task that only one of two runs reported as changed, by host."""
+    """The tasks that only one of two runs reported as changed, with their hosts."""
     admitted = unpredictable()
     found = []
     for host in sorted({*predicted["changed"], *done["changed"]}):

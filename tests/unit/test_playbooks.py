@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 FOUND = [ROOT / "site.yml", *ROOT.glob("playbooks/*.yml"), *ROOT.glob("molecule/*/*.yml"), *ROOT.glob(".config/molecule/*.yml")]
-# Molecule's own settings are no playbooks.
+# Molecule's settings files are not playbooks.
 PLAYBOOKS = sorted(str(path.relative_to(ROOT)) for path in FOUND if path.name not in ("molecule.yml", "config.yml"))
 
 

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Rules of the house that no linter knows."""
+"""Rules of this repository that no linter checks."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_no_linter_is_silenced(pattern):
 
 
 def test_roles_spell_no_url():
-    """Addresses of artifacts live in meta/sources.yml. Comments may cite; names within the cluster have no dot."""
+    """Addresses of artifacts are in meta/sources.yml. Comments may contain URLs; names in the cluster have no dot."""
     paths = tracked("roles/*/tasks/**", "roles/*/defaults/**", "roles/*/vars/**")
     assert not hits(paths, r"^[^#]*\bhttps?://[a-z][\w-]*\.")
 

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One of Bookinfo's services, chosen by SERVICE and VERSION, on port 9080."""
+"""One of Bookinfo's services on port 9080. The environment variables SERVICE and VERSION select it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .page import PRODUCT, document, product_page
 
 Json = dict[str, Any]
 
-# A service hands these on, so that tracing joins the hops and routes can match the user.
+# A service forwards these headers, so that tracing connects the requests and routes can match the user.
 FORWARDED = (
     "x-request-id", "x-b3-traceid", "x-b3-spanid", "x-b3-parentspanid", "x-b3-sampled", "x-b3-flags",
     "x-ot-span-context", "traceparent", "tracestate", "b3", "user-agent", "authorization", "end-user",
@@ -33,7 +33,7 @@ COLOURS = {"v2": "black", "v3": "red"}
 
 
 def call(service: str, path: str, headers: dict[str, str], timeout: float) -> Json:
-    """The JSON that another service answers, or {"error": ..., "status": ...}."""
+    """The JSON answer of another service, or {"error": ..., "status": ...}."""
     host = os.environ.get(f"{service.upper()}_HOSTNAME", service)
     port = os.environ.get(f"{service.upper()}_SERVICE_PORT", "9080")
     request = urllib.request.Request(f"http://{host}:{port}{path}", headers=headers)
@@ -47,7 +47,7 @@ def call(service: str, path: str, headers: dict[str, str], timeout: float) -> Js
 
 
 def details(product: int) -> Json:
-    """What the details service answers."""
+    """The answer of the details service."""
     return {
         "id": product,
         "author": "William Shakespeare",
@@ -62,7 +62,7 @@ def details(product: int) -> Json:
 
 
 def reviews(product: int, version: str, headers: dict[str, str]) -> Json:
-    """What the reviews service answers; v1 knows no ratings."""
+    """The answer of the reviews service. Version v1 has no ratings."""
     found: list[Json] = [{"reviewer": name, "text": text} for name, text in REVIEWS]
     if version in COLOURS:
         answer = call("ratings", f"/ratings/{product}", headers, 10)
@@ -74,7 +74,7 @@ def reviews(product: int, version: str, headers: dict[str, str]) -> Json:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """All services' paths; SERVICE says which of them this process answers."""
+    """Handles the paths of all services. SERVICE selects those that this process answers."""
 
     protocol_version = "HTTP/1.1"
     service = os.environ.get("SERVICE", "productpage")
@@ -113,7 +113,7 @@ class Handler(BaseHTTPRequestHandler):
         elif path == "/productpage":
             book = call("details", "/details/0", headers, 3)
             opinions = call("reviews", "/reviews/0", headers, 3)
-            if "error" in opinions:  # the original tries twice as well: Istio's fault-injection lesson builds on it
+            if "error" in opinions:  # two attempts, like the original: Istio's fault injection example needs it
                 opinions = call("reviews", "/reviews/0", headers, 3)
             self.html(product_page(book, opinions, headers.get("end-user")))
         elif path == "/logout":
@@ -131,14 +131,14 @@ class Handler(BaseHTTPRequestHandler):
             self.html(document("", "<h1>Not Found</h1>"), 404)
 
     def forwarded(self) -> dict[str, str]:
-        """Headers for the next hop, with the signed-in user as end-user."""
+        """The headers for the next service, with the signed-in user as end-user."""
         headers = {name: self.headers[name] for name in FORWARDED if name in self.headers}
         try:
             cookie = SimpleCookie(self.headers.get("Cookie", "")).get("user")
         except CookieError:
             cookie = None
         if self.service == "productpage" and cookie and cookie.value:
-            # A header has no room for line ends, nor for what Latin-1 cannot say.
+            # A header must not contain line breaks or characters outside of Latin-1.
             headers["end-user"] = "".join(c for c in unquote(cookie.value) if c.isprintable() and ord(c) < 256)
         return headers
 
@@ -161,14 +161,14 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    """A backlog for a burst of requests."""
+    """A server with a larger backlog, for many requests at once."""
 
     request_queue_size = 128
     daemon_threads = True
 
 
 def main() -> None:
-    # As process 1 of a container, Python has no default answer to SIGTERM.
+    # As process 1 of a container, Python ignores SIGTERM by default.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     address = (os.environ.get("LISTEN", "0.0.0.0"), int(os.environ.get("PORT", "9080")))
     Server(address, Handler).serve_forever()

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the lab builds into which image."""
+"""The contents of the images."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ IMAGES: dict[str, dict[str, str]] = {
     "examples-bookinfo-reviews-v3": {"SERVICE": "reviews", "VERSION": "v3"},
 }
 
-# Debian packages of the images' root. The role asks for the page by curl from within the ratings pod.
+# Debian packages of the images' root. The role requests the page with curl in the ratings pod.
 PACKAGES = ["python3", "curl"]
-# Files of this directory, copied to DESTINATION.
+# Files of this directory that are copied to DESTINATION.
 FILES = ["__init__.py", "__main__.py", "page.py"]
 SOURCE = Path(__file__).parent
 DESTINATION = "/opt/bookinfo"

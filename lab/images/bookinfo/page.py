@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The product page as HTML: pure functions of what the other services answered."""
+"""Render the product page as HTML from the answers of the other services."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ DETAILS = {
 
 
 def product_page(details: Json, reviews: Json, user: str | None) -> str:
-    """The whole page; an `error` in an answer takes the place of its section."""
+    """The whole page. If an answer has `error`, the section shows the error."""
     body = (
         f"<h1>{escape(PRODUCT['title'])}</h1><p>{escape(PRODUCT['descriptionHtml'])}</p>"
         f'<div class="columns"><section id="details">{_details(details)}</section>'
@@ -48,7 +48,7 @@ def product_page(details: Json, reviews: Json, user: str | None) -> str:
 
 
 def document(aside: str, body: str) -> str:
-    """Any page of the shop."""
+    """A complete HTML document with this content."""
     return (
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{TITLE}</title>'
         f"<style>{STYLE}</style></head><body><nav><strong>BookInfo Sample</strong>{aside}</nav>"

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Append what a run changed, and where its time went, to a file: one JSON object a run."""
+"""Append the changed tasks and the time per role of a run to a file: one JSON object per run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ description:
 
 
 class CallbackModule(CallbackBase):
-    """What changed on which host, and how long each role was at work."""
+    """Record the changed tasks per host, and the seconds per role."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "aggregate"
@@ -84,7 +84,7 @@ class CallbackModule(CallbackBase):
 
 
 def covered(spans: list[tuple[float, float]]) -> float:
-    """The time in which at least one host was at it: hosts work side by side, and so do roles."""
+    """The seconds in which at least one host was working. Hosts and roles run in parallel."""
     total = until = 0.0
     for start, end in sorted(spans):
         total += max(0.0, end - max(start, until))

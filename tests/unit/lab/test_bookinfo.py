@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The stand-ins for Bookinfo's images, run as processes of this machine."""
+"""The stand-ins for Bookinfo's images, run as local processes."""
 
 from __future__ import annotations
 

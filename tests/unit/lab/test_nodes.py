@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The lab's machines, as far as it goes without starting one."""
+"""The lab's machines, without starting one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lab.nodes import cgroups, cli, credentials, machine, machines, network, roo
 
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
-    """A checkout and a cache of its own, with a bundle that has what the machines need to know of it."""
+    """A temporary checkout and cache, with a bundle that has the files that the machines need."""
     monkeypatch.setenv("BARE_MESH_CACHE", str(tmp_path / "cache"))
     for name in ("SSH_KEY", "KNOWN_HOSTS", "CA", "FINGERPRINTS", "KUBECONFIG"):
         monkeypatch.setattr(credentials, name, tmp_path / "private" / getattr(credentials, name).relative_to(paths.PRIVATE))

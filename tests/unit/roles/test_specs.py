@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Defaults, argument specs and READMEs of the roles must say the same."""
+"""Defaults, argument specs and READMEs of the roles must agree."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_defaults_and_specs_agree_on_values(role):
     assert stated == {name: defaults[name] for name in stated}
     required = {name for name, option in options(role).items() if option.get("required")}
     unstated = set(options(role)) - set(stated) - required - set(SHARED)
-    assert not unstated, "the spec states no default"
+    assert not unstated, "the spec has no default"
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -68,7 +68,7 @@ def test_no_role_reads_the_internal_variables_of_another(role):
 
 
 def test_the_shared_role_has_no_tasks():
-    """A dependency that had some would cost every host a round trip for each role."""
+    """Tasks in a dependency would run on every host for each role."""
     assert sorted(path.name for path in (ROOT / "roles/common").iterdir()) == ["README.md", "defaults", "meta", "vars"]
 
 
@@ -86,7 +86,7 @@ def test_every_entry_point_is_documented(role):
 @pytest.mark.parametrize("role", ROLES)
 def test_galaxy_information_is_uniform(role):
     meta = yaml.safe_load((ROOT / "roles" / role / "meta/main.yml").read_text())
-    # The model of the cluster; a mirror is no part of one.
+    # common has the facts about the cluster. A mirror is not part of a cluster.
     assert meta["dependencies"] == ([] if role == "mirror" else [{"role": "bare.mesh.common"}])
     assert meta["galaxy_info"]["min_ansible_version"] == "2.16"
     assert meta["galaxy_info"]["license"] == "GPL-3.0-or-later"

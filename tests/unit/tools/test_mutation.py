@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The mutation run's own parts."""
+"""Tests of tools/mutation.py."""
 
 from __future__ import annotations
 

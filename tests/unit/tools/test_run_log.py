@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The comparison that the truth of check mode hangs on must itself be true."""
+"""Tests of the comparison that the check mode tests use."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_run_log_knows_tasks_and_handlers(tmp_path):
         "ANSIBLE_CALLBACKS_ENABLED": "run_log",
         "BARE_MESH_RUN_LOG": str(log),
     }
-    # Without an inventory, localhost is the implicit one, whose interpreter is Ansible's own.
+    # Without an inventory, localhost is implicit, and uses Ansible's own interpreter.
     command = ["ansible-playbook", "-e", f"folder={tmp_path}", str(tmp_path / "play.yml")]
     for extra in (["--check"], [], ["--check"], []):
         subprocess.run([*command, *extra], env=environment, check=True, capture_output=True)
