@@ -29,16 +29,22 @@ LOG = ".mutation.log"
 # Memory limit of a run of the tests, in bytes.
 MEMORY = 4 << 30
 TESTS = "tests/unit/plugins"
-ENGINE = ("module_utils/_k8s/test_apply.py", "modules/test_k8s.py", "module_utils/_k8s/test_ownership.py")
+ENGINE = (
+    "module_utils/_k8s/test_apply.py",
+    "module_utils/_k8s/test_apply_order.py",
+    "module_utils/_k8s/test_apply_failures.py",
+    "modules/test_k8s.py",
+)
 # Source file: the test files that cover it, the fastest first.
 COVERED_BY: dict[str, tuple[str, ...]] = {
-    "module_utils/_k8s/ownership.py": ENGINE,
+    "module_utils/_base/module.py": ("module_utils/_base/test_module.py",),
+    "module_utils/_k8s/ownership.py": ("module_utils/_k8s/test_ownership.py", *ENGINE),
     "module_utils/_k8s/apply.py": (*ENGINE, "modules/test_kinds.py", "modules/test_istio_operator.py"),
     "module_utils/_k8s/client.py": ("module_utils/_k8s/test_client.py", "modules/test_k8s.py"),
     "module_utils/_k8s/module.py": ("module_utils/_k8s/test_module.py", "modules/test_k8s.py"),
-    "module_utils/_k8s/waiter.py": ("module_utils/_k8s/test_waiter.py", "module_utils/_k8s/test_apply.py"),
+    "module_utils/_k8s/waiter.py": ("module_utils/_k8s/test_waiter.py", "module_utils/_k8s/test_apply_order.py"),
     "module_utils/_k8s/resource.py": ("module_utils/_k8s/test_resource.py", "modules/test_k8s.py"),
-    "module_utils/_k8s/discovery.py": ("module_utils/_k8s/test_resource.py", "module_utils/_k8s/test_apply.py", "modules/test_k8s.py"),
+    "module_utils/_k8s/discovery.py": ("module_utils/_k8s/test_resource.py", *ENGINE),
     "module_utils/_k8s/diff.py": ("module_utils/_k8s/test_diff.py", "modules/test_k8s.py"),
     "module_utils/_k8s/argspec.py": ("module_utils/_k8s/test_argspec.py",),
     "module_utils/_host/archive.py": ("module_utils/_host/test_archive.py", "modules/test_release_archive.py"),

@@ -160,7 +160,8 @@ class Engine:
 
     def read(self, objects: list[dict[str, Any]]) -> dict[Key, dict[str, Any]]:
         """The live objects among these: one LIST a kind and namespace, or single reads where they are few."""
-        if self.client is None:
+        client = self.client
+        if client is None:
             return {}
         groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
         for one in objects:
@@ -169,27 +170,14 @@ class Engine:
         for (api_version, kind, namespace), members in groups.items():
             try:
                 if len(members) > FEW:
-                    jobs.append(self._lister(self.kinds.collection(api_version, kind, namespace), members))
+                    jobs.append(_lister(client, self.kinds.collection(api_version, kind, namespace), members))
                 else:
-                    jobs += [self._getter(self.kinds.path(one)) for one in members]
+                    jobs += [_getter(client, self.kinds.path(one)) for one in members]
             except UnknownKind:
                 continue
         with ThreadPoolExecutor(min(PARALLEL, len(jobs) or 1)) as pool:
             found = list(pool.map(lambda job: list(job()), jobs))
         return {key(one): one for batch in found for one in batch if one}
-
-    def _lister(self, path: str, members: list[dict[str, Any]]) -> Callable[[], Iterable[dict[str, Any] | None]]:
-        client, names = self._connected(), {one["metadata"]["name"] for one in members}
-        return lambda: [item for item in client.pages(path) if item["metadata"]["name"] in names]
-
-    def _getter(self, path: str) -> Callable[[], Iterable[dict[str, Any] | None]]:
-        client = self._connected()
-        return lambda: [client.get(path)]
-
-    def _connected(self) -> Client:
-        if self.client is None:
-            raise AssertionError("this is asked only where there is a cluster")
-        return self.client
 
     def _each(self, wave: list[dict[str, Any]], work: Callable[[dict[str, Any]], Change], objects: list[dict[str, Any]]) -> list[Change]:
         """Work on a wave, several at once; a failure names what was written and what was not.
@@ -263,6 +251,17 @@ class Engine:
             return Change(one, live, None, "absent")
         there = self.client.delete(self.kinds.path(one), self.check, propagation)
         return Change(one, live, None, "deleted" if there else "absent")
+
+
+def _lister(client: Client, path: str, members: list[dict[str, Any]]) -> Callable[[], Iterable[dict[str, Any] | None]]:
+    """A function that lists the collection and returns the members found in it."""
+    names = {one["metadata"]["name"] for one in members}
+    return lambda: [item for item in client.pages(path) if item["metadata"]["name"] in names]
+
+
+def _getter(client: Client, path: str) -> Callable[[], Iterable[dict[str, Any] | None]]:
+    """A function that reads the one object at the path."""
+    return lambda: [client.get(path)]
 
 
 def _explained(error: ApiError, one: dict[str, Any]) -> Failure:

@@ -114,6 +114,12 @@ def group_kind(definition: dict[str, Any]) -> tuple[str, str]:
     return split_version(definition["apiVersion"])[0], definition["kind"]
 
 
+def _kinds_in(client: Client, api_version: str) -> set[str]:
+    """The kinds that the cluster serves in an API version; subresources such as pods/log are not kinds."""
+    content = client.get(f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}") or {}
+    return {resource["kind"] for resource in content.get("resources") or [] if "/" not in resource["name"]}
+
+
 class Kinds:
     """The kinds that one run deals with."""
 
@@ -142,17 +148,8 @@ class Kinds:
         if group not in self._served:
             listed = (self.client.get(f"/apis/{group}" if group else "/api") or {}).get("versions") or []
             names = [entry["groupVersion"] if isinstance(entry, dict) else entry for entry in listed]
-            self._served[group] = {name: self._kinds_in(name) for name in names}
+            self._served[group] = {name: _kinds_in(self.client, name) for name in names}
         return [name for name, kinds in self._served[group].items() if kind in kinds]
-
-    def _kinds_in(self, api_version: str) -> set[str]:
-        content = self._connected().get(f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}") or {}
-        return {resource["kind"] for resource in content.get("resources") or [] if "/" not in resource["name"]}
-
-    def _connected(self) -> Client:
-        if self.client is None:
-            raise AssertionError("this is asked only where there is a cluster")
-        return self.client
 
     def find(self, api_version: str, kind: str) -> Kind:
         """Raises UnknownKind where neither the tables nor the cluster know it."""

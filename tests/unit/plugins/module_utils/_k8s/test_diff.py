@@ -110,3 +110,36 @@ def test_texts_of_several_lines_are_blocks():
     assert "  a: |\n    1\n    2\n" in shown and "  b: x\n" in shown and "word " * 60 in shown
     part = ["x"]
     assert "&" not in diff.render(one(a=part, b=part), None, one())["after"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "difference"),
+    [
+        ({"a": 1, "b": 2}, {"a": 1, "b": 3, "c": 4}, ({"b": 2}, {"b": 3, "c": 4})),
+        (
+            {"l": [{"name": "a", "v": 1}, {"name": "b", "v": 1}]},
+            {"l": [{"name": "a", "v": 1}, {"name": "b", "v": 2}]},
+            ({"l": [{"name": "b", "v": 1}]}, {"l": [{"name": "b", "v": 2}]}),
+        ),
+        ({"l": [{"name": "a"}, {"name": "b"}]}, {"l": [{"name": "b"}]}, ({"l": [{"name": "a"}]}, {"l": []})),
+        ({"l": [{"name": "a"}, {"name": "b"}]}, {"l": [{"name": "b"}, {"name": "a"}]}, ({"l": ["a", "b"]}, {"l": ["b", "a"]})),
+        ({"l": [1, 2]}, {"l": [1, 3]}, ({"l": [2]}, {"l": [3]})),
+        ({"l": [1]}, {"l": [1, 2]}, ({"l": [1]}, {"l": [1, 2]})),
+    ],
+)
+def test_delta_of_named_items(before, after, difference):
+    assert diff.delta(before, after) == difference
+
+
+def test_long_texts_are_shown_by_lines():
+    one = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}}
+    shown = diff.render(one, {**one, "data": {"f": "a\nb\n"}}, {**one, "data": {"f": "a\nc\n"}})
+    assert (shown["before"], shown["after"]) == ("data:\n  f: |\n    a\n    b\n", "data:\n  f: |\n    a\n    c\n")
+
+
+def test_copy_that_kubectl_keeps_of_a_secret_is_hidden():
+    one = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x"}, "data": {"k": "c2VjcmV0"}}
+    noted = copy.deepcopy(one)
+    noted["metadata"]["annotations"] = {"kubectl.kubernetes.io/last-applied-configuration": "c2VjcmV0"}
+    shown = diff.render(one, noted, None)
+    assert "c2VjcmV0" not in shown["before"] and noted["data"] == {"k": "c2VjcmV0"}

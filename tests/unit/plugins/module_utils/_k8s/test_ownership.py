@@ -1,17 +1,18 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whether an object is in order, and what a change of it looks like."""
+"""Whether an object already is as its definition says."""
 
 from __future__ import annotations
 
 import copy
 
 import pytest
-from ansible_collections.bare.mesh.plugins.module_utils._k8s.diff import delta, render
-from ansible_collections.bare.mesh.plugins.module_utils._k8s.ownership import equal, in_order, same
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.diff import delta
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.ownership import _built_in, equal, in_order, same
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.shapes import places, without
+from tests.unit.plugins.module_utils._k8s.objects import one
 
 DESIRED = {
     "apiVersion": "apps/v1",
@@ -230,39 +231,6 @@ def test_empty_values_count():
         assert not in_order({**one, "spec": {"a": 1, "rules": empty}}, live, "me")
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "difference"),
-    [
-        ({"a": 1, "b": 2}, {"a": 1, "b": 3, "c": 4}, ({"b": 2}, {"b": 3, "c": 4})),
-        (
-            {"l": [{"name": "a", "v": 1}, {"name": "b", "v": 1}]},
-            {"l": [{"name": "a", "v": 1}, {"name": "b", "v": 2}]},
-            ({"l": [{"name": "b", "v": 1}]}, {"l": [{"name": "b", "v": 2}]}),
-        ),
-        ({"l": [{"name": "a"}, {"name": "b"}]}, {"l": [{"name": "b"}]}, ({"l": [{"name": "a"}]}, {"l": []})),
-        ({"l": [{"name": "a"}, {"name": "b"}]}, {"l": [{"name": "b"}, {"name": "a"}]}, ({"l": ["a", "b"]}, {"l": ["b", "a"]})),
-        ({"l": [1, 2]}, {"l": [1, 3]}, ({"l": [2]}, {"l": [3]})),
-        ({"l": [1]}, {"l": [1, 2]}, ({"l": [1]}, {"l": [1, 2]})),
-    ],
-)
-def test_delta(before, after, difference):
-    assert delta(before, after) == difference
-
-
-def test_long_texts_are_shown_by_lines():
-    one = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}}
-    shown = render(one, {**one, "data": {"f": "a\nb\n"}}, {**one, "data": {"f": "a\nc\n"}})
-    assert (shown["before"], shown["after"]) == ("data:\n  f: |\n    a\n    b\n", "data:\n  f: |\n    a\n    c\n")
-
-
-def test_copy_that_kubectl_keeps_of_a_secret_is_hidden():
-    one = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x"}, "data": {"k": "c2VjcmV0"}}
-    noted = copy.deepcopy(one)
-    noted["metadata"]["annotations"] = {"kubectl.kubernetes.io/last-applied-configuration": "c2VjcmV0"}
-    shown = render(one, noted, None)
-    assert "c2VjcmV0" not in shown["before"] and noted["data"] == {"k": "c2VjcmV0"}
-
-
 def test_time_of_a_write_and_what_others_own_are_no_change(live):
     after = copy.deepcopy(live)
     after["metadata"] |= {"resourceVersion": "2", "annotations": {"revision": "1"}}
@@ -305,3 +273,67 @@ def test_change_in_a_set():
     one = {"metadata": {"finalizers": ["a", "b"], "managedFields": [entry]}}
     assert same(one, {"metadata": {"finalizers": ["a", "other", "b"], "managedFields": [entry]}}, "me")
     assert not same(one, {"metadata": {"finalizers": ["b", "a"], "managedFields": [entry]}}, "me")
+
+
+def owned_by_me(live, fields):
+    entry = {"manager": "me", "operation": "Apply", "fieldsV1": fields}
+    return {**live, "metadata": {**live["metadata"], "managedFields": [entry]}}
+
+
+LEAF = {"f:spec": {"f:a": {"f:b": {}}}}
+KEYED = {"f:spec": {"f:containers": {'k:{"name":"x"}': {"f:name": {}}}}}
+SET = {"f:metadata": {"f:finalizers": {'v:"x"': {}}}}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "live", "fields", "expected"),
+    [
+        ({"a": {"b": 1}}, {"a": {"b": 1}}, LEAF, True),
+        ({"a": {"b": 1}}, {"a": {"b": 2}}, LEAF, False),
+        ({"a": {"b": 1}}, {}, LEAF, False),
+        ({"a": {"b": 1}}, {"a": [1]}, LEAF, False),
+        ({"a": {"b": 1}, "c": None}, {"a": {"b": 1}}, LEAF, True),
+        ({"a": {"b": 1}, "c": None}, {"a": {"b": 1}, "c": 2}, LEAF, False),
+        ({"a": {"b": 1}, "c": 2}, {"a": {"b": 1}, "c": 2}, LEAF, False),
+        ({"a": {}}, {"a": {"b": 1}}, LEAF, False),
+        ({"containers": [{"name": "x"}]}, {"containers": [{"name": "x"}]}, KEYED, True),
+        ({"containers": ["x"]}, {"containers": [{"name": "x"}]}, KEYED, False),
+        ({"containers": [{"name": "y"}]}, {"containers": [{"name": "y"}]}, KEYED, False),
+        ({"containers": [{"name": "x"}]}, {"containers": None}, KEYED, False),
+        ({"containers": []}, {"containers": [{"name": "x"}]}, KEYED, False),
+    ],
+)
+def test_what_is_in_order(wanted, live, fields, expected):
+    live = owned_by_me(one("Deployment", "web", api_version="apps/v1", spec=live), fields)
+    assert in_order(one("Deployment", "web", api_version="apps/v1", spec=wanted), live, "me") is expected
+
+
+@pytest.mark.parametrize(
+    ("wanted", "live", "expected"),
+    [(["x"], ["x"], True), (["x"], ["y", "x"], True), (["y"], ["y", "x"], False), (["x"], ["y"], False), ([], ["x"], False)],
+)
+def test_finalizers_are_a_set(wanted, live, expected):
+    definition, there = one("ConfigMap", "a"), one("ConfigMap", "a")
+    definition["metadata"]["finalizers"], there["metadata"]["finalizers"] = wanted, live
+    assert in_order(definition, owned_by_me(there, SET), "me") is expected
+
+
+@pytest.mark.parametrize(
+    ("api_version", "built_in"),
+    [("v1", True), ("apps/v1", True), ("networking.k8s.io/v1", True), ("networking.istio.io/v1", False), ("example.com/v1", False)],
+)
+def test_kinds_of_kubernetes_itself(api_version, built_in):
+    assert _built_in(api_version) is built_in
+
+
+def test_the_server_s_defaults_count_for_its_own_kinds_alone():
+    path, live = ("sources", "serviceAccountToken"), {"path": "token", "expirationSeconds": 3600}
+    assert equal({"path": "token"}, live, path, True) is True
+    assert equal({"path": "token"}, live, path, False) is False
+    assert equal({"path": "token"}, {**live, "expirationSeconds": 3601}, path, True) is False
+    assert equal({"path": "token"}, live, ("sources",), True) is False
+
+
+@pytest.mark.parametrize(("one_value", "other", "expected"), [(1, 1.0, True), (1, True, False), (1, "1", False), ([1], [1, 2], False)])
+def test_equal_values(one_value, other, expected):
+    assert equal(one_value, other) is expected

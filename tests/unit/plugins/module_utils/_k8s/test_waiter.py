@@ -8,6 +8,8 @@ from ansible_collections.bare.mesh.plugins.module_utils._k8s.discovery import Ki
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.waiter import CHECKS, pod_trouble, wait_gone, wait_ready
 
+from tests.unit.plugins.module_utils._k8s.objects import one as definition
+
 
 def live(kind, spec=None, **status):
     return {"kind": kind, "metadata": {"name": "x", "generation": 2}, "spec": spec or {}, "status": {"observedGeneration": 2, **status}}
@@ -194,3 +196,15 @@ def test_details_are_a_courtesy(cluster, monkeypatch, error):
     monkeypatch.setattr(cluster, "pages", refuse)
     with pytest.raises(Failure, match=r"not ready after 0 s: Deployment shop/web: 0 of 1 replicas available, 0 updated, 0 old ones left$"):
         wait_ready(cluster, Kinds(cluster), [deployment()], {}, 0)
+
+
+def test_a_rollout_without_a_partition_updates_all():
+    spec = {"replicas": 2, "updateStrategy": {"rollingUpdate": {}}}
+    database = live("StatefulSet", spec, readyReplicas=2, updatedReplicas=1)
+    assert CHECKS["apps", "StatefulSet"](database) == "2 of 2 replicas ready, 1 updated"
+
+
+def test_the_last_event_is_told(cluster):
+    for name, message, when in (("a", "late", {"eventTime": "2026-01-02"}), ("b", "early", {"lastTimestamp": "2026-01-01"})):
+        cluster.objects[f"/api/v1/namespaces/shop/events/{name}"] = {"metadata": {"name": name}, "reason": "R", "message": message, **when}
+    assert waiter._details(cluster, definition("Job", "a")) == " [event R: late]"

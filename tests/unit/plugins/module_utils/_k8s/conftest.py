@@ -1,0 +1,25 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Fixtures for the tests of the engine."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.bare.mesh.plugins.module_utils._k8s import apply
+
+
+@pytest.fixture
+def waits(cluster, monkeypatch):
+    """Each wait: which one, for which objects, how long, after how many writes, and what was known."""
+    found = []
+
+    def ready(client, kinds, objects, known, timeout):
+        found.append(("ready", [item["metadata"]["name"] for item in objects], timeout, client.writes, known))
+
+    def gone(client, kinds, objects, timeout):
+        found.append(("gone", [item["metadata"]["name"] for item in objects], timeout, client.writes, None))
+        for item in objects:
+            client.objects.pop(kinds.path(item), None)
+
+    monkeypatch.setattr(apply, "wait_ready", ready)
+    monkeypatch.setattr(apply, "wait_gone", gone)
+    return found
