@@ -111,3 +111,22 @@ def test_weights_that_are_all_zero(play, tmp_path):
     playbook = tmp_path / "weights.yml"
     playbook.write_text(yaml.safe_dump([{"name": "Route", "hosts": "localhost", "gather_facts": False, "tasks": [task]}]))
     refused(play(str(playbook)), r"reviews.*http\[0\]\.route.*all weights are 0", "give at least one of them a weight above 0")
+
+
+def test_tags_that_name_no_stage(play):
+    refused(play("site.yml", "--tags", "mash"), "--tags mash", "The stages are hosts, kubernetes, mesh and bookinfo")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--tags", "mesh"], "--tags left out: hosts, kubernetes, bookinfo"),
+        (["--limit", "node3"], "--limit left out localhost.*add localhost to it"),
+    ],
+    ids=["tags", "limit"],
+)
+def test_a_run_of_a_part_says_so(play, arguments, words):
+    run = play("site.yml", "--check", *arguments)
+    assert run["code"] == 0 and run["changed"] == {}, run["output"]
+    *_before, last = flat(run["output"]).partition("PLAY RECAP")[0].split("TASK [")
+    assert re.search(words, last), run["output"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -38,10 +39,19 @@ def test_built_collection_installs_and_runs_elsewhere(tmp_path):
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
     existing = b"\0".join(name for name in tracked.split(b"\0") if name and os.path.lexists(ROOT / name.decode()))
     subprocess.run(["xargs", "-0", "cp", "-dP", "--parents", "-t", source], input=existing, cwd=ROOT, check=True)
+    # What the tools of a checkout leave is not part of the product.
+    for name in (".mypy_cache/3.11", ".hypothesis/constants", ".pytest_cache/v", ".ruff_cache/0", "plugins/__pycache__"):
+        (source / name).mkdir(parents=True)
+        (source / name / "cache.pyc").write_text("cache")
     run("ansible-galaxy", "collection", "build", "--output-path", str(tmp_path), cwd=source)
     (archive,) = tmp_path.glob("bare-mesh-*.tar.gz")
     run("ansible-galaxy", "collection", "install", "--offline", "-p", str(elsewhere), str(archive), cwd=elsewhere)
     installed = elsewhere / "ansible_collections/bare/mesh"
+    product = {"CHANGELOG.rst", "CONTRIBUTING.md", "FILES.json", "LICENSE", "MANIFEST.json", "README.md", "README.zh-CN.md"}
+    product |= {"changelogs", "docs", "inventories", "meta", "playbooks", "plugins", "requirements.txt", "roles", "site.yml"}
+    with tarfile.open(archive) as packed:
+        names = packed.getnames()
+    assert {name.split("/")[0] for name in names} == product and not [name for name in names if name.endswith(".pyc")]
     assert not (installed / "lab").exists()
     listed = run(
         "ansible-playbook", "bare.mesh.site", "--syntax-check", "-i", str(ROOT / "inventories/lab"), cwd=elsewhere,
