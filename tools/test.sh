@@ -24,8 +24,8 @@ browser() {
   } >/dev/null
 }
 
-# The output of a scenario is in .lab/molecule-NAME.log. After a failure, the end of it is shown, otherwise the result of
-# pytest.
+# The output of a scenario is in .lab/molecule-NAME.log. After a failure, its end is shown, otherwise the result
+# of pytest.
 scenario() {
   local log=.lab/molecule-$1.log
   NO_COLOR=1 molecule test --no-command-borders --destroy=never -s "$1" >"$log" 2>&1 || { tail -n 150 "$log"; return 1; }

@@ -86,6 +86,6 @@ def ensure() -> None:
 
 
 def identity() -> str:
-    """Identify the lab of this checkout: its path, SSH key and signing keys. It cannot use machines with another one."""
+    """Identify the lab of this checkout: its path, SSH key and signing keys. It cannot use other machines."""
     made = [path.read_text(encoding="utf-8") if path.exists() else "" for path in (SSH_KEY.with_suffix(".pub"), FINGERPRINTS)]
     return "\n".join([str(paths.REPOSITORY), *made])

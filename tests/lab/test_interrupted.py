@@ -22,7 +22,7 @@ def title():
 
 
 def kill_when(moment):
-    """Start site.yml, and kill it when the condition is true. Also kills kubeadm, which would keep running on the nodes."""
+    """Start site.yml, and kill it and kubeadm on the nodes when the condition is true."""
     command = ["ansible-playbook", "-i", "inventories/lab", "site.yml"]
     with subprocess.Popen(command, cwd=ROOT, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as run:
         deadline = time.monotonic() + 600
