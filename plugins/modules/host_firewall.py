@@ -8,6 +8,7 @@ short_description: Opens a node's ports in firewalld
 version_added: 0.1.0
 description:
   - Defines one firewalld service with exactly the given ports, and trusts the given source ranges.
+  - The service's description lists these ranges. A range that it lists and the task no longer names is closed; others stay.
   - The permanent and the running configuration are changed side by side, without a reload,
     since a reload can wipe the rules of the network plugin and of kube-proxy.
   - On a host without a running firewalld there is nothing to do.
@@ -19,19 +20,26 @@ options:
     type: str
     default: bare-mesh-node
   ports:
-    description: Ports as firewalld writes them, such as V(6443/tcp).
+    description: Ports as firewalld writes them, such as V(6443/tcp). Required if O(state=present).
     type: list
     elements: str
-    required: true
+    default: []
   sources:
     description: Ranges whose traffic is trusted, such as that of the pods.
     type: list
     elements: str
     default: []
   interface:
-    description: The ports are opened in the zone of this interface, or in the default zone where it has none.
+    description:
+      - The ports are opened in the zone of this interface, or in the default zone where it has none.
+      - With O(state=absent), they are closed in every zone.
     type: str
     default: ""
+  state:
+    description: Whether the service is there. V(absent) closes its ports and the ranges that its description lists.
+    type: str
+    choices: [present, absent]
+    default: present
 attributes:
   check_mode:
     support: full
@@ -47,6 +55,10 @@ EXAMPLES = r"""
   bare.mesh.host_firewall:
     ports: [10250/tcp, 30000-32767/tcp]
     sources: [10.244.0.0/16]
+
+- name: Close them
+  bare.mesh.host_firewall:
+    state: absent
 """
 
 RETURN = r"""
@@ -67,7 +79,7 @@ commands:
 
 import os
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 from ansible.module_utils.basic import AnsibleModule
@@ -75,6 +87,8 @@ from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Fail
 from ansible_collections.bare.mesh.plugins.module_utils._base.module import run
 
 NOT_RUNNING = 252
+# How the description of the service begins, before its ranges.
+OWN = "A node of Kubernetes, by bare.mesh. Trusted ranges:"
 
 
 def parse_zones(text: str) -> dict[str, dict[str, list[str]]]:
@@ -109,37 +123,100 @@ def repeat_option(option: str, values: Iterable[str]) -> list[str]:
     return [f"--{option}={value}" for value in sorted(values)]
 
 
-def plan(
-    name: str, ports: set[str], sources: list[str], zone: str, running: dict[str, dict[str, list[str]]], stored: dict[str, Any]
-) -> list[list[str]]:
-    """The argument lists for firewall-cmd that lead to the wanted state.
+def own_sources(service: ElementTree.Element | None) -> set[str]:
+    """The ranges that the service's description lists."""
+    text = "" if service is None else service.findtext("description") or ""
+    return set(text.partition(OWN)[2].split())
 
-    running: the zones in effect; stored: the permanent `service`, and the permanent services of the zone and sources of 'trusted'.
-    """
+
+class State(NamedTuple):
+    """What firewalld knows of the service's zone."""
+
+    zone: str
+    # The zones in effect, as parse_zones returns them.
+    running: dict[str, dict[str, list[str]]]
+    # The permanent definition of the service, the permanent services of its zone and sources of the zone trusted.
+    service: ElementTree.Element | None
+    services: set[str | None]
+    sources: set[str | None]
+
+    def now(self, zone: str, key: str) -> set[str]:
+        return set(self.running.get(zone, {}).get(key, []))
+
+
+def close_sources(unwanted: set[str], state: State) -> list[list[str]]:
+    """The argument lists for firewall-cmd that end the trust in ranges."""
     commands = []
-    if stored["service"] is None:
+    for begin, known in (["--permanent"], state.sources), ([], state.now("trusted", "sources")):
+        if unwanted & known:
+            commands.append([*begin, "--zone=trusted", *repeat_option("remove-source", unwanted & known)])
+    return commands
+
+
+def plan(name: str, ports: set[str], sources: list[str], state: State) -> list[list[str]]:
+    """The argument lists for firewall-cmd that lead to exactly these ports and sources."""
+    old, own, zone = ports_of(state.service), own_sources(state.service), f"--zone={state.zone}"
+    commands = close_sources(own - set(sources), state)
+    if state.service is None:
         commands.append(["--permanent", f"--new-service={name}"])
-    old = ports_of(stored["service"])
-    # firewall-cmd takes one kind of change per call.
+    # Before the ranges are opened, so that a run which is killed leaves none that nobody knows of.
+    if own != set(sources):
+        commands.append(["--permanent", f"--service={name}", f"--set-description={' '.join([OWN, *sorted(sources)])}"])
+    # firewall-cmd takes one kind of change a call.
     for option, changed in (("add-port", ports - old), ("remove-port", old - ports)):
         if changed:
             commands.append(["--permanent", f"--service={name}", *repeat_option(option, changed)])
-    if name not in stored["services"]:
-        commands.append(["--permanent", f"--zone={zone}", f"--add-service={name}"])
-    if set(sources) - stored["sources"]:
-        commands.append(["--permanent", "--zone=trusted", *repeat_option("add-source", set(sources) - stored["sources"])])
-    # A service that is new to the permanent configuration is unknown to the running one until a reload.
-    open_now = set(running[zone].get("ports", []))
-    open_now |= old if name in running[zone].get("services", []) else set()
-    if ports - open_now:
-        commands.append([f"--zone={zone}", *repeat_option("add-port", ports - open_now)])
-    closed = (old - ports) & set(running[zone].get("ports", []))
-    if closed:
-        commands.append([f"--zone={zone}", *repeat_option("remove-port", closed)])
-    untrusted = set(sources) - set(running.get("trusted", {}).get("sources", []))
+    if name not in state.services:
+        commands.append(["--permanent", zone, f"--add-service={name}"])
+    if set(sources) - state.sources:
+        commands.append(["--permanent", "--zone=trusted", *repeat_option("add-source", set(sources) - state.sources)])
+    commands += open_now(name, ports, old, state)
+    untrusted = set(sources) - state.now("trusted", "sources")
     if untrusted:
         commands.append(["--zone=trusted", *repeat_option("add-source", untrusted)])
     return commands
+
+
+def open_now(name: str, ports: set[str], old: set[str], state: State) -> list[list[str]]:
+    """The same for the running configuration, which learns a new definition of a service by a reload alone: hence ports."""
+    zone, open_ports = f"--zone={state.zone}", state.now(state.zone, "ports")
+    commands = []
+    by_service = old if name in state.now(state.zone, "services") else set()
+    if by_service - ports:
+        commands.append([zone, f"--remove-service={name}"])
+        by_service = set()
+    if ports - open_ports - by_service:
+        commands.append([zone, *repeat_option("add-port", ports - open_ports - by_service)])
+    if (old - ports) & open_ports:
+        commands.append([zone, *repeat_option("remove-port", (old - ports) & open_ports)])
+    return commands
+
+
+def plan_removal(name: str, state: State) -> list[list[str]]:
+    """The argument lists for firewall-cmd that take the service out of the zone."""
+    zone, open_ports = f"--zone={state.zone}", ports_of(state.service) & state.now(state.zone, "ports")
+    commands = []
+    if name in state.now(state.zone, "services"):
+        commands.append([zone, f"--remove-service={name}"])
+    if open_ports and name in state.services:
+        commands.append([zone, *repeat_option("remove-port", open_ports)])
+    if name in state.services:
+        commands.append(["--permanent", zone, f"--remove-service={name}"])
+    return commands
+
+
+def load(name: str, zone: str, running: dict[str, dict[str, list[str]]]) -> State:
+    services, sources = names(permanent("zones", zone), "service", "name"), names(permanent("zones", "trusted"), "source", "address")
+    return State(zone, running, permanent("services", name), services, sources)
+
+
+def close_all(name: str, running: dict[str, dict[str, list[str]]]) -> list[list[str]]:
+    """The argument lists for firewall-cmd that close everything, whichever zone it was opened in."""
+    states = [load(name, zone, running) for zone in running]
+    commands = close_sources(own_sources(states[0].service), states[0]) if states else []
+    for state in states:
+        commands += plan_removal(name, state)
+    return [*commands, ["--permanent", f"--delete-service={name}"]] if states and states[0].service is not None else commands
 
 
 def default_zone() -> str:
@@ -155,6 +232,8 @@ def names(root: ElementTree.Element | None, tag: str, attribute: str) -> set[str
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
+    if module.params["state"] == "present" and not module.params["ports"]:
+        raise Failure("state is present, so ports must name the ports to open")
     program = module.get_bin_path("firewall-cmd")
     code, out, err = module.run_command([program, "--list-all-zones"]) if program else (NOT_RUNNING, "", "")
     if code == NOT_RUNNING:
@@ -162,17 +241,14 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     if code:
         raise Failure(f"firewall-cmd --list-all-zones: {(err or out).strip()}")
     running = parse_zones(out)
-    interface = module.params["interface"]
+    name, interface = module.params["service"], module.params["interface"]
     zone = next((name for name, entry in running.items() if interface in entry.get("interfaces", [])), default_zone())
-    if zone not in running:
+    if module.params["state"] == "absent":
+        commands = close_all(name, running)
+    elif zone not in running:
         raise Failure(f"firewalld's default zone {zone} is not among the zones in effect; run: firewall-cmd --reload")
-    name, ports = module.params["service"], set(module.params["ports"])
-    stored = {
-        "service": permanent("services", name),
-        "services": names(permanent("zones", zone), "service", "name"),
-        "sources": names(permanent("zones", "trusted"), "source", "address"),
-    }
-    commands = plan(name, ports, module.params["sources"], zone, running, stored)
+    else:
+        commands = plan(name, set(module.params["ports"]), module.params["sources"], load(name, zone, running))
     if not module.check_mode:
         for command in commands:
             code, out, err = module.run_command([program, "-q", *command])
@@ -193,9 +269,10 @@ def main() -> None:
         work,
         {
             "service": {"type": "str", "default": "bare-mesh-node"},
-            "ports": {"type": "list", "elements": "str", "required": True},
+            "ports": {"type": "list", "elements": "str", "default": []},
             "sources": {"type": "list", "elements": "str", "default": []},
             "interface": {"type": "str", "default": ""},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
     )
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -56,6 +57,9 @@ def test_reset_leaves_nothing(play):
         assert "KUBE-" not in host.check_output("iptables-save")
         assert "/var/lib/kubelet/" not in host.check_output("cat /proc/mounts")
         assert not host.service("kubelet").is_running
+        if host.service("firewalld").is_running:
+            assert not re.search("bare-mesh|10250/tcp|10.244.0.0", host.check_output("firewall-cmd --list-all-zones"))
+            assert host.run("grep -r 'bare-mesh\\|10.244.0.0' /etc/firewalld --include '*.xml'").rc == 1
     assert play("playbooks/reset.yml")["changed"] == {}
 
 

@@ -29,19 +29,25 @@ def test_zones_are_parsed():
     assert zones["trusted"]["sources"] == ["10.96.0.0/12"]
 
 
-def stored(ports=None, services=(), sources=()):
+OWN = host_firewall.OWN
+
+
+def state(running, ports=None, services=(), sources=(), own=()):
+    """What firewalld knows; without ports, it does not know the service."""
     service = None
     if ports is not None:
         service = ElementTree.Element("service")
+        ElementTree.SubElement(service, "description").text = " ".join([OWN, *own])
         for port in ports:
             ElementTree.SubElement(service, "port", port=port.split("/")[0], protocol=port.split("/")[1])
-    return {"service": service, "services": set(services), "sources": set(sources)}
+    return host_firewall.State("public", running, service, set(services), set(sources))
 
 
 def test_first_opening_changes_both_configurations_without_a_reload():
-    commands = host_firewall.plan("s", {"1/tcp", "2/udp"}, ["10.1.0.0/16"], "public", host_firewall.parse_zones(ZONES), stored())
+    commands = host_firewall.plan("s", {"1/tcp", "2/udp"}, ["10.1.0.0/16"], state(host_firewall.parse_zones(ZONES)))
     assert commands == [
         ["--permanent", "--new-service=s"],
+        ["--permanent", "--service=s", f"--set-description={OWN} 10.1.0.0/16"],
         ["--permanent", "--service=s", "--add-port=1/tcp", "--add-port=2/udp"],
         ["--permanent", "--zone=public", "--add-service=s"],
         ["--permanent", "--zone=trusted", "--add-source=10.1.0.0/16"],
@@ -50,18 +56,38 @@ def test_first_opening_changes_both_configurations_without_a_reload():
     ]
 
 
-def test_nothing_to_open_before_and_after_a_reload():
-    kept = stored(["1/tcp"], ["s"], ["10.1.0.0/16"])
-    by_port = {"public": {"ports": ["1/tcp"]}, "trusted": {"sources": ["10.1.0.0/16"]}}
-    by_service = {"public": {"services": ["s"]}, "trusted": {"sources": ["10.1.0.0/16"]}}
-    for running in (by_port, by_service):
-        assert host_firewall.plan("s", {"1/tcp"}, ["10.1.0.0/16"], "public", running, kept) == []
+@pytest.mark.parametrize("open_by", [{"ports": ["1/tcp"]}, {"services": ["s"]}], ids=["before", "after a reload"])
+def test_nothing_to_open(open_by):
+    known = state({"public": open_by, "trusted": {"sources": ["10.1.0.0/16"]}}, ["1/tcp"], ["s"], ["10.1.0.0/16"], ["10.1.0.0/16"])
+    assert host_firewall.plan("s", {"1/tcp"}, ["10.1.0.0/16"], known) == []
 
 
 def test_a_port_that_is_needed_no_more_is_closed():
-    running = {"public": {"ports": ["1/tcp", "6443/tcp"]}}
-    commands = host_firewall.plan("s", {"1/tcp"}, [], "public", running, stored(["1/tcp", "6443/tcp"], ["s"]))
+    known = state({"public": {"ports": ["1/tcp", "6443/tcp"]}}, ["1/tcp", "6443/tcp"], ["s"])
+    commands = host_firewall.plan("s", {"1/tcp"}, [], known)
     assert commands == [["--permanent", "--service=s", "--remove-port=6443/tcp"], ["--zone=public", "--remove-port=6443/tcp"]]
+
+
+def test_a_port_that_a_loaded_service_opens_is_closed():
+    """The running definition of the service changes by a reload alone, so the running zone leaves it."""
+    commands = host_firewall.plan("s", {"1/tcp"}, [], state({"public": {"services": ["s"]}}, ["1/tcp", "6443/tcp"], ["s"]))
+    assert commands == [
+        ["--permanent", "--service=s", "--remove-port=6443/tcp"],
+        ["--zone=public", "--remove-service=s"],
+        ["--zone=public", "--add-port=1/tcp"],
+    ]
+
+
+def test_a_range_that_is_needed_no_more_is_closed_and_those_of_others_stay():
+    sources = ["10.1.0.0/16", "192.0.2.0/24"]
+    known = state({"public": {"ports": ["1/tcp"]}, "trusted": {"sources": sources}}, ["1/tcp"], ["s"], sources, ["10.1.0.0/16"])
+    assert host_firewall.plan("s", {"1/tcp"}, ["10.2.0.0/16"], known) == [
+        ["--permanent", "--zone=trusted", "--remove-source=10.1.0.0/16"],
+        ["--zone=trusted", "--remove-source=10.1.0.0/16"],
+        ["--permanent", "--service=s", f"--set-description={OWN} 10.2.0.0/16"],
+        ["--permanent", "--zone=trusted", "--add-source=10.2.0.0/16"],
+        ["--zone=trusted", "--add-source=10.2.0.0/16"],
+    ]
 
 
 RUNNING = {"public": {"services": ["ssh"], "interfaces": ["eth0"]}, "trusted": {}}
@@ -93,15 +119,23 @@ class Firewalld:
             values.append(value) if verb == "add" else values.remove(value)
 
     def permanent(self, command):
+        command, _set, description = command.partition(" --set-description=")
         _program, _quiet, _permanent, owner, *changes = command.split()
         if len({change.partition("=")[0] for change in changes}) > 1:
             return 2, "", "usage: 'firewall-cmd --help' for usage information"
         kind, name = owner.removeprefix("--").split("=")
+        if kind == "delete-service":
+            self.machine.path(f"/etc/firewalld/services/{name}.xml").unlink()
+            return 0, "", ""
         path = f"/etc/firewalld/{kind.removeprefix('new-')}s/{name}.xml"
         shipped = self.machine.path(path.replace("/etc/", "/usr/lib/"))
         if not self.machine.path(path).exists():
             self.machine.put(path, shipped.read_text() if shipped.exists() else f"<{kind.removeprefix('new-')}/>")
         root = ElementTree.parse(self.machine.path(path)).getroot()
+        for old in root.findall("description") if description else []:
+            root.remove(old)
+        if description:
+            ElementTree.SubElement(root, "description").text = description
         for change in changes:
             verb, tag, value = change.removeprefix("--").replace("=", "-", 1).split("-", 2)
             names = {"port": ("port", "protocol"), "service": ("name",), "source": ("address",)}[tag]
@@ -117,7 +151,7 @@ class Firewalld:
 def test_check_mode_predicts_the_run(machine, predicted):
     firewalld = Firewalld(machine)
     done = predicted(host_firewall, ports=["1/tcp", "2/udp"], sources=["10.1.0.0/16"], interface="eth0")
-    assert done["running"] and done["zone"] == "public" and len(done["commands"]) == 6
+    assert done["running"] and done["zone"] == "public" and len(done["commands"]) == 7
     assert done["diff"]["after"].splitlines()[0] == "firewall-cmd --permanent --new-service=bare-mesh-node"
     assert firewalld.running["public"]["ports"] == ["1/tcp", "2/udp"] and firewalld.running["trusted"]["sources"] == ["10.1.0.0/16"]
     assert 'name="ssh"' in machine.text("/etc/firewalld/zones/public.xml")
@@ -125,6 +159,28 @@ def test_check_mode_predicts_the_run(machine, predicted):
     assert all("--remove-port=2/udp" in command for command in done["commands"]) and len(done["commands"]) == 2
     predicted(host_firewall, ports=["3/tcp"], sources=["10.1.0.0/16"], interface="eth0")
     assert firewalld.running["public"]["ports"] == ["3/tcp"]
+
+
+@pytest.mark.parametrize("loaded", [True, False], ids=["after a reload", "before"])
+def test_everything_of_ours_is_closed(machine, call, predicted, loaded):
+    firewalld = Firewalld(machine)
+    call(host_firewall, ports=["1/tcp"], sources=["10.1.0.0/16"], interface="eth0")
+    call(host_firewall, service="theirs", ports=["9/tcp"], sources=["192.0.2.0/24"], interface="eth0")
+    if loaded:
+        firewalld.running["public"].update(services=["ssh", "bare-mesh-node", "theirs"], ports=[])
+    predicted(host_firewall, state="absent")
+    assert firewalld.running["public"] == {
+        "services": ["ssh", "theirs"] if loaded else ["ssh"], "ports": [] if loaded else ["9/tcp"], "interfaces": ["eth0"],
+    }  # fmt: skip
+    assert firewalld.running["trusted"]["sources"] == ["192.0.2.0/24"]
+    assert not machine.path("/etc/firewalld/services/bare-mesh-node.xml").exists()
+    permanent = machine.text("/etc/firewalld/zones/public.xml") + machine.text("/etc/firewalld/zones/trusted.xml")
+    assert "bare-mesh-node" not in permanent and "10.1.0.0" not in permanent and "theirs" in permanent and "192.0.2.0" in permanent
+
+
+def test_ports_must_be_named(machine, call):
+    Firewalld(machine)
+    assert "ports must name the ports" in call(host_firewall)["msg"]
 
 
 def test_the_default_zone_serves_an_interface_of_none(machine, call):
