@@ -34,15 +34,22 @@ ENGINE = (
     "module_utils/_k8s/test_apply_order.py",
     "module_utils/_k8s/test_apply_failures.py",
     "modules/test_k8s.py",
+    "modules/test_k8s_patched.py",
+    "modules/test_k8s_wait.py",
 )
 # Source file: the test files that cover it, the fastest first.
 COVERED_BY: dict[str, tuple[str, ...]] = {
     "module_utils/_base/module.py": ("module_utils/_base/test_module.py",),
     "module_utils/_k8s/ownership.py": ("module_utils/_k8s/test_ownership.py", *ENGINE),
     "module_utils/_k8s/apply.py": (*ENGINE, "modules/test_kinds.py", "modules/test_istio_operator.py"),
+    "module_utils/_k8s/reader.py": ENGINE,
     "module_utils/_k8s/client.py": ("module_utils/_k8s/test_client.py", "modules/test_k8s.py"),
     "module_utils/_k8s/module.py": ("module_utils/_k8s/test_module.py", "modules/test_k8s.py"),
-    "module_utils/_k8s/waiter.py": ("module_utils/_k8s/test_waiter.py", "module_utils/_k8s/test_apply_order.py"),
+    "module_utils/_k8s/waiter.py": (
+        "module_utils/_k8s/test_waiter.py",
+        "module_utils/_k8s/test_apply_order.py",
+        "modules/test_k8s_wait.py",
+    ),
     "module_utils/_k8s/resource.py": ("module_utils/_k8s/test_resource.py", "modules/test_k8s.py"),
     "module_utils/_k8s/discovery.py": ("module_utils/_k8s/test_resource.py", *ENGINE),
     "module_utils/_k8s/diff.py": ("module_utils/_k8s/test_diff.py", "modules/test_k8s.py"),
@@ -68,11 +75,20 @@ CHOSEN_ONLY = tuple(name for name in COVERED_BY if name.startswith("modules/"))
 # Changes that no general rule makes and that must always be caught: file, text, replacement.
 CHOSEN: tuple[tuple[str, str, str], ...] = (
     ("module_utils/_k8s/apply.py", "delete(self.kinds.path(one), self.check,", "delete(self.kinds.path(one), False,"),
-    ("module_utils/_k8s/apply.py", "self.manager, self.check, self.validation)", "self.manager, False, self.validation)"),
-    ("module_utils/_k8s/apply.py", "wait_ready(self.client, self.kinds, fresh, {}, self.timeout)", "pass"),
-    ("module_utils/_k8s/apply.py", "wait_ready(self.client, self.kinds, objects, known, self.timeout)", "pass"),
-    ("module_utils/_k8s/apply.py", "wait_gone(self.client, self.kinds, [one], self.timeout)", "pass"),
-    ("module_utils/_k8s/apply.py", "wait_gone(self.client, self.kinds, gone, self.timeout)", "pass"),
+    (
+        "module_utils/_k8s/apply.py",
+        "apply(self.kinds.path(one), one, self.manager, self.check,",
+        "apply(self.kinds.path(one), one, self.manager, False,",
+    ),
+    (
+        "module_utils/_k8s/apply.py",
+        "patch(self.kinds.path(one), one, self.manager, self.check,",
+        "patch(self.kinds.path(one), one, self.manager, False,",
+    ),
+    ("module_utils/_k8s/apply.py", "wait_ready(self.client, self.kinds, fresh, {}, self.timeout, self.sleep)", "pass"),
+    ("module_utils/_k8s/apply.py", "wait_ready(self.client, self.kinds, objects, known, self.timeout, self.sleep, self.condition)", "pass"),
+    ("module_utils/_k8s/apply.py", "wait_gone(self.client, self.kinds, [one], self.timeout, self.sleep)", "pass"),
+    ("module_utils/_k8s/apply.py", "wait_gone(self.client, self.kinds, gone, self.timeout, self.sleep)", "pass"),
     ("module_utils/_k8s/apply.py", "reversed(waves(objects))", "waves(objects)"),
     ("module_utils/_k8s/resource.py", 'getattr(yaml, "CSafeLoader", yaml.SafeLoader)', 'getattr(yaml, "CUnsafeLoader", yaml.UnsafeLoader)'),
     ("module_utils/_k8s/argspec.py", '"api_key": {"type": "str", "no_log": True,', '"api_key": {"type": "str", "no_log": False,'),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: k8s
-short_description: Applies or removes any Kubernetes objects
+short_description: Applies, patches or removes any Kubernetes objects
 version_added: 0.1.0
 description:
   - Reads the objects with few requests, and writes by server-side apply what differs, several at once and in dependency order.
@@ -42,9 +42,13 @@ options:
     description: Name of that one object.
     type: str
   state:
-    description: Whether the objects shall be there. An object whose kind the cluster does not know counts as V(absent).
+    description:
+      - V(present) creates the objects or changes them.
+      - V(patched) changes only objects that exist, as C(kubectl patch) does. Fields that the definition does not name stay as they are.
+        An object that does not exist is left out with a warning.
+      - V(absent) deletes the objects. An object whose kind the cluster does not know counts as V(absent).
     type: str
-    choices: [present, absent]
+    choices: [present, patched, absent]
     default: present
   namespace:
     description: Namespace of objects that name none.
@@ -54,6 +58,27 @@ options:
     description: Name under which the API server remembers the fields that this module sets.
     type: str
     default: bare-mesh
+  wait_condition:
+    description:
+      - With O(wait=true), wait until every object of the task has this condition, instead of until it is ready.
+      - Ignored with O(state=absent).
+    type: dict
+    suboptions:
+      type:
+        description: Type of the condition, such as V(Available) or V(Progressing) of a Deployment.
+        type: str
+        required: true
+      status:
+        description: Status of the condition.
+        type: str
+        choices: ["True", "False", "Unknown"]
+        default: "True"
+      reason:
+        description: Reason of the condition; any reason by default.
+        type: str
+  wait_sleep:
+    description: Seconds between two reads. By default the module reads often at first, later every 2 seconds.
+    type: float
 attributes:
   check_mode:
     support: full
@@ -92,6 +117,20 @@ EXAMPLES = r"""
       metadata: {name: settings, namespace: shop}
       data: {colour: blue}
 
+- name: Pause a deployment, and wait until its controller has seen it
+  bare.mesh.k8s:
+    state: patched
+    definition:
+      apiVersion: apps/v1
+      kind: Deployment
+      metadata: {name: web, namespace: shop}
+      spec: {paused: true}
+    wait: true
+    wait_condition:
+      type: Progressing
+      status: Unknown
+      reason: DeploymentPaused
+
 - name: Remove the namespace and all that is in it
   bare.mesh.k8s:
     kind: Namespace
@@ -129,8 +168,9 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.apply import Engine, outcome
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.argspec import WAITING
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.module import connect, hide_secrets, run
-from ansible_collections.bare.mesh.plugins.module_utils._k8s.resource import expand, load_yaml, read_file
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.resource import expand, identity, load_yaml, read_file
 
 ARGUMENTS: dict[str, Any] = {
     "resources": {"type": "list", "elements": "dict"},
@@ -139,11 +179,22 @@ ARGUMENTS: dict[str, Any] = {
     "kind": {"type": "str"},
     "api_version": {"type": "str", "default": "v1", "aliases": ["api", "version"]},
     "name": {"type": "str"},
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "state": {"type": "str", "choices": ["present", "patched", "absent"], "default": "present"},
     "namespace": {"type": "str", "default": "default"},
     "field_manager": {"type": "str", "default": "bare-mesh"},
     **WAITING,
+    "wait_condition": {
+        "type": "dict",
+        "options": {
+            "type": {"type": "str", "required": True},
+            "status": {"type": "str", "choices": ["True", "False", "Unknown"], "default": "True"},
+            "reason": {"type": "str"},
+        },
+    },
+    "wait_sleep": {"type": "float"},
 }
+# What check mode assumes without a cluster.
+WITHOUT_CLUSTER = {"present": "all objects count as new", "patched": "there is nothing to patch", "absent": "there is nothing to remove"}
 
 
 def definitions(params: dict[str, Any]) -> list[dict[str, Any]]:
@@ -165,16 +216,23 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     objects = definitions(params)
     hide_secrets(module, objects)
-    present = params["state"] == "present"
+    if params["wait_sleep"] is not None and params["wait_sleep"] <= 0:
+        raise Failure(f"wait_sleep is {params['wait_sleep']:g}: give a number of seconds above 0")
     engine = Engine(
-        connect(module, "all objects count as new" if present else "there is nothing to remove"),
+        connect(module, WITHOUT_CLUSTER[params["state"]]),
         params["field_manager"],
         check=module.check_mode,
         namespace=params["namespace"],
         wait=params["wait"],
         timeout=params["wait_timeout"],
+        sleep=params["wait_sleep"],
+        condition=params["wait_condition"],
     )
-    return outcome(engine.present(objects) if present else engine.absent(objects), module._diff)
+    changes = {"present": engine.present, "patched": engine.patched, "absent": engine.absent}[params["state"]](objects)
+    missing = [identity(change.desired) for change in changes if change.action == "absent"]
+    if params["state"] == "patched" and missing:
+        module.warn(f"Not patched, because they do not exist: {', '.join(missing)}")
+    return outcome(changes, module._diff)
 
 
 def main() -> None:

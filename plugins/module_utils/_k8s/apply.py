@@ -8,23 +8,20 @@ only check mode has) everything counts as new.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import PARALLEL, ApiError, Client
-from ansible_collections.bare.mesh.plugins.module_utils._k8s.diff import render
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.diff import render, visible
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.discovery import Kinds, UnknownKind, group_kind, is_crd, not_served
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.ownership import in_order, same
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.reader import Key, read
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.resource import duplicates, identity, key, normalise, summary, waves
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.waiter import wait_gone, wait_ready
-
-Key = tuple[str, str, str, str]
-# Up to this many objects of one kind and namespace are read one by one, more of them by one LIST.
-FEW = 3
 
 
 @dataclass
@@ -51,7 +48,11 @@ class Engine:
     validation: str = "Strict"
     namespace: str = "default"
     wait: bool = False
+    # Seconds until a wait fails, and seconds between two reads; None reads often at first and then less often.
     timeout: float = 120
+    sleep: float | None = None
+    # The condition (type, status and reason) to wait for, instead of readiness.
+    condition: dict[str, Any] | None = None
     # Takes what another controller fills in out of a definition, given the live object.
     adapt: Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]] | None = None
     # Whether a field of the right value that another manager owns is to become ours.
@@ -79,11 +80,27 @@ class Engine:
                 done += changes
                 fresh = [one.desired for one in changes if one.changed and is_crd(one.desired)]
                 if fresh and self.client and not self.check:
-                    wait_ready(self.client, self.kinds, fresh, {}, self.timeout)
-            if self.wait and self.client and not self.check:
-                known = {key(change.desired): change.after for change in done if not change.changed}
-                wait_ready(self.client, self.kinds, objects, known, self.timeout)
+                    wait_ready(self.client, self.kinds, fresh, {}, self.timeout, self.sleep)
+            self._wait_ready(objects, done)
             return done
+
+    def patched(self, definitions: list[dict[str, Any]]) -> list[Change]:
+        """Patch the objects that exist. Fields that a definition does not name stay; a missing object has the action absent."""
+        objects = self.prepare(definitions)
+        live = {name: one for name, one in self.read(objects).items() if not one["metadata"].get("deletionTimestamp")}
+        self._check_versions([one for one in objects if key(one) not in live])
+        with self._recorded():
+            done: list[Change] = []
+            for wave in waves(objects):
+                done += self._each(wave, lambda one: self._patch(one, live.get(key(one))), objects)
+            self._wait_ready([change.desired for change in done if change.before], done)
+            return done
+
+    def _wait_ready(self, objects: list[dict[str, Any]], done: list[Change]) -> None:
+        """Wait for the objects if the caller asked for it. What was just read and not changed is not read again at first."""
+        if self.wait and self.client and not self.check:
+            known = {key(change.desired): change.after for change in done if not change.changed}
+            wait_ready(self.client, self.kinds, objects, known, self.timeout, self.sleep, self.condition)
 
     def absent(self, definitions: list[dict[str, Any]], propagation: str = "Background") -> list[Change]:
         objects = self.prepare(definitions, strict=False)
@@ -99,7 +116,7 @@ class Engine:
                 done += self._each(wave, lambda one: self._remove(one, live.get(key(one)), propagation), objects)
             gone = [change.desired for change in done if change.before]
             if self.wait and gone and self.client and not self.check:
-                wait_gone(self.client, self.kinds, gone, self.timeout)
+                wait_gone(self.client, self.kinds, gone, self.timeout, self.sleep)
             return done
 
     @contextmanager
@@ -159,25 +176,8 @@ class Engine:
         return objects
 
     def read(self, objects: list[dict[str, Any]]) -> dict[Key, dict[str, Any]]:
-        """The live objects among these: one LIST a kind and namespace, or single reads where they are few."""
-        client = self.client
-        if client is None:
-            return {}
-        groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
-        for one in objects:
-            groups.setdefault((one["apiVersion"], one["kind"], one["metadata"].get("namespace", "")), []).append(one)
-        jobs: list[Callable[[], Iterable[dict[str, Any] | None]]] = []
-        for (api_version, kind, namespace), members in groups.items():
-            try:
-                if len(members) > FEW:
-                    jobs.append(_lister(client, self.kinds.collection(api_version, kind, namespace), members))
-                else:
-                    jobs += [_getter(client, self.kinds.path(one)) for one in members]
-            except UnknownKind:
-                continue
-        with ThreadPoolExecutor(min(PARALLEL, len(jobs) or 1)) as pool:
-            found = list(pool.map(lambda job: list(job()), jobs))
-        return {key(one): one for batch in found for one in batch if one}
+        """The live objects among these, by key; none without a cluster."""
+        return read(self.client, self.kinds, objects) if self.client else {}
 
     def _each(self, wave: list[dict[str, Any]], work: Callable[[dict[str, Any]], Change], objects: list[dict[str, Any]]) -> list[Change]:
         """Work on a wave, several at once; a failure names what was written and what was not.
@@ -226,7 +226,7 @@ class Engine:
                 self.anew.add((one["spec"]["group"], one["spec"]["names"]["kind"]))
             if self.check:
                 return Change(one, None, one, "created")
-            wait_gone(self.client, self.kinds, [one], self.timeout)
+            wait_gone(self.client, self.kinds, [one], self.timeout, self.sleep)
             live = None
         if live and self.adapt:
             one = self.adapt(one, live)
@@ -246,22 +246,23 @@ class Engine:
             raise _explained(error, one) from error
         return Change(one, live, after, "unchanged" if same(live, after, self.manager, self.adopt) else action)
 
+    def _patch(self, one: dict[str, Any], live: dict[str, Any] | None) -> Change:
+        if live is None or self.client is None:
+            return Change(one, None, None, "absent")
+        try:
+            after = self.client.patch(self.kinds.path(one), one, self.manager, self.check, self.validation)
+        except ApiError as error:
+            if error.status == 404:
+                # Deleted since it was read.
+                return Change(one, None, None, "absent")
+            raise _explained(error, one) from error
+        return Change(one, live, after, "unchanged" if visible(live) == visible(after) else "updated")
+
     def _remove(self, one: dict[str, Any], live: dict[str, Any] | None, propagation: str) -> Change:
         if live is None or self.client is None or live["metadata"].get("deletionTimestamp"):
             return Change(one, live, None, "absent")
         there = self.client.delete(self.kinds.path(one), self.check, propagation)
         return Change(one, live, None, "deleted" if there else "absent")
-
-
-def _lister(client: Client, path: str, members: list[dict[str, Any]]) -> Callable[[], Iterable[dict[str, Any] | None]]:
-    """A function that lists the collection and returns the members found in it."""
-    names = {one["metadata"]["name"] for one in members}
-    return lambda: [item for item in client.pages(path) if item["metadata"]["name"] in names]
-
-
-def _getter(client: Client, path: str) -> Callable[[], Iterable[dict[str, Any] | None]]:
-    """A function that reads the one object at the path."""
-    return lambda: [client.get(path)]
 
 
 def _explained(error: ApiError, one: dict[str, Any]) -> Failure:

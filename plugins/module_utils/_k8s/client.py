@@ -238,6 +238,22 @@ class Client:
             if not query["continue"]:
                 return
 
+    def patch(self, path: str, body: dict[str, Any], manager: str, dry_run: bool = False, validation: str = "Strict") -> dict[str, Any]:
+        """Strategic merge patch, as kubectl patch sends it; a JSON merge patch for custom resources, which have no other.
+
+        Raises ApiError, with status 404 where the object does not exist.
+        https://kubernetes.io/docs/tasks/manage-kubernetes-objects/update-api-object-kubectl-patch/
+        """
+        query = {"fieldManager": manager, "fieldValidation": validation}
+        if dry_run:
+            query["dryRun"] = "All"
+        try:
+            return self.request("PATCH", path, query, body, "application/strategic-merge-patch+json")
+        except ApiError as error:
+            if error.status != 415:
+                raise
+            return self.request("PATCH", path, query, body, "application/merge-patch+json")
+
     def apply(self, path: str, body: dict[str, Any], manager: str, dry_run: bool = False, validation: str = "Strict") -> dict[str, Any]:
         """Server-side apply; a field that another manager set differently becomes ours, as with istioctl."""
         query = {"fieldManager": manager, "force": "true", "fieldValidation": validation}

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import ApiError, Client
@@ -131,17 +131,59 @@ def pod_trouble(pod: dict[str, Any]) -> str:
     return "; ".join(found)
 
 
-def wait_ready(
-    client: Client, kinds: Kinds, objects: list[dict[str, Any]], known: dict[tuple[str, str, str, str], Any], timeout: float
-) -> None:
-    """Wait until all are ready; known are live objects that were read a moment ago."""
-    deadline = time.monotonic() + timeout
-    left = {key(one): (one, "not there") for one in objects if group_kind(one) in CHECKS}
-    pause = 0.2
+def has_condition(wanted: dict[str, Any]) -> Callable[[dict[str, Any]], str]:
+    """A check for one condition of any kind: its type, its status and, if given, its reason.
+
+    A condition of the state before the last change does not count, where the controller says which state it has seen:
+    https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/condition/
+    """
+    name = wanted["type"]
+
+    def check(live: dict[str, Any]) -> str:
+        found = _condition(live, name)
+        seen = found.get("observedGeneration", live.get("status", {}).get("observedGeneration"))
+        if seen is not None and seen < live["metadata"].get("generation", 0):
+            return "its controller has not seen the change yet"
+        if not found:
+            return f"it has no condition {name}"
+        if found.get("status") == wanted["status"] and wanted.get("reason") in (None, "", found.get("reason")):
+            return ""
+        why = ": ".join(found[field] for field in ("reason", "message") if found.get(field))
+        return f"the condition {name} is {found.get('status')}" + (f" ({why})" if why else "")
+
+    return check
+
+
+def _pauses(sleep: float | None) -> Iterator[float]:
+    """Seconds between two reads: the given number, or by default short ones first, then up to 2 s."""
+    pause = sleep or 0.2
     while True:
+        yield pause
+        pause = sleep or min(pause * 1.5, 2)
+
+
+def wait_ready(
+    client: Client,
+    kinds: Kinds,
+    objects: list[dict[str, Any]],
+    known: dict[tuple[str, str, str, str], Any],
+    timeout: float,
+    sleep: float | None = None,
+    condition: dict[str, Any] | None = None,
+) -> None:
+    """Wait until all objects are ready, or with a condition until all of them have it.
+
+    known: live objects that were read a moment ago, by key. timeout and sleep are in seconds.
+    Raises Failure with the objects that are not ready and the reasons.
+    """
+    deadline = time.monotonic() + timeout
+    awaited = [one for one in objects if condition or group_kind(one) in CHECKS]
+    checks = {key(one): has_condition(condition) if condition else CHECKS[group_kind(one)] for one in awaited}
+    left = {key(one): (one, "not there") for one in awaited}
+    for pause in _pauses(sleep):
         for name, (one, _reason) in list(left.items()):
             live = known.get(name) or client.get(kinds.path(one))
-            reason = CHECKS[group_kind(one)](live) if live else "not there"
+            reason = checks[name](live) if live else "not there"
             if reason:
                 left[name] = one, reason
             else:
@@ -154,14 +196,16 @@ def wait_ready(
             names = [identity(one) for one, _reason in left.values()]
             raise Failure(f"not ready after {timeout:g} s: " + "; ".join(reasons), not_ready=names)
         time.sleep(pause)
-        pause = min(pause * 1.5, 2)
 
 
-def wait_gone(client: Client, kinds: Kinds, objects: list[dict[str, Any]], timeout: float) -> None:
+def wait_gone(client: Client, kinds: Kinds, objects: list[dict[str, Any]], timeout: float, sleep: float | None = None) -> None:
+    """Wait until no object exists any more. timeout and sleep are in seconds.
+
+    Raises Failure with the objects that still exist and what keeps them.
+    """
     deadline = time.monotonic() + timeout
     left = list(objects)
-    pause = 0.2
-    while True:
+    for pause in _pauses(sleep):
         left = [one for one in left if client.get(kinds.path(one))]
         if not left:
             return
@@ -169,7 +213,6 @@ def wait_gone(client: Client, kinds: Kinds, objects: list[dict[str, Any]], timeo
             reasons = [f"{identity(one)}{_holders(client.get(kinds.path(one)))}" for one in left]
             raise Failure(f"still there after {timeout:g} s: " + "; ".join(reasons), not_gone=[identity(one) for one in left])
         time.sleep(pause)
-        pause = min(pause * 1.5, 2)
 
 
 def _holders(live: dict[str, Any] | None) -> str:

@@ -49,6 +49,16 @@ def merge_items(live, old, new):
     return copy.deepcopy(merged + [item for name, item in there.items() if name not in names and name not in owned])
 
 
+def merge_patch(live, patch):
+    result = copy.deepcopy(live) if isinstance(live, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = merge_patch(result.get(name), value) if isinstance(value, dict) else copy.deepcopy(value)
+    return result
+
+
 # What a server without any definitions serves.
 BUILT_IN = {
     "": ["v1"],
@@ -124,6 +134,22 @@ class Cluster:
             after["metadata"]["managedFields"] = [*entries, {"manager": manager, "operation": "Apply", "fieldsV1": own}]
             if after != live:
                 after["metadata"]["resourceVersion"] = str(int(base["metadata"]["resourceVersion"]) + 1)
+            if not dry_run:
+                self.writes += after != live
+                self.objects[path] = after
+            return copy.deepcopy(after)
+
+    def patch(self, path, body, manager, dry_run=False, validation="Strict"):
+        """A JSON merge patch: https://www.rfc-editor.org/rfc/rfc7386"""
+        with self.lock:
+            self.requests.append(("DRYRUN" if dry_run else "PATCH", path))
+            if path in self.refuse:
+                raise ApiError(*self.refuse[path])
+            live = self.objects[path]
+            after = merge_patch(live, body)
+            if after != live:
+                after["metadata"]["resourceVersion"] = str(int(live["metadata"]["resourceVersion"]) + 1)
+                after["metadata"]["managedFields"].append({"manager": manager, "operation": "Update", "fieldsV1": {}})
             if not dry_run:
                 self.writes += after != live
                 self.objects[path] = after

@@ -184,7 +184,7 @@ def test_what_was_in_a_namespace_that_is_made_anew_is_new(cluster, run_module, m
     home = cluster.objects["/api/v1/namespaces/shop"]
     home["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
 
-    def vanish(client, kinds, objects, timeout):
+    def vanish(client, kinds, objects, *patience):
         cluster.objects.clear()
 
     monkeypatch.setattr("ansible_collections.bare.mesh.plugins.module_utils._k8s.apply.wait_gone", vanish)

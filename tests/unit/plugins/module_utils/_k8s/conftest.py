@@ -12,10 +12,10 @@ def waits(cluster, monkeypatch):
     """Each wait: which one, for which objects, how long, after how many writes, and what was known."""
     found = []
 
-    def ready(client, kinds, objects, known, timeout):
+    def ready(client, kinds, objects, known, timeout, *more):
         found.append(("ready", [item["metadata"]["name"] for item in objects], timeout, client.writes, known))
 
-    def gone(client, kinds, objects, timeout):
+    def gone(client, kinds, objects, timeout, *more):
         found.append(("gone", [item["metadata"]["name"] for item in objects], timeout, client.writes, None))
         for item in objects:
             client.objects.pop(kinds.path(item), None)

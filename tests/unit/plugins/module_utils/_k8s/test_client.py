@@ -263,6 +263,23 @@ def test_writes_are_real_and_strict_unless_asked_otherwise(client):
     assert body is None and "Content-Type" not in reading
 
 
+def test_patch_is_a_strategic_one_where_the_kind_has_it(client):
+    client.pool = Pool(Answer(200, {}), Answer(415, {"message": "not supported"}), Answer(200, {"a": 1}), Answer(422, {"message": "no"}))
+    client.patch("/x", {"a": 1}, "me")
+    assert client.patch("/y", {"a": 1}, "me", dry_run=True) == {"a": 1}
+    with pytest.raises(ApiError, match=r"no"):
+        client.patch("/z", {}, "me")
+    query = "?fieldManager=me&fieldValidation=Strict"
+    asked = [(verb, url.rpartition("/")[2], headers["Content-Type"]) for verb, url, _body, headers in client.pool.asked]
+    assert asked == [
+        ("PATCH", f"x{query}", "application/strategic-merge-patch+json"),
+        ("PATCH", f"y{query}&dryRun=All", "application/strategic-merge-patch+json"),
+        ("PATCH", f"y{query}&dryRun=All", "application/merge-patch+json"),
+        ("PATCH", f"z{query}", "application/strategic-merge-patch+json"),
+    ]
+    assert json.loads(client.pool.asked[2][2]) == {"a": 1}
+
+
 @pytest.mark.parametrize(
     ("status", "reason", "again"),
     [

@@ -208,3 +208,54 @@ def test_the_last_event_is_told(cluster):
     for name, message, when in (("a", "late", {"eventTime": "2026-01-02"}), ("b", "early", {"lastTimestamp": "2026-01-01"})):
         cluster.objects[f"/api/v1/namespaces/shop/events/{name}"] = {"metadata": {"name": name}, "reason": "R", "message": message, **when}
     assert waiter._details(cluster, definition("Job", "a")) == " [event R: late]"
+
+
+PAUSED = {"type": "Progressing", "status": "Unknown", "reason": "DeploymentPaused"}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "status", "generation", "reason"),
+    [
+        (PAUSED, {"conditions": [{**PAUSED, "message": "paused"}]}, 1, ""),
+        ({**PAUSED, "reason": None}, {"conditions": [{**PAUSED, "reason": "Other"}]}, 1, ""),
+        ({**PAUSED, "reason": ""}, {"conditions": [PAUSED]}, 1, ""),
+        (PAUSED, {"conditions": [{**PAUSED, "reason": "Other"}]}, 1, "the condition Progressing is Unknown (Other)"),
+        (PAUSED, {"conditions": [{**PAUSED, "status": "True", "message": "why"}]}, 1, "Progressing is True (DeploymentPaused: why)"),
+        (PAUSED, {"conditions": [{"type": "Progressing", "status": "False"}]}, 1, "the condition Progressing is False"),
+        (PAUSED, {"conditions": None}, 1, "it has no condition Progressing"),
+        (PAUSED, {"conditions": [{**PAUSED, "type": "Available"}]}, 1, "it has no condition Progressing"),
+        (PAUSED, {"observedGeneration": 1, "conditions": [PAUSED]}, 2, "its controller has not seen the change yet"),
+        (PAUSED, {"observedGeneration": 2, "conditions": [PAUSED]}, 2, ""),
+        (PAUSED, {"observedGeneration": 2, "conditions": [{**PAUSED, "observedGeneration": 1}]}, 2, "its controller has not seen"),
+        (PAUSED, {"observedGeneration": 1, "conditions": [{**PAUSED, "observedGeneration": 2}]}, 2, ""),
+    ],
+)
+def test_a_condition(wanted, status, generation, reason):
+    found = waiter.has_condition(wanted)({"metadata": {"generation": generation}, "status": status})
+    assert reason in found and bool(found) is bool(reason)
+
+
+def test_a_condition_of_an_object_without_status_or_generation():
+    assert waiter.has_condition(PAUSED)({"metadata": {}}) == "it has no condition Progressing"
+    assert waiter.has_condition(PAUSED)({"metadata": {}, "status": {"observedGeneration": 0, "conditions": [PAUSED]}}) == ""
+
+
+def test_a_condition_is_waited_for_in_every_object(cluster):
+    settings = definition("ConfigMap", "a")
+    wait_ready(cluster, Kinds(cluster), [settings], {}, 0)
+    with pytest.raises(Failure, match=r"not ready after 0 s: ConfigMap shop/a: not there; Deployment shop/web: it has no condition Prog"):
+        cluster.objects["/apis/apps/v1/namespaces/shop/deployments/web"] = {**deployment(), "status": {}}
+        wait_ready(cluster, Kinds(cluster), [settings, deployment()], {}, 0, None, PAUSED)
+    there = {**settings, "status": {"conditions": [PAUSED]}}
+    wait_ready(cluster, Kinds(cluster), [settings], {("", "ConfigMap", "shop", "a"): there}, 0, None, PAUSED)
+
+
+def test_the_given_pause_is_kept(cluster, clock):
+    cluster.objects["/apis/apps/v1/namespaces/shop/deployments/web"] = {**deployment(), "status": {}}
+    with pytest.raises(Failure, match=r"not ready after 20 s"):
+        wait_ready(cluster, Kinds(cluster), [deployment()], {}, 20, 5)
+    assert clock == [5, 5, 5, 5]
+    clock.clear()
+    with pytest.raises(Failure, match=r"still there after 20 s"):
+        wait_gone(cluster, Kinds(cluster), [deployment()], 20, 6.5)
+    assert clock == [6.5, 6.5, 6.5]
