@@ -65,8 +65,8 @@ def gateway_url(objects: list[dict[str, Any]], port: int = 80) -> str:
     service = next((one for one in objects if one["kind"] == "Service"), None)
     if service is None:
         raise AnsibleFilterError(
-            "there is no ingress gateway with these labels in this namespace: enable one (istio_operator_spec,"
-            " components.ingressGateways), or name yours (bookinfo_gateway_selector, bookinfo_gateway_namespace)"
+            "there is no ingress gateway with these labels in this namespace: enable one (components.ingressGateways of the"
+            " IstioOperator), or correct the namespace and the labels by which its Service is read"
         )
     spec, name = service["spec"], f"{service['metadata']['namespace']}/{service['metadata']['name']}"
     entry = next((one for one in spec.get("ports") or [] if one["port"] == port), None)
@@ -82,7 +82,7 @@ def gateway_url(objects: list[dict[str, Any]], port: int = 80) -> str:
     elif not entry.get("nodePort"):
         raise AnsibleFilterError(
             f"the service {name} is of type {spec.get('type')} and cannot be reached from outside: make it a NodePort or"
-            " a LoadBalancer, or run the gateway on the host network (istio_operator_spec, components.ingressGateways)"
+            " a LoadBalancer, or run the gateway on the host network (components.ingressGateways of the IstioOperator)"
         )
     elif serving:
         # Of all nodes, one with a pod answers whatever the service's externalTrafficPolicy is.

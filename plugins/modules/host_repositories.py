@@ -141,19 +141,19 @@ def verified_key(module: AnsibleModule, fetcher: fetch.Fetcher, repository: dict
     wanted = str(module.params["fingerprints"].get(repository["key"], "")).replace(" ", "").upper()
     url = repository["key_url"]
     if not wanted:
-        raise Failure(f"bare_mesh_key_fingerprints has no entry {repository['key']}; it is needed for {url}")
+        raise Failure(f"fingerprints has no entry {repository['key']}; it is needed for {url}")
     try:
         data = fetcher.get(url)
         found = openpgp.fingerprints(data)
     except (fetch.FetchError, openpgp.NotAKey) as error:
         data = read(path)
         if not data or not is_key(data, wanted):
-            fix = "check bare_mesh_source, and bare_mesh_mirror_ca_file for a mirror of your own"
+            fix = "check source, and with your own mirror also ca"
             raise Failure(f"the signing key {url}: {error}; {fix}") from error
         return data
     if found != [wanted]:
         raise Failure(
-            f"the signing key {url} has the fingerprint {', '.join(found)}, but bare_mesh_key_fingerprints.{repository['key']} "
+            f"the signing key {url} has the fingerprint {', '.join(found)}, but fingerprints.{repository['key']} "
             f"is {wanted}: if the server is the right one, compare with its owner's published fingerprint and set that"
         )
     return data
@@ -177,7 +177,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     try:
         fetcher = fetch.Fetcher(module.params["ca"], module.params["proxy"])
     except (OSError, ValueError) as error:
-        raise Failure(f"ca is not a certificate in PEM form: {error}; see bare_mesh_mirror_ca_file") from error
+        raise Failure(f"ca is not a certificate in PEM form: {error}") from error
     files = Files(module)
     want_proxy(module.params["proxy"], files, distributions.family(release))
     for repository in distributions.repositories(release, machine, module.params["source"], module.params["kubernetes_version"]):

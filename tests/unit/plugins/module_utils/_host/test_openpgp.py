@@ -151,7 +151,7 @@ def test_only_the_expected_key_is_taken(tmp_path):
     spaced = " ".join([FINGERPRINT[:20], FINGERPRINT[20:].lower()])
     assert verified(KEY, tmp_path / "key", spaced) == KEY
     for data in (OTHER, armoured(OTHER), KEY + armoured(OTHER), armoured(OTHER) + KEY, KEY + KEY):
-        with pytest.raises(Failure, match=r"has the fingerprint .*, but bare_mesh_key_fingerprints.docker is E275"):
+        with pytest.raises(Failure, match=r"has the fingerprint .*, but fingerprints.docker is E275"):
             verified(data, tmp_path / "key")
     with pytest.raises(Failure, match=r"has no entry docker"):
         verified(KEY, tmp_path / "key", "")
