@@ -133,7 +133,7 @@ def test_the_password_of_a_proxy_is_printed_nowhere(system, machine, answers, ca
 def test_a_source_that_is_down_does_not_disturb_a_host_that_has_the_keys(system, machine, answers, call):
     answers["key"] = fetch.FetchError("https://k/key cannot be reached: timed out")
     failed = call(host_repositories, **WANTED)
-    assert "cannot be reached: timed out; check bare_mesh_source" in failed["msg"] and not machine.path(KEY_FILE[system]).exists()
+    assert "cannot be reached: timed out; check source" in failed["msg"] and not machine.path(KEY_FILE[system]).exists()
     answers["key"] = KEY
     assert call(host_repositories, **WANTED)["changed"]
     answers["key"] = fetch.FetchError("https://k/key cannot be reached: timed out")
@@ -147,7 +147,7 @@ def test_another_key_is_refused(system, machine, answers, call):
         assert f"has the fingerprint {FINGERPRINT}" in failed["msg"] and "AB" * 20 in failed["msg"]
     assert "has no entry kubernetes" in call(host_repositories, **{**WANTED, "fingerprints": {}})["msg"]
     answers["key"] = b"<html>"
-    assert "not an OpenPGP key; check bare_mesh_source" in call(host_repositories, **WANTED)["msg"]
+    assert "not an OpenPGP key; check source" in call(host_repositories, **WANTED)["msg"]
     assert machine.everything() == before
 
 
