@@ -48,7 +48,7 @@ bench: lab-host venv ## measure site.yml against a shell script, and the second 
 docs: venv ## write the generated pages anew: role READMEs, docs/variables.md
 	python tools/role_docs.py
 
-# Long, and about the tests alone (docs/mutation.md); FILES names parts of paths, as in FILES="_apply _drift".
+# Long, and about the tests alone (docs/mutation.md); FILES names parts of paths, as in FILES="_k8s/apply _host/openpgp".
 mutation: venv
 	python tools/mutation.py $(FILES)
 

@@ -40,6 +40,7 @@ _value:
     hostname: {description: The host name it is to have. C(host_prep_hostname) or its name in the inventory., type: str}
     node_name: {description: The name of its Node object. The host name in small letters., type: str}
     ssh_address: {description: The address that the controller reaches it by. C(ansible_host) or its name in the inventory., type: str}
+    names: {description: Its name in the inventory and its addresses, each once., type: list, elements: str}
     set_ip: {description: The node address that the inventory sets by C(bare_mesh_node_ip). Empty where it sets none., type: str}
     node_ip:
       description: >-
@@ -69,6 +70,7 @@ def _describe(name: str, known: Any, **groups: bool) -> dict[str, Any]:
     hostname = _value(known, "host_prep_hostname") or name
     ssh_address = _value(known, "ansible_host") or name
     set_ip = _value(known, "bare_mesh_node_ip")
+    node_ip = set_ip or (facts.get("default_ipv4") or {}).get("address") or ssh_address
     return {
         "name": name,
         **groups,
@@ -76,7 +78,8 @@ def _describe(name: str, known: Any, **groups: bool) -> dict[str, Any]:
         "node_name": hostname.lower(),
         "ssh_address": ssh_address,
         "set_ip": set_ip,
-        "node_ip": set_ip or (facts.get("default_ipv4") or {}).get("address") or ssh_address,
+        "node_ip": node_ip,
+        "names": list(dict.fromkeys((name, ssh_address, node_ip))),
     }
 
 

@@ -95,3 +95,10 @@ def test_galaxy_information_is_uniform(role):
 def test_generated_pages_are_fresh():
     done = subprocess.run([sys.executable, ROOT / "tools/role_docs.py", "--check"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("roles/*/*/main/*.yml")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_expressions_can_be_read(path):
+    """What takes more is a filter, with tests of its own."""
+    expressions = [" ".join(found.split()) for found in re.findall(r"\{\{.*?\}\}", path.read_text(), re.DOTALL)]
+    assert [one for one in expressions if len(one) > 160] == []
