@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Bad input ends a run before any host is changed, with a message that names the culprit and the cure."""
+"""Bad input ends a run before any host is changed, with a message that names the cause and the fix."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def flat(output):
     return " ".join(output.split())
 
 
-def refused(run, culprit, cure):
+def refused(run, culprit, fix):
     assert run["code"] != 0
     assert run["changed"] == {}
-    assert re.search(f"(?:{culprit}).*(?:{cure})", flat(run["output"])), run["output"]
+    assert re.search(f"(?:{culprit}).*(?:{fix})", flat(run["output"])), run["output"]
 
 
 @pytest.mark.parametrize(
-    ("variables", "culprit", "cure"),
+    ("variables", "culprit", "fix"),
     [
         ({"istio_profile": "nonsense"}, "istio_profile.*nonsense", "Choose from:.*default"),
         ({"bare_mesh_pod_cidr": "10.96.0.0/16"}, "bare_mesh_pod_cidr.*overlap", "Choose ranges that do not overlap"),
@@ -40,8 +40,8 @@ def refused(run, culprit, cure):
     ],
     ids=["profile", "ranges", "mirror", "checksum", "key", "spec", "names"],
 )
-def test_bad_setting(play, variables, culprit, cure):
-    refused(play("site.yml", "-e", json.dumps(variables)), culprit, cure)
+def test_bad_setting(play, variables, culprit, fix):
+    refused(play("site.yml", "-e", json.dumps(variables)), culprit, fix)
 
 
 MISTAKES = yaml.safe_load((ROOT / "tests/lab/mistakes.yml").read_text())
@@ -110,7 +110,7 @@ def test_weights_that_are_all_zero(play, tmp_path):
     }
     playbook = tmp_path / "weights.yml"
     playbook.write_text(yaml.safe_dump([{"name": "Route", "hosts": "localhost", "gather_facts": False, "tasks": [task]}]))
-    refused(play(str(playbook)), r"reviews.*http\[0\]\.route.*all weights are 0", "give at least one of them a weight above 0")
+    refused(play(str(playbook)), r"reviews.*http\[0\]\.route.*all weights are 0", "set at least one weight above 0")
 
 
 def test_tags_that_name_no_stage(play):

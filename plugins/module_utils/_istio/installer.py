@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What `istioctl install` does with rendered objects, as pure functions.
 
-Read from Istio 1.29's operator/pkg/install, operator/pkg/uninstall and istioctl/pkg/tag. The same field manager,
-labels and revision tag make istioctl and this module interchangeable.
+Source: operator/pkg/install, operator/pkg/uninstall and istioctl/pkg/tag of Istio 1.29. The field manager, the labels and
+the revision tag are the same, so istioctl and this module can be used on the same mesh.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NOT_PRUNED = "install.operator.istio.io/owning-resource-not-pruned"
 REVISION = "istio.io/rev"
 TAG = "istio.io/tag"
 
-# An object without a component label is its chart's component's.
+# The component of an object without a component label, by its chart.
 _CHARTS = {
     "base": "Base",
     "istiod": "Pilot",
@@ -29,10 +29,10 @@ _CHARTS = {
     "istio-ingress": "IngressGateways",
     "istio-egress": "EgressGateways",
 }
-# Components are applied, and waited for, one group after the other: gateways need istiod's injection.
+# Each group is applied and waited for before the next one: gateways need the injection of istiod.
 _GROUPS = (("Base",), ("Cni", "Pilot"), ("Ztunnel", "IngressGateways", "EgressGateways"))
 
-# The kinds that istioctl prunes. Definitions are not among them: their removal would take the users' objects along.
+# The kinds that istioctl prunes. CRDs are not among them, because their removal would delete the users' objects.
 PRUNED = (
     ("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration"),
     ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration"),
@@ -53,14 +53,14 @@ PRUNED = (
 
 
 def merge(base: Any, over: Any) -> Any:
-    """Maps are merged, everything else is replaced."""
+    """Merge two values: mappings are merged, everything else is replaced."""
     if isinstance(base, dict) and isinstance(over, dict):
         return {**base, **{key: merge(base.get(key), value) for key, value in over.items()}}
     return copy.deepcopy(over)
 
 
 def operator(source: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
-    """The IstioOperator that istioctl is given: the file's, the inline spec over it, single options over both."""
+    """The IstioOperator for istioctl: the file, overridden by the option spec, overridden by single options."""
     spec = merge(source.get("spec") or {}, params.get("spec") or {})
     for option in ("profile", "revision", "hub", "tag"):
         if params.get(option):
@@ -88,7 +88,7 @@ def namespace_of(spec: dict[str, Any]) -> str:
 
 
 def revision_of(spec: dict[str, Any]) -> str:
-    """The revision; empty for the default one."""
+    """The name of the revision; empty for the default revision."""
     return _value(spec, "values", "revision") or spec.get("revision") or ""
 
 
@@ -116,7 +116,7 @@ def labelled(definition: dict[str, Any], labels: dict[str, str]) -> dict[str, An
 
 
 def owned(objects: list[dict[str, Any]], labels: dict[str, str]) -> list[dict[str, Any]]:
-    """The rendered objects with the labels by which istioctl and this module find them again."""
+    """The rendered objects with the labels by which istioctl and this module recognize them."""
     return [labelled(one, {**labels, COMPONENT: component_of(one)}) for one in objects]
 
 
@@ -125,7 +125,7 @@ def groups(objects: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
 
 
 def canonical_webhook(objects: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The revision's own injection webhooks."""
+    """The injection webhook configuration of the revision, if it is among the objects."""
     for one in objects:
         labels = one["metadata"].get("labels") or {}
         if one["kind"] == "MutatingWebhookConfiguration" and TAG not in labels and any(map(_injects, one.get("webhooks") or [])):
@@ -138,13 +138,13 @@ def _injects(webhook: dict[str, Any]) -> bool:
 
 
 def tag_needed(spec: dict[str, Any], tag_exists: bool) -> bool:
-    """Whether the tag `default` is to point to this revision: always for the default one, for others where none does."""
+    """Whether to point the tag `default` to this revision: always for the default revision, for others if the tag does not exist."""
     managed_elsewhere = bool(_value(spec, "values", "global", "operatorManageWebhooks"))
     return not managed_elsewhere and (not tag_exists or not revision_of(spec))
 
 
 def tag_settings(spec: dict[str, Any], webhook: dict[str, Any]) -> dict[str, str]:
-    """What the tag's objects are rendered from."""
+    """The settings from which istioctl renders the objects of the tag."""
     first = next(filter(_injects, webhook["webhooks"]))
     by_default = _value(spec, "values", "sidecarInjectorWebhook", "enableNamespacesByDefault")
     settings = {
@@ -162,7 +162,7 @@ def tag_settings(spec: dict[str, Any], webhook: dict[str, Any]) -> dict[str, str
 
 
 def tag_objects(rendered: list[dict[str, Any]], webhook: dict[str, Any], labels: dict[str, str], namespace: str) -> list[dict[str, Any]]:
-    """The tag's objects as istioctl deploys them: addressed as the revision's own webhook is, and never pruned."""
+    """The objects of the tag as istioctl deploys them: with the address of the revision's webhook, and never pruned."""
     first = next(filter(_injects, webhook["webhooks"]))
     meta = webhook["metadata"]
     general = {name: value for name, value in (meta.get("labels") or {}).items() if name != "app"}
@@ -180,7 +180,7 @@ def tag_objects(rendered: list[dict[str, Any]], webhook: dict[str, Any], labels:
         elif one["kind"] == "Service":
             one = labelled(copy.deepcopy(one), mine)
             for port in one["spec"]["ports"]:
-                # istioctl writes the field in any case, and so owns it.
+                # istioctl always writes this field, so it owns it.
                 port.setdefault("targetPort", port["port"])
             result.append(one)
     if result:
@@ -199,7 +199,7 @@ def _annotated(one: dict[str, Any], meta: dict[str, Any]) -> dict[str, Any]:
 
 
 def default_validator(client_config: dict[str, Any], namespace: str, revision: str) -> dict[str, Any]:
-    """The webhook that validates objects without a revision label, as Istio's chart `default` has it."""
+    """The webhook that validates objects without a revision label, as in Istio's chart `default`."""
     if client_config.get("url"):
         base = client_config["url"].split("://", 1)
         target: dict[str, Any] = {"url": f"{base[0]}://{base[-1].split('/')[0]}/validate"}
@@ -235,17 +235,17 @@ def default_validator(client_config: dict[str, Any], namespace: str, revision: s
 
 
 def deactivated(webhook: dict[str, Any]) -> dict[str, Any]:
-    """The default revision's own webhooks once the tag has taken over: they match nothing."""
+    """The webhooks of the default revision when the tag exists: they match nothing."""
     never = {"matchLabels": {"istio.io/deactivated": "never-match"}}
     entries = [{**entry, "namespaceSelector": never, "objectSelector": never} for entry in webhook["webhooks"]]
     return {**webhook, "webhooks": entries}
 
 
 def adapt(desired: dict[str, Any], live: dict[str, Any]) -> dict[str, Any]:
-    """Take over what others rightly have set.
+    """Keep values that other controllers set on purpose.
 
-    The base is shared by all revisions, so it stays labelled with the one that brought it; otherwise two revisions would
-    take it from each other for ever. istiod sets its webhooks' failurePolicy to Fail once it is ready to validate.
+    All revisions share the base, so it keeps the label of the revision that installed it. Otherwise each run of one
+    revision would change the label of the other. istiod sets the failurePolicy of its webhooks to Fail when it can validate.
     """
     revision = (live["metadata"].get("labels") or {}).get(REVISION)
     if component_of(desired) == "Base" and revision:
@@ -261,12 +261,12 @@ def adapt(desired: dict[str, Any], live: dict[str, Any]) -> dict[str, Any]:
 
 
 def prune_selector(labels: dict[str, str]) -> str:
-    """What this IstioOperator once brought. Of any version: an upgrade's leftovers are to go, too."""
+    """Label selector of all objects that this IstioOperator installed, in any version: an upgrade removes old objects too."""
     chosen = {name: value for name, value in labels.items() if name != VERSION}
     return ",".join([COMPONENT, *(f"{name}={value}" for name, value in sorted(chosen.items()))])
 
 
 def prunable(live: dict[str, Any], named: bool) -> bool:
-    """An unnamed IstioOperator leaves alone what a named one owns."""
+    """Whether an object may be pruned. An unnamed IstioOperator does not prune the objects of a named one."""
     labels = live["metadata"].get("labels") or {}
     return labels.get(NOT_PRUNED) != "true" and (named or labels.get(OWNER, "unknown") == "unknown")

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Runs istioctl on the controller: it renders, the engine applies."""
+"""Runs istioctl on the controller. istioctl only renders objects; the engine applies them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REFERENCE = "https://istio.io/latest/docs/reference/config/istio.operator.v1alph
 
 @contextmanager
 def kubeconfig(client: Client | None) -> Iterator[str]:
-    """A kubeconfig of the connection that the module itself uses, whichever options that came from."""
+    """Path of a temporary kubeconfig with the connection of the module, whatever options it came from. Without a client it is empty."""
     if client is None:
         yield os.devnull
         return
@@ -54,7 +54,7 @@ def kubeconfig(client: Client | None) -> Iterator[str]:
         "clusters": [{"name": "mesh", "cluster": cluster}],
         "users": [{"name": "mesh", "user": user}],
     }
-    # Readable by its owner alone, as NamedTemporaryFile makes it.
+    # NamedTemporaryFile makes it readable only by its owner.
     with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as stream:
         json.dump(content, stream)
         stream.flush()
@@ -69,6 +69,10 @@ class Istioctl:
         self.wanted = program
 
     def run(self, arguments: list[str], config: str = os.devnull, text: str = "") -> str:
+        """Run istioctl with a kubeconfig and a text on standard input. Returns its output.
+
+        Raises Failure if istioctl is missing, fails or does not end within 120 seconds.
+        """
         if not self.program:
             raise Failure(
                 f"istioctl is not at {self.wanted}: install it (the role bare.mesh.istioctl does) or set the option istioctl to its path"
@@ -85,14 +89,17 @@ class Istioctl:
         return done.stdout
 
     def version(self) -> str:
-        """The version that istioctl writes on what it installs."""
+        """The version of istioctl, which it also writes into the labels of installed objects. Raises Failure if it prints none."""
         try:
             return str(json.loads(self.run(["version", "--remote=false", "--output", "json"]))["clientVersion"]["version"])
         except (ValueError, KeyError, TypeError) as error:
-            raise Failure(f"{self.program} does not tell its version: {error!r}") from error
+            raise Failure(f"{self.program} does not print its version: {error!r}") from error
 
     def generate(self, operator: dict[str, Any], client: Client | None) -> list[dict[str, Any]]:
-        """The objects of an IstioOperator; with a cluster rendered for its version and platform, as `istioctl install` does."""
+        """The objects of an IstioOperator. With a cluster they are rendered for its version and platform, as `istioctl install` does.
+
+        Raises Failure if istioctl refuses the spec.
+        """
         arguments = ["manifest", "generate", "--filename", "-"]
         with kubeconfig(client) as config:
             try:
@@ -102,7 +109,7 @@ class Istioctl:
         return load_yaml(output, "istioctl's output")
 
     def revision_tag(self, settings: dict[str, str]) -> list[dict[str, Any]]:
-        """The objects of the revision tag `default` alone."""
+        """Only the objects of the revision tag `default`."""
         arguments = ["manifest", "generate"]
         for name, value in settings.items():
             arguments += ["--set", f"{name}={value}"]
@@ -111,7 +118,7 @@ class Istioctl:
 
 
 def explain(message: str, spec: dict[str, Any]) -> str:
-    """istioctl's refusal of a spec, with where in it the culprit is and what to do."""
+    """An error message of istioctl about a spec, with the path of the field and the fix."""
     profile = re.search(r'profile "(.*?)" not found', message)
     if profile:
         return (
@@ -127,7 +134,7 @@ def explain(message: str, spec: dict[str, Any]) -> str:
 
 
 def paths_of(value: Any, name: str, path: str) -> Iterator[str]:
-    """Where a key of this name occurs."""
+    """The paths of all keys with this name."""
     if isinstance(value, dict):
         for key, inner in value.items():
             if key == name:

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the modules of Istio's kinds share: arguments -> definitions (pure) -> validation (pure) -> run."""
+"""The shared code of the modules of Istio's kinds: arguments -> definitions (pure) -> validation (pure) -> run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failu
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.module import connect, run
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.resource import identity
 
-# One manager for all of the collection: an object can move from one module to another.
+# One field manager for the whole collection: an object can be managed by one module first and by another later.
 MANAGER = "bare-mesh"
 Rules = Callable[[dict[str, Any]], Iterator[Fault]]
 
@@ -36,7 +36,7 @@ ARGUMENTS: dict[str, Any] = {
 
 
 def main(facts: ResourceKind, schema: ModuleType, rules: Rules) -> None:
-    """A kind's module as a whole."""
+    """Run the module of a kind."""
     arguments = {**ARGUMENTS, **{name: argument for name, (_field, argument) in facts.options.items()}}
 
     def work(module: AnsibleModule) -> dict[str, Any]:
@@ -46,6 +46,10 @@ def main(facts: ResourceKind, schema: ModuleType, rules: Rules) -> None:
 
 
 def apply(module: AnsibleModule, facts: ResourceKind, schema: ModuleType, rules: Rules) -> dict[str, Any]:
+    """Bring the objects that the arguments describe into the cluster or out of it. Returns the module's result.
+
+    Raises Failure if an object is not valid, Istio is not installed or the API server refuses a change.
+    """
     params = module.params
     present = params["state"] == "present"
     definitions = build(facts, params, schema)
@@ -69,7 +73,7 @@ def apply(module: AnsibleModule, facts: ResourceKind, schema: ModuleType, rules:
 
 
 def served(client: Client | None, facts: ResourceKind) -> str:
-    """The best version of the kind that the cluster serves; empty where it serves none."""
+    """The preferred API version of the kind that the cluster serves, such as v1; empty if it serves none."""
     if client is None:
         return facts.versions[0]
     group = client.get(f"/apis/{facts.group}") or {}
@@ -78,7 +82,7 @@ def served(client: Client | None, facts: ResourceKind) -> str:
 
 
 def build(facts: ResourceKind, params: dict[str, Any], schema: ModuleType) -> list[dict[str, Any]]:
-    """The definitions that the arguments describe."""
+    """The definitions that the arguments describe. Raises Failure if an item of resources is malformed."""
     common = {name: params[name] for name in ("namespace", "labels", "annotations")}
     if params["resources"] is None:
         spec = {field: params[name] for name, (field, _argument) in facts.options.items() if params[name] is not None}
@@ -88,7 +92,7 @@ def build(facts: ResourceKind, params: dict[str, Any], schema: ModuleType) -> li
         meta, spec = _parts(facts, item, f"resources, item {number}")
         merged = {**common, **{name: value for name, value in meta.items() if value is not None}}
         for name in ("labels", "annotations"):
-            # What is no mapping is a fault of the item, named with the others.
+            # A value that is not a mapping is reported with the other faults of the item.
             if common[name] and isinstance(meta.get(name), dict):
                 merged[name] = {**common[name], **meta[name]}
         result.append(_definition(facts, merged, spec, schema))
@@ -96,10 +100,10 @@ def build(facts: ResourceKind, params: dict[str, Any], schema: ModuleType) -> li
 
 
 def _parts(facts: ResourceKind, item: dict[str, Any], where: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Metadata and spec of an item, given in Kubernetes' own form or with the module's options."""
+    """Metadata and spec of an item, which has the form of a Kubernetes object or the module's options."""
     if "metadata" in item:
         if item.get("kind", facts.kind) != facts.kind:
-            raise Failure(f"{where}: its kind is {item['kind']}, this module is for {facts.kind}")
+            raise Failure(f"{where}: its kind is {item['kind']}, but this module is for {facts.kind}")
         if not isinstance(item["metadata"], dict) or not isinstance(item.get("spec") or {}, dict):
             raise Failure(f"{where}: metadata and spec must be mappings")
         return item["metadata"], item.get("spec") or {}
@@ -107,7 +111,7 @@ def _parts(facts: ResourceKind, item: dict[str, Any], where: str) -> tuple[dict[
     unknown = [name for name in item if name not in facts.options and name not in names]
     if unknown:
         known = ", ".join([*names, *facts.options])
-        raise Failure(f"{where} ({item.get('name', 'without name')}): unknown option {', '.join(map(str, unknown))}; known are {known}")
+        raise Failure(f"{where} ({item.get('name', 'without name')}): unknown option {', '.join(map(str, unknown))}; known: {known}")
     spec = {facts.options[name][0]: value for name, value in item.items() if name in facts.options and value is not None}
     return {name: item[name] for name in names if name in item}, spec
 
@@ -122,12 +126,12 @@ def _definition(facts: ResourceKind, meta: dict[str, Any], spec: dict[str, Any],
 
 
 def refuse(definitions: list[dict[str, Any]], schema: ModuleType, rules: Rules) -> None:
-    """Fail on the first batch that has a faulty object, naming all faults of all its objects."""
+    """Raise Failure with all faults of all objects, if there are any."""
     lines = []
     for definition in definitions:
         faults = list(validators.metadata(definition["metadata"]))
         structure = list(check(definition["spec"], schema.ROOT, schema.DEFINITIONS, "spec"))
-        # The rules take the structure for granted.
+        # The rules can only be checked if the structure is right.
         faults += structure or rules(definition)
         if faults:
             name = identity({**definition, "metadata": {"name": "without name", **definition["metadata"]}})

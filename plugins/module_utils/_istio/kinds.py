@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The facts of each of Istio's kinds: all that makes one module differ from another, apart from its documentation."""
+"""Data of Istio's kinds. The modules of these kinds differ only in this data, the rules and the documentation."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 
 class ResourceKind(NamedTuple):
-    """What the shared part of the modules needs to know of a kind."""
+    """The data of one kind that the shared code of the modules needs."""
 
     kind: str
     group: str
-    # Best first; all of them have the same fields.
+    # API versions, the preferred one first. All have the same fields.
     versions: tuple[str, ...]
-    # Module option -> field of the spec, and the option's argument spec.
+    # Module option -> field of the spec and argument spec of the option.
     options: dict[str, tuple[str, dict[str, Any]]]
 
 

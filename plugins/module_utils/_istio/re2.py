@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whether a regular expression is one of RE2's, which is what Istio and Envoy use.
+"""Checks regular expressions against the RE2 syntax, which Istio and Envoy use.
 
-https://github.com/google/re2/wiki/Syntax. It is read as Go's regexp/syntax reads it, with which Istio validates.
+https://github.com/google/re2/wiki/Syntax. The rules are those of Go's regexp/syntax, with which Istio validates.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _REPETITION = re.compile(r"\{(0|[1-9][0-9]*)(?:(,)(0|[1-9][0-9]*)?)?\}")
 _NAMED_GROUP = re.compile(r"\(\?P?<([A-Za-z0-9_]+)>")
 _FLAGS = re.compile(r"\(\?[imsU]*(?:-[imsU]+)?([:)])")
 _UNICODE_CLASS = re.compile(r"\\[pP](?:\{\^?([^}]*)\}|([^{]))", re.DOTALL)
-# Names as Go compares them: without _, - and spaces, the first letter a capital, the others not.
+# Names as Go compares them: without _, - and spaces, only the first letter is upper-case.
 _CATEGORIES = """
 Any Assigned Ascii C Cc Cf Cn Co Cs L Lc Ll Lm Lo Lt Lu M Mc Me Mn N Nd Nl No P Pc Pd Pe Pf Pi Po Ps S Sc Sk Sm So Z Zl Zp Zs
 Casedletter Closepunctuation Cntrl Combiningmark Connectorpunctuation Control Currencysymbol Dashpunctuation Decimalnumber Digit
@@ -44,14 +44,15 @@ _UNICODE_NAMES = frozenset(f"{_CATEGORIES} {_SCRIPTS}".split())
 
 
 class _Refused(Exception):
-    """Why an expression is none."""
+    """The reason why a text is not an RE2 expression."""
 
 
 class _Reader:
     """Reads an expression once, from the left to the right.
 
-    What is repeated has a weight: the product of the nested repetitions, which RE2 limits to 1000. Open groups are on
-    a stack: each with the weight of its last part, None where there is nothing yet to repeat, and the greatest weight.
+    A repeated part has a weight: the product of its nested repetitions, which RE2 limits to 1000. self.last is the weight
+    of the last part, or None if there is nothing to repeat yet. self.greatest is the greatest weight in the current group.
+    self.groups is a stack of the greatest weights of the open outer groups.
     """
 
     def __init__(self, text: str) -> None:
@@ -70,7 +71,7 @@ class _Reader:
             raise _Refused("a group is not closed, a ) is missing")
 
     def _part(self, after_repetition: bool) -> bool:
-        """Read one part, and say whether it was a repetition."""
+        """Read one part. Returns whether it was a repetition."""
         char = self.text[self.at]
         counts = _REPETITION.match(self.text, self.at) if char == "{" else None
         if char in "*+?" or counts:
@@ -114,7 +115,7 @@ class _Reader:
             raise _Refused(f"there is nothing that {what!r} could repeat")
         if counts is None:
             return
-        # A number of more digits is too great in any case.
+        # A number with more digits is too large in any case.
         least = int(counts[1][:9])
         most = int(counts[3][:9]) if counts[3] else None if counts[2] else least
         if least > 1000 or (most is not None and not least <= most <= 1000):
@@ -133,7 +134,8 @@ class _Reader:
             if flags and flags[1] == ")":
                 return
             if not named and not flags:
-                raise _Refused(f"{self.text[begin : begin + 4]!r} begins no group; lookaround, comments and conditions are not possible")
+                start = self.text[begin : begin + 4]
+                raise _Refused(f"{start!r} does not begin a group; lookaround, comments and conditions are not possible")
             if named:
                 self.names.add(named[1])
         else:
@@ -144,7 +146,7 @@ class _Reader:
 
     def _close(self) -> None:
         if not self.groups:
-            raise _Refused("a ) is without (")
+            raise _Refused("a ) has no matching (")
         self._add(None)
         self.last, self.greatest = self.greatest, self.groups.pop()
         self.at += 1
@@ -164,14 +166,14 @@ class _Reader:
         self._add(1)
 
     def _class(self) -> bool:
-        """Read an escape that stands for several characters, if there is one."""
+        """Read an escape for a class of characters, if there is one."""
         if self._match(_PERL_CLASS):
             return True
         if self.text[self.at : self.at + 2] not in ("\\p", "\\P"):
             return False
         found = self._match(_UNICODE_CLASS)
         if not found or not _unicode(found[1] if found[1] is not None else found[2]):
-            raise _Refused(f"{found[0] if found else self.text[self.at : self.at + 8]!r} is no character class")
+            raise _Refused(f"{found[0] if found else self.text[self.at : self.at + 8]!r} is not a character class")
         return True
 
     def _char(self) -> str:
@@ -181,7 +183,7 @@ class _Reader:
             return self.text[self.at - 1]
         found = self._match(_ESCAPE)
         if not found:
-            raise _Refused(f"{self.text[self.at : self.at + 2]!r} is no escape")
+            raise _Refused(f"{self.text[self.at : self.at + 2]!r} is not an escape")
         return _meant(found[0])
 
     def _set(self) -> None:
@@ -196,7 +198,7 @@ class _Reader:
     def _set_part(self, begin: int) -> None:
         if named := self._match(_POSIX_CLASS):
             if named[1].removeprefix("^") not in _POSIX_NAMES:
-                raise _Refused(f"{named[0]!r} is no character class")
+                raise _Refused(f"{named[0]!r} is not a character class")
             return
         if self._class():
             return
@@ -214,7 +216,7 @@ class _Reader:
 
 
 def _meant(escape: str) -> str:
-    """The character that an escape stands for."""
+    """The character of an escape."""
     body = escape[1:]
     if body in _CONTROLS:
         return _CONTROLS[body]
@@ -224,13 +226,13 @@ def _meant(escape: str) -> str:
 
 
 def _unicode(name: str) -> bool:
-    """Whether there is such a category or script. Go 1.26 does not find the scripts whose names have several words."""
+    """Whether a Unicode category or script exists. Go 1.26 does not find scripts whose names have several words."""
     bare = re.sub("[-_ ]", "", name.removeprefix("^"))
     return (bare[:1].upper() + bare[1:].lower()) in _UNICODE_NAMES
 
 
 def refused(text: str) -> str:
-    """Why RE2 refuses the expression; empty when it does not."""
+    """The reason why RE2 refuses the expression; empty if it accepts it."""
     if not text:
         return "must not be empty"
     if len(text.encode("utf-8", "surrogatepass")) > 1024:
@@ -238,5 +240,5 @@ def refused(text: str) -> str:
     try:
         _Reader(text).read()
     except _Refused as error:
-        return f"{text!r} is no regular expression of RE2: {error} {_SYNTAX}"
+        return f"{text!r} is not an RE2 regular expression: {error} {_SYNTAX}"
     return ""

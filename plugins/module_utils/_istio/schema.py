@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Holds data against a packaged schema: unknown fields, wrong types, bounds, missing and mutually exclusive fields.
+"""Checks data against a packaged schema: unknown fields, wrong types, bounds, missing and mutually exclusive fields.
 
-tools/istio_schema.py makes the schemas, and says what their nodes mean.
+tools/istio_schema.py generates the schemas and documents their nodes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 
 class Fault(NamedTuple):
-    """What is wrong, and where: a path such as spec.http[0].route[1].weight."""
+    """An error and its path, such as spec.http[0].route[1].weight."""
 
     path: str
     message: str
@@ -35,18 +35,18 @@ _NAMES = {
     "int": "an integer",
     "uint": "an integer",
     "duration": "a duration such as 10s",
-    "bytes": "a text in base64",
+    "bytes": "a base64 string",
     "boolean": "true or false",
 }
 _RANGES = {"int": (-(2**31), 2**31 - 1), "uint": (0, 2**32 - 1), "integer": (-(2**63), 2**63 - 1)}
-# As the definitions' own rules have it, duration(self) >= duration('1ms'): https://pkg.go.dev/time#ParseDuration
+# The CRDs have the rule duration(self) >= duration('1ms'): https://pkg.go.dev/time#ParseDuration
 _PART = r"(?:([0-9]+)(?:\.([0-9]*))?|\.([0-9]+))(ns|us|µs|μs|ms|s|m|h)"
 _UNITS = {"ns": 1, "us": 1000, "µs": 1000, "μs": 1000, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
 MILLISECOND = 10**6
 
 
 def nanoseconds(text: str) -> int | None:
-    """A duration's length, parts of a nanosecond left out; None where the text is none, or one of more than 292 years."""
+    """The length of a duration, without parts of a nanosecond. None if the text is not a duration or is longer than 292 years."""
     sign, rest = (-1 if text[:1] == "-" else 1), re.sub("^[-+]", "", text)
     if not re.fullmatch(rf"(?:{_PART})+", rest):
         return 0 if rest == "0" else None
@@ -60,7 +60,7 @@ def nanoseconds(text: str) -> int | None:
 
 
 def check(value: Any, node: Any, definitions: dict[str, Any], path: str, aliases: bool = False) -> Iterator[Fault]:
-    """The faults of a value. With aliases a field's name in snake_case is the same field, as in protobuf's JSON."""
+    """The faults of a value. With aliases, field names are also accepted in snake_case, as in protobuf's JSON."""
     while isinstance(node, str) and node.startswith("#"):
         node = definitions[node[1:]]
     if node == "any" or value is None:
@@ -88,7 +88,7 @@ def check(value: Any, node: Any, definitions: dict[str, Any], path: str, aliases
         yield from _bounds(value, node, path)
         for name, item in value.items():
             if not isinstance(name, str):
-                yield Fault(f"{path}[{name!r}]", "its name must be a text: quote it")
+                yield Fault(f"{path}[{name!r}]", "its name must be a string: quote it")
             yield from check(item, node["{}"], definitions, f"{path}[{name!r}]", aliases)
     else:
         yield from _object(value, node, definitions, path, aliases)
@@ -102,8 +102,8 @@ def _object(value: dict[str, Any], node: dict[str, Any], definitions: dict[str, 
             yield from check(item, node[known], definitions, f"{path}.{name}", aliases)
         else:
             near = difflib.get_close_matches(str(name), fields, 1)
-            cure = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(fields))}"
-            yield Fault(f"{path}.{name}", f"unknown field; {cure}")
+            fix = f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(fields))}"
+            yield Fault(f"{path}.{name}", f"unknown field; {fix}")
     for name in node.get("!", []):
         if value.get(name) is None:
             yield Fault(f"{path}.{name}", "is required")
@@ -114,7 +114,7 @@ def _object(value: dict[str, Any], node: dict[str, Any], definitions: dict[str, 
 
 
 def _bounds(value: Any, node: dict[str, Any], path: str) -> Iterator[Fault]:
-    """Bounds of the definitions (CRDs): https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/"""
+    """Check the bounds of the CRDs: https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/"""
     least, most = node.get("..", (None, None))
     size, what = (len(value), "items") if isinstance(value, (list, dict)) else (value, "")
     if isinstance(value, str):
@@ -122,7 +122,7 @@ def _bounds(value: Any, node: dict[str, Any], path: str) -> Iterator[Fault]:
     if (least is None or size >= least) and (most is None or size <= most):
         return
     limits = f"{least} to {most}" if None not in (least, most) else f"at most {most}" if least is None else f"at least {least}"
-    yield Fault(path, f"has {size} {what}, possible are {limits}" if what else f"{value} is out of range, possible is {limits}")
+    yield Fault(path, f"has {size} {what}, allowed are {limits}" if what else f"{value} is out of range, allowed is {limits}")
 
 
 def _fits(value: Any, node: str) -> bool:
@@ -139,15 +139,15 @@ def _scalar(value: Any, node: str, path: str) -> Iterator[Fault]:
         if wrong := duration(value):
             yield Fault(path, wrong)
     elif node == "bytes" and not _base64(value):
-        yield Fault(path, "is no base64 text: encode the bytes, or give a text in the field string")
+        yield Fault(path, "is not base64: encode the bytes, or use the field string")
 
 
 def duration(text: str) -> str:
-    """What Istio's ValidateDuration refuses."""
+    """Check a duration by Istio's ValidateDuration. Returns an error message or an empty string."""
     length = nanoseconds(text)
     if length is None or length < MILLISECOND:
-        return f"{text!r} is no duration of at least 1ms, such as 500ms, 10s or 1h"
-    return f"{text!r} must be whole milliseconds, such as {max(1, length // MILLISECOND)}ms" if length % MILLISECOND else ""
+        return f"{text!r} is not a duration of at least 1ms, such as 500ms, 10s or 1h"
+    return f"{text!r} must be a whole number of milliseconds, such as {max(1, length // MILLISECOND)}ms" if length % MILLISECOND else ""
 
 
 def _base64(text: str) -> bool:
@@ -159,7 +159,7 @@ def _base64(text: str) -> bool:
 
 
 def coerce(value: Any, node: Any, definitions: dict[str, Any]) -> Any:
-    """A copy in which texts are numbers and truth values where the schema wants these: a template's result is a text."""
+    """A copy in which strings are numbers and booleans where the schema has these, because templates return strings."""
     while isinstance(node, str) and node.startswith("#"):
         node = definitions[node[1:]]
     if isinstance(node, dict) and "=" in node:

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What Istio refuses in a DestinationRule. https://istio.io/latest/docs/reference/config/networking/destination-rule/
 
-As Istio 1.29's own ValidateDestinationRule judges.
+Rules of ValidateDestinationRule in Istio 1.29 (pkg/config/validation).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def faults(definition: dict[str, Any]) -> Iterator[Fault]:
         path = f"spec.subsets[{index}]"
         name = subset.get("name") or ""
         if not validators.dns_label(name):
-            yield Fault(f"{path}.name", f"{name!r} is no valid name of a subset: letters, digits and -, at most 63 of them")
+            yield Fault(f"{path}.name", f"{name!r} is not a valid subset name: at most 63 letters, digits and -")
         if name in names:
             yield Fault(f"{path}.name", f"there is another subset {name!r}: each needs its own name")
         names.add(name)
@@ -45,13 +45,13 @@ def faults(definition: dict[str, Any]) -> Iterator[Fault]:
             yield Fault("spec.exportTo", "a rule with a workloadSelector can only be exported to its own namespace (.)")
         for name, value in (spec["workloadSelector"].get("matchLabels") or {}).items():
             if not name or "*" in name or "*" in str(value):
-                yield Fault(f"spec.workloadSelector.matchLabels[{name!r}]", "names must not be empty, and wildcards are not possible")
+                yield Fault(f"spec.workloadSelector.matchLabels[{name!r}]", "names must not be empty, and wildcards are not allowed")
 
 
 def _policy(policy: dict[str, Any] | None, path: str, namespace: str) -> Iterator[Fault]:
     if policy is None:
         return
-    # An empty list is no field: protobuf knows no difference.
+    # In protobuf an empty list is the same as a missing field.
     if not any(policy.get(name) not in (None, []) for name in _POLICY):
         yield Fault(path, f"is empty: at least one of {', '.join(_POLICY)} is required")
     if policy.get("tunnel") is not None and policy.get("proxyProtocol") is not None:
@@ -76,7 +76,7 @@ def _policy(policy: dict[str, Any] | None, path: str, namespace: str) -> Iterato
 
 
 def _settings(policy: dict[str, Any], path: str, namespace: str) -> Iterator[Fault]:
-    """What a policy has for all ports, or for one."""
+    """The settings that a policy can have for all ports or for one port."""
     yield from _outliers(policy.get("outlierDetection") or {}, f"{path}.outlierDetection")
     pool = policy.get("connectionPool")
     if pool is not None:
@@ -88,7 +88,7 @@ def _settings(policy: dict[str, Any], path: str, namespace: str) -> Iterator[Fau
 def _outliers(outlier: dict[str, Any], path: str) -> Iterator[Fault]:
     for name in ("maxEjectionPercent", "minHealthPercent"):
         if not 0 <= (outlier.get(name) or 0) <= 100:
-            yield Fault(f"{path}.{name}", f"{outlier[name]} is no percentage: 0 to 100")
+            yield Fault(f"{path}.{name}", f"{outlier[name]} is not a percentage: 0 to 100")
     if outlier.get("consecutiveLocalOriginFailures") and not outlier.get("splitExternalLocalOriginErrors"):
         yield Fault(f"{path}.consecutiveLocalOriginFailures", "needs splitExternalLocalOriginErrors: true")
 
@@ -103,9 +103,9 @@ def _pool(pool: dict[str, Any], path: str) -> Iterator[Fault]:
     idle = (pool.get("tcp") or {}).get("idleTimeout")
     if idle is not None:
         length = nanoseconds(idle)
-        # 0 is no limit, and Istio takes a part of a millisecond for 0.
+        # 0 means no limit, and Istio rounds less than a millisecond down to 0.
         if (length is None or abs(length) >= MILLISECOND) and (wrong := duration(idle)):
-            yield Fault(f"{path}.tcp.idleTimeout", f"{wrong}; 0s is for no limit")
+            yield Fault(f"{path}.tcp.idleTimeout", f"{wrong}; 0s means no limit")
     http = pool.get("http") or {}
     if http.get("h2UpgradePolicy") == "UPGRADE" and http.get("useClientProtocol"):
         yield Fault(f"{path}.http.useClientProtocol", "cannot be true with h2UpgradePolicy: UPGRADE")
@@ -127,7 +127,7 @@ def _balancer(balancer: dict[str, Any], path: str) -> Iterator[Fault]:
         if warmup.get("duration") is None:
             yield Fault(f"{path}.warmup.duration", "is required")
         if (warmup.get("minimumPercent") or 0) > 100:
-            yield Fault(f"{path}.warmup.minimumPercent", f"{warmup['minimumPercent']} is no percentage: 0 to 100")
+            yield Fault(f"{path}.warmup.minimumPercent", f"{warmup['minimumPercent']} is not a percentage: 0 to 100")
         if warmup.get("aggression") is not None and warmup["aggression"] < 1:
             yield Fault(f"{path}.warmup.aggression", f"{warmup['aggression']} must be at least 1")
     yield from _locality(balancer.get("localityLbSetting") or {}, f"{path}.localityLbSetting")
@@ -135,7 +135,7 @@ def _balancer(balancer: dict[str, Any], path: str) -> Iterator[Fault]:
 
 def _cookie(cookie: dict[str, Any], path: str) -> Iterator[Fault]:
     if cookie.get("ttl") is not None and nanoseconds(cookie["ttl"]) is None:
-        yield Fault(f"{path}.ttl", f"{cookie['ttl']!r} is no duration, such as 0s, 10s or 1h")
+        yield Fault(f"{path}.ttl", f"{cookie['ttl']!r} is not a duration, such as 0s, 10s or 1h")
     names: set[str] = set()
     for index, attribute in enumerate(cookie.get("attributes") or []):
         name = attribute.get("name") or ""
@@ -156,7 +156,7 @@ def _locality(setting: dict[str, Any], path: str) -> Iterator[Fault]:
         if any(not 1 <= weight <= 100 for weight in weights) or sum(weights) != 100:
             yield Fault(f"{path}.distribute[{index}].to", f"the weights must be 1 to 100 each and 100 together, they are {sum(weights)}")
         to = list(entry.get("to") or {})
-        # Istio takes them in any order, so what it refuses in one order alone is refused.
+        # Istio reads the map in random order, so a pair that it refuses in one order is refused.
         for place, locality in enumerate(to):
             if wrong := _locality_fault(locality, to[:place] + to[place + 1 :]):
                 yield Fault(f"{path}.distribute[{index}].to[{locality!r}]", wrong)
@@ -170,11 +170,11 @@ def _locality(setting: dict[str, Any], path: str) -> Iterator[Fault]:
         if sides[0] == sides[1]:
             yield Fault(f"{path}.failover[{index}]", "from and to must be different regions")
         if any("/" in side or "*" in side for side in sides):
-            yield Fault(f"{path}.failover[{index}]", "from and to are regions alone, without / and *")
+            yield Fault(f"{path}.failover[{index}]", "from and to must be regions only, without / and *")
 
 
 def _locality_fault(locality: str, before: list[str]) -> str:
-    """As Istio's validateLocalities: REGION/ZONE/SUBZONE, with one * in place of all that follows."""
+    """Check a locality by Istio's validateLocalities: REGION/ZONE/SUBZONE, with one * instead of the last parts."""
     if "*" in locality[:-1]:
         return f"{locality!r}: * can only stand at the end, as in REGION/*"
     if "" in locality.split("/", 2):
@@ -184,12 +184,12 @@ def _locality_fault(locality: str, before: list[str]) -> str:
 
 
 def _covers(earlier: str, later: str) -> bool:
-    """Whether Istio takes the later of two localities for a part of the earlier one, or for the same."""
+    """Whether, for Istio, the earlier of two localities covers the later one or equals it."""
     if earlier == "*":
         return True
     known, parts = earlier.split("/", 2), later.split("/", 2)
     for depth, part in enumerate(parts):
-        # What an earlier locality leaves out, or has * for, is all of it; a later one that ends here meets it.
+        # An earlier locality that ends here, or has * here, covers every later part.
         if depth and (depth >= len(known) or known[depth] == "*"):
             return True
         if known[depth] != part:
@@ -198,7 +198,7 @@ def _covers(earlier: str, later: str) -> bool:
 
 
 def _prime(number: int) -> bool:
-    """As Envoy's own, for which 1 is one."""
+    """Whether a number is prime by Envoy's check, which accepts 1."""
     return number > 0 and all(number % factor for factor in range(2, int(number**0.5) + 1))
 
 

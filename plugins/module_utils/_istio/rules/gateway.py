@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What Istio refuses in a Gateway. https://istio.io/latest/docs/reference/config/networking/gateway/
 
-As Istio 1.29's own ValidateGateway judges.
+Rules of ValidateGateway in Istio 1.29 (pkg/config/validation).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _CERTIFICATES = ("serverCertificate", "privateKey", "caCertificates", "tlsCertif
 def faults(definition: dict[str, Any]) -> Iterator[Fault]:
     name = definition["metadata"].get("name", "")
     if not validators.dns_label(str(name)):
-        yield Fault("metadata.name", f"{name!r} is no valid name of a Gateway: it must be a DNS label, without dots")
+        yield Fault("metadata.name", f"{name!r} is not a valid Gateway name: it must be a DNS label, without dots")
     servers = definition["spec"].get("servers") or []
     if not servers:
         yield Fault("spec.servers", "at least one server is required")
@@ -32,7 +32,7 @@ def faults(definition: dict[str, Any]) -> Iterator[Fault]:
         yield from _server(server, path)
         port_name = (server.get("port") or {}).get("name") or ""
         if port_name in names:
-            yield Fault(f"{path}.port.name", f"{port_name!r} is another server's port's name: each needs its own")
+            yield Fault(f"{path}.port.name", f"{port_name!r} is the port name of another server: each port needs its own name")
         names.add(port_name)
 
 
@@ -59,7 +59,7 @@ def _server(server: dict[str, Any], path: str) -> Iterator[Fault]:
 def _host(host: str, path: str) -> Iterator[Fault]:
     namespace, slash, name = host.partition("/") if "/" in host else ("", "", host)
     if slash and namespace not in ("*", ".") and not validators.dns_label(namespace):
-        yield Fault(path, f"{host!r}: {namespace!r} is no namespace; write NAMESPACE/HOST, */HOST or ./HOST")
+        yield Fault(path, f"{host!r}: {namespace!r} is not a namespace; write NAMESPACE/HOST, */HOST or ./HOST")
     if name != "*" and "." not in name:
         yield Fault(path, f"{host!r} is a short name: a Gateway's host must be a full domain name or *")
     elif validators.fqdn(name, wildcard=True) and not validators.is_ip(name):

@@ -56,7 +56,7 @@ def _direct(direct: dict[str, Any] | None, path: str) -> Iterator[Fault]:
     if direct is None:
         return
     if not 200 <= (direct.get("status") or 0) <= 600:
-        yield Fault(f"{path}.status", f"{direct.get('status')} is no HTTP status: 200 to 599")
+        yield Fault(f"{path}.status", f"{direct.get('status')} is not an HTTP status: 200 to 599")
     body = direct.get("body") or {}
     sizes = {"string": len((body.get("string") or "").encode("utf-8", "replace")), "bytes": len(base64.b64decode(body.get("bytes") or ""))}
     for name, size in sizes.items():
@@ -65,7 +65,7 @@ def _direct(direct: dict[str, Any] | None, path: str) -> Iterator[Fault]:
 
 
 def _kind(route: dict[str, Any], path: str, delegate: bool) -> Iterator[Fault]:
-    """A route sends on, redirects, answers, or delegates: one of these."""
+    """A route has exactly one of route, redirect, directResponse and delegate."""
     if route.get("delegate") is not None:
         if delegate:
             yield Fault(f"{path}.delegate", "a delegate (a VirtualService without hosts) cannot delegate")
@@ -82,7 +82,7 @@ def _kind(route: dict[str, Any], path: str, delegate: bool) -> Iterator[Fault]:
         if given and route.get("route"):
             yield Fault(f"{path}.route", f"cannot be combined with {name}")
     if not (redirect or direct or route.get("route")):
-        yield Fault(path, "leads nowhere: route, redirect or directResponse is required")
+        yield Fault(path, "has no target: route, redirect or directResponse is required")
     if route.get("mirror") is not None and route.get("mirrors"):
         yield Fault(f"{path}.mirror", "cannot be combined with mirrors")
 
@@ -93,20 +93,20 @@ def weights(entries: list[dict[str, Any]], path: str) -> Iterator[Fault]:
         if (entry.get("weight") or 0) < 0:
             yield Fault(f"{path}[{index}].weight", f"{entry['weight']} is negative")
     if len(entries) > 1 and sum(entry.get("weight") or 0 for entry in entries) == 0:
-        message = "all weights are 0, so no request could go anywhere: give at least one of them a weight above 0"
+        message = "all weights are 0, so no request can be routed: set at least one weight above 0"
         yield Fault(f"{path}[*].weight", message)
 
 
 def destination(target: dict[str, Any] | None, path: str) -> Iterator[Fault]:
     if target is None:
-        return  # The schema requires it where it is required.
+        return  # The schema reports a missing destination.
     host = target.get("host")
     if host == "*":
-        yield Fault(f"{path}.host", "'*' is no destination: name the service")
+        yield Fault(f"{path}.host", "'*' is not a destination: name the service")
     elif host is not None and validators.fqdn(host, wildcard=True):
         yield Fault(f"{path}.host", validators.fqdn(host, wildcard=True))
     if target.get("subset") and not validators.dns_label(target["subset"]):
-        yield Fault(f"{path}.subset", f"{target['subset']!r} is no valid name of a subset")
+        yield Fault(f"{path}.subset", f"{target['subset']!r} is not a valid subset name")
     if target.get("port") is not None and validators.port(target["port"].get("number")):
         yield Fault(f"{path}.port.number", validators.port(target["port"].get("number")))
 
@@ -126,8 +126,8 @@ def _match(match: dict[str, Any], path: str) -> Iterator[Fault]:
             if validators.header_match_name(name):
                 yield Fault(where, validators.header_match_name(name))
             if value is None and field == "headers":
-                yield Fault(where, "must not be null; {} matches whenever the header is there")
-            # As an exception * is no expression here: it stands for the header being there.
+                yield Fault(where, "must not be null; {} matches if the header is present")
+            # Here the regex * is an exception: it means that the header is present.
             if not (field == "withoutHeaders" and (value or {}).get("regex") == "*"):
                 yield from _string_match(value, where)
     yield from _string_match(match.get("uri"), f"{path}.uri", empty_prefix=True)
@@ -140,7 +140,7 @@ def _match(match: dict[str, Any], path: str) -> Iterator[Fault]:
     yield from validators.labels(match.get("sourceLabels"), f"{path}.sourceLabels")
     yield from validators.gateway_names(match.get("gateways"), f"{path}.gateways")
     if match.get("sourceNamespace") and not validators.dns_label(match["sourceNamespace"]):
-        yield Fault(f"{path}.sourceNamespace", f"{match['sourceNamespace']!r} is no namespace")
+        yield Fault(f"{path}.sourceNamespace", f"{match['sourceNamespace']!r} is not a namespace")
 
 
 def _headers(headers: dict[str, Any], path: str) -> Iterator[Fault]:
@@ -187,7 +187,7 @@ def _cors(cors: dict[str, Any], path: str) -> Iterator[Fault]:
 def _percentage(share: dict[str, Any] | None, path: str) -> Iterator[Fault]:
     value = (share or {}).get("value")
     if isinstance(value, (int, float)) and (not 0 <= value <= 100 or 0 < value < 0.0001):
-        yield Fault(f"{path}.value", f"{value} is no percentage: 0, or 0.0001 to 100")
+        yield Fault(f"{path}.value", f"{value} is not a percentage: 0, or 0.0001 to 100")
 
 
 def _fault(fault: dict[str, Any] | None, path: str) -> Iterator[Fault]:
@@ -200,9 +200,9 @@ def _fault(fault: dict[str, Any] | None, path: str) -> Iterator[Fault]:
     yield from _percentage((delay or {}).get("percentage"), f"{path}.delay.percentage")
     status, grpc = (abort or {}).get("httpStatus"), (abort or {}).get("grpcStatus")
     if status is not None and not 200 <= status <= 600:
-        yield Fault(f"{path}.abort.httpStatus", f"{status} is no HTTP status: 200 to 599")
+        yield Fault(f"{path}.abort.httpStatus", f"{status} is not an HTTP status: 200 to 599")
     if grpc is not None and grpc not in _GRPC:
-        yield Fault(f"{path}.abort.grpcStatus", f"{grpc!r} is no gRPC status, such as UNAVAILABLE")
+        yield Fault(f"{path}.abort.grpcStatus", f"{grpc!r} is not a gRPC status, such as UNAVAILABLE")
     if (abort or {}).get("http2Error") is not None:
         yield Fault(f"{path}.abort.http2Error", "Istio does not support it: use httpStatus or grpcStatus")
     if (delay or {}).get("exponentialDelay") is not None:
@@ -210,10 +210,10 @@ def _fault(fault: dict[str, Any] | None, path: str) -> Iterator[Fault]:
 
 
 def _mirrors(route: dict[str, Any], path: str) -> Iterator[Fault]:
-    # The definition has both spellings.
+    # The CRD has both spellings.
     for name in ("mirrorPercent", "mirror_percent"):
         if (route.get(name) or 0) > 100:
-            yield Fault(f"{path}.{name}", f"{route[name]} is no percentage: 0 to 100")
+            yield Fault(f"{path}.{name}", f"{route[name]} is not a percentage: 0 to 100")
     yield from destination(route.get("mirror"), f"{path}.mirror")
     shares = [(route.get("mirrorPercentage"), f"{path}.mirrorPercentage")]
     for index, entry in enumerate(route.get("mirrors") or []):
@@ -223,7 +223,7 @@ def _mirrors(route: dict[str, Any], path: str) -> Iterator[Fault]:
     for share, where in shares:
         value = (share or {}).get("value")
         if isinstance(value, (int, float)) and not 0 <= value <= 100:
-            yield Fault(f"{where}.value", f"{value} is no percentage: 0 to 100")
+            yield Fault(f"{where}.value", f"{value} is not a percentage: 0 to 100")
 
 
 def _redirect(redirect: dict[str, Any] | None, path: str) -> Iterator[Fault]:
@@ -234,7 +234,7 @@ def _redirect(redirect: dict[str, Any] | None, path: str) -> Iterator[Fault]:
         yield Fault(path, "is empty: uri, authority, scheme or port is required")
     code = redirect.get("redirectCode")
     if code and not 300 <= code <= 399:
-        yield Fault(f"{path}.redirectCode", f"{code} is no redirect: 300 to 399")
+        yield Fault(f"{path}.redirectCode", f"{code} is not a redirect: 300 to 399")
     if redirect.get("scheme") not in (None, "", "http", "https"):
         yield Fault(f"{path}.scheme", f"{redirect['scheme']!r} is neither http nor https")
     if redirect.get("port") and validators.port(redirect["port"]):

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What Istio refuses in a VirtualService. https://istio.io/latest/docs/reference/config/networking/virtual-service/
 
-As Istio 1.29's own ValidateVirtualService judges; _rules_http_route has what an HTTP route may be.
+Rules of ValidateVirtualService in Istio 1.29 (pkg/config/validation). The rules of HTTP routes are in http_route.py.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def faults(definition: dict[str, Any]) -> Iterator[Fault]:
     if not (http or tls or tcp):
         yield Fault("spec", "has no routes: http, tls or tcp is required")
     yield from validators.gateway_names(gateways, "spec.gateways")
-    # Without gateways it is for the sidecars; with mesh among them it is for both, and must suit both.
+    # Without gateways the object is for sidecars. With mesh among the gateways it is for both, and the rules of both apply.
     for_gateways = bool(gateways) and "mesh" not in gateways
     yield from _hosts(hosts, for_gateways, any(match.get("sniHosts") for route in tls for match in route.get("match") or []))
     for index, route in enumerate(http):
@@ -44,7 +44,7 @@ def faults(definition: dict[str, Any]) -> Iterator[Fault]:
 
 
 def _domain(host: str, generated: bool) -> str:
-    """Istio's ValidateWildcardDomain; where TLS is routed at gateways the names that Istio generates are possible."""
+    """A host by Istio's ValidateWildcardDomain. For TLS routes at gateways, the names that Istio generates are allowed too."""
     return validators.sni_host(host) if generated and host.startswith("outbound_") else validators.fqdn(host, wildcard=True)
 
 

@@ -287,5 +287,5 @@ def test_running_istioctl(tmp_path):
     with pytest.raises(Failure, match="istioctl is not at /none"):
         Istioctl("/none").version()
     program.write_text("#!/bin/sh\necho '{}'\n")
-    with pytest.raises(Failure, match="does not tell its version"):
+    with pytest.raises(Failure, match="does not print its version"):
         real.version()

@@ -120,10 +120,10 @@ def test_one_bad_of_many_and_none_is_written(cluster, run_module):
 @pytest.mark.parametrize(
     ("resource", "message"),
     [
-        ({"name": "x", "host": ["x"]}, "unknown option host; known are name,"),
+        ({"name": "x", "host": ["x"]}, "unknown option host; known: name,"),
         ({"metadata": {"name": "x"}, "kind": "Gateway", "spec": {}}, "its kind is Gateway"),
         ({"metadata": "x"}, "metadata and spec must be mappings"),
-        ({"name": "Bad_Name", "hosts": ["x"]}, "metadata.name: 'Bad_Name' is no valid name"),
+        ({"name": "Bad_Name", "hosts": ["x"]}, "metadata.name: 'Bad_Name' is not a valid name"),
         ({"hosts": ["x"]}, "VirtualService default/without name"),
         ({"name": "x", "hosts": ["x"], "http": [{"match": [None]}]}, "spec.http[0].match[0]: must not be null"),
         ({"name": "x", "hosts": [None]}, "spec.hosts[0]: must not be null"),

@@ -145,7 +145,7 @@ def test_coerce():
         ("x", {"{}": "any"}, "must be a mapping"),
         (1, {"a": "any"}, "must be a mapping"),
         ({"aliass": 1}, {"alias": "any"}, "did you mean alias?"),
-        ({"x": 1}, {"alias": "any"}, "known are alias"),
+        ({"x": 1}, {"alias": "any"}, "known: alias"),
         ({"a": 1, "b": 1}, {"a": "any", "b": "any", "1": [["a", "b"]]}, "only one of a and b"),
         ({}, {"a": "any", "!": ["a"]}, "is required"),
     ],
