@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Bring objects into the cluster, or out of it: read, compare, write what differs, in dependency order.
+"""The engine: it applies, patches and deletes objects. It reads them, compares them, and writes what differs, in dependency order.
 
-Check mode takes the same path; its writes are dry-runs on the server. Without a cluster (client None, which
-only check mode has) everything counts as new.
+Check mode runs the same code, but its writes are dry runs on the API server. Without a cluster (client is None, only in
+check mode) all objects count as new.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ from ansible_collections.bare.mesh.plugins.module_utils._k8s.waiter import wait_
 
 @dataclass
 class Change:
-    """What happens, or in check mode would, to one object."""
+    """What happens to one object, or in check mode would happen.
+
+    before and after are the live object; None if it does not exist. action is created, updated, unchanged, deleted or absent.
+    """
 
     desired: dict[str, Any]
     before: dict[str, Any] | None
@@ -40,7 +43,7 @@ class Change:
 
 @dataclass
 class Engine:
-    """One module's run against one cluster."""
+    """The run of one module against one cluster."""
 
     client: Client | None
     manager: str
@@ -53,26 +56,27 @@ class Engine:
     sleep: float | None = None
     # The condition (type, status and reason) to wait for, instead of readiness.
     condition: dict[str, Any] | None = None
-    # Takes what another controller fills in out of a definition, given the live object.
+    # Changes a definition before it is compared with the live object, the second argument.
     adapt: Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]] | None = None
-    # Whether a field of the right value that another manager owns is to become ours.
+    # Whether to take over fields that have the right value but another owner.
     adopt: bool = True
 
     def __post_init__(self) -> None:
         self.kinds = Kinds(self.client)
-        # All that this run has done, for the result of one that fails.
+        # All changes of this run, for the result if the run fails.
         self.done: list[Change] = []
-        # The namespaces and kinds that are made anew: what was in the old ones goes with them.
+        # Namespaces and kinds that are deleted and created again in this run. The objects in them are deleted as well.
         self.anew: set[tuple[str, ...]] = set()
 
     def present(self, definitions: list[dict[str, Any]]) -> list[Change]:
+        """Create the objects or change them. Raises Failure, whose data has what was written before it."""
         objects = self.prepare(definitions)
         live = self.read(objects)
         self._check_versions([one for one in objects if key(one) not in live])
         return self.write(objects, live)
 
     def write(self, objects: list[dict[str, Any]], live: dict[Key, dict[str, Any]]) -> list[Change]:
-        """Apply prepared objects, given what was read of them."""
+        """Apply prepared objects. live is the result of read."""
         with self._recorded():
             done: list[Change] = []
             for wave in waves(objects):
@@ -103,10 +107,14 @@ class Engine:
             wait_ready(self.client, self.kinds, objects, known, self.timeout, self.sleep, self.condition)
 
     def absent(self, definitions: list[dict[str, Any]], propagation: str = "Background") -> list[Change]:
+        """Delete the objects. propagation: https://kubernetes.io/docs/concepts/architecture/garbage-collection/
+
+        Raises Failure, whose data has what was deleted before it.
+        """
         objects = self.prepare(definitions, strict=False)
         live = self.read(objects)
         missing = [one for one in objects if key(one) not in live]
-        # Only what has another version now can be found by another look.
+        # Read again only the objects whose kind is served in another version.
         moved = {key(one): other for one in missing if (other := self._in_served_version(one)) is not one}
         objects = [moved.get(key(one), one) for one in objects]
         live.update(self.read(list(moved.values())))
@@ -121,7 +129,7 @@ class Engine:
 
     @contextmanager
     def _recorded(self) -> Iterator[None]:
-        """A failure carries what was done before it."""
+        """Add the changes before a failure to its data."""
         try:
             yield
         except Failure as error:
@@ -130,33 +138,37 @@ class Engine:
             raise
 
     def _check_versions(self, missing: list[dict[str, Any]]) -> None:
-        """Refuse, before anything is written, what the cluster serves in other versions alone, or not at all."""
+        """Raise Failure, before anything is written, for objects whose API version or kind the cluster does not serve."""
         faults = []
         for one in missing:
             if self.client is None or group_kind(one) in self.kinds.brought:
                 continue
             served = self.kinds.served_versions(one["apiVersion"], one["kind"])
             if served and one["apiVersion"] not in served:
-                faults.append(f"{identity(one)}: the cluster serves no {one['kind']} in {one['apiVersion']}, but in {' and '.join(served)}")
+                faults.append(f"{identity(one)}: the cluster serves {one['kind']} in {' and '.join(served)}, not in {one['apiVersion']}")
             elif not served and not self.check:
-                # In check mode an earlier task may be about to bring it.
+                # In check mode, an earlier task may install the kind in the real run.
                 faults.append(f"{identity(one)}: {not_served(one['apiVersion'], one['kind'])}")
         if faults:
             raise Failure("; ".join(faults) + ". Nothing was written.")
 
     def _in_served_version(self, one: dict[str, Any]) -> dict[str, Any]:
-        """The same object under a version by which the cluster knows it."""
+        """The object in an API version that the cluster serves."""
         served = self.kinds.served_versions(one["apiVersion"], one["kind"])
         return {**one, "apiVersion": served[0]} if served and one["apiVersion"] not in served else one
 
     def _still(self, one: dict[str, Any], live: dict[Key, dict[str, Any]]) -> dict[str, Any] | None:
-        """What was read of an object, unless it is gone by now with its namespace or its kind."""
+        """The live object, or None if it was deleted with its namespace or kind since it was read."""
         return None if self._in_anew(one) else live.get(key(one))
 
     def _in_anew(self, one: dict[str, Any]) -> bool:
         return bool(self.anew & {("Namespace", one["metadata"].get("namespace", "")), group_kind(one)})
 
     def prepare(self, definitions: list[dict[str, Any]], strict: bool = True) -> list[dict[str, Any]]:
+        """The definitions in normal form. Raises Failure for an object that is named twice and, if strict, for unknown kinds.
+
+        Without strict, objects of unknown kinds are left out.
+        """
         self.kinds.learn(definitions)
         objects, unknown = [], []
         for definition in definitions:
@@ -164,7 +176,7 @@ class Engine:
                 namespaced = self.kinds.namespaced(definition)
             except UnknownKind as error:
                 if not strict:
-                    continue  # What the cluster does not know cannot be there.
+                    continue  # An object of an unknown kind cannot exist.
                 if not self.check:
                     unknown.append(f"{identity(definition)}: {error}")
                 namespaced = bool(definition["metadata"].get("namespace"))
@@ -180,9 +192,10 @@ class Engine:
         return read(self.client, self.kinds, objects) if self.client else {}
 
     def _each(self, wave: list[dict[str, Any]], work: Callable[[dict[str, Any]], Change], objects: list[dict[str, Any]]) -> list[Change]:
-        """Work on a wave, several at once; a failure names what was written and what was not.
+        """Work on the objects of a wave in parallel. Raises Failure with what was written and what was not tried.
 
-        Where the API server has been away for a whole patience, what is left is not tried: it would wait as long.
+        If a request was given up because the API server did not answer, the remaining objects are not tried: each would
+        wait as long.
         """
         outage = threading.Event()
 
@@ -214,12 +227,12 @@ class Engine:
             lines.append(f"and {len(failed) - 20} more")
         message = "; ".join(lines)
         if not self.check:
-            message += f". Written: {_some(written)}. Not tried: {_some(rest)}. Run again when the cause is gone."
+            message += f". Written: {_some(written)}. Not tried: {_some(rest)}. Fix the cause and run again."
         return Failure(message, written=written, refused=[identity(one) for one, _error in failed], not_tried=rest)
 
     def _write(self, one: dict[str, Any], live: dict[str, Any] | None) -> Change:
         if live and self.client and live["metadata"].get("deletionTimestamp"):
-            # Applied now it would vanish with the old one.
+            # If it were applied now, the change would be deleted with the object.
             if group_kind(one) == ("", "Namespace"):
                 self.anew.add(("Namespace", one["metadata"]["name"]))
             elif is_crd(one):
@@ -241,7 +254,7 @@ class Engine:
             return Change(one, None, one, action)
         except ApiError as error:
             if error.status == 404 and self.check and live is None:
-                # Its namespace or its definition is yet to come, so the server cannot judge it.
+                # Its namespace or CRD will be created by the real run, so the server cannot validate it yet.
                 return Change(one, None, one, action)
             raise _explained(error, one) from error
         return Change(one, live, after, "unchanged" if same(live, after, self.manager, self.adopt) else action)
@@ -266,7 +279,7 @@ class Engine:
 
 
 def _explained(error: ApiError, one: dict[str, Any]) -> Failure:
-    """The refusal with what to do about it."""
+    """The error of the API server with its fix, if it is known."""
     message, namespace = str(error), one["metadata"].get("namespace")
     if error.status == 404 and "namespaces" in message:
         fix = f"create the namespace {namespace} first, or in the same task"
@@ -291,7 +304,7 @@ def _some(names: list[str]) -> str:
 
 
 def outcome(changes: list[Change], diff: bool) -> dict[str, Any]:
-    """The part of a module's result that all of them share."""
+    """The part of the result that all modules have: changed, objects and, if asked for, diff."""
     result: dict[str, Any] = {
         "changed": any(change.changed for change in changes),
         "objects": [summary(change.desired, change.action) for change in changes],

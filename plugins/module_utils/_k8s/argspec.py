@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Arguments that several modules share. Each dict has a doc fragment of the same name."""
+"""Arguments that several modules share. Each dict has a documentation fragment of the same name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def _env(name: str) -> tuple[Any, list[str]]:
     return env_fallback, [f"K8S_AUTH_{name}"]
 
 
-# doc_fragments/connection.py; names and environment variables as kubernetes.core has them
+# doc_fragments/connection.py; the names and environment variables are those of kubernetes.core
 CONNECTION: dict[str, Any] = {
     "kubeconfig": {"type": "path", "fallback": _env("KUBECONFIG")},
     "context": {"type": "str", "fallback": _env("CONTEXT")},
@@ -25,7 +25,7 @@ CONNECTION: dict[str, Any] = {
     "proxy": {"type": "str", "fallback": _env("PROXY")},
 }
 
-# The fields of a kind keep their names, so a kind's module has no second name for this one: a DestinationRule has a host.
+# Without the alias host, for the modules of Istio's kinds: a DestinationRule has a field host.
 API_HOST: dict[str, Any] = {"type": "str", "fallback": _env("HOST")}
 
 # doc_fragments/waiting.py

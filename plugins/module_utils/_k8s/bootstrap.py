@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the API server gives a host that joins by kubeadm: a bootstrap token, and the certificate authority to trust.
+"""What a host needs from the API server to join with kubeadm: a bootstrap token and the certificate authority.
 
 https://kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens/
 """
@@ -21,9 +21,9 @@ from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failu
 
 SECRETS = "/api/v1/namespaces/kube-system/secrets"
 CLUSTER_INFO = "/api/v1/namespaces/kube-public/configmaps/cluster-info"
-# kubeadm grants this group what a joining kubelet needs.
+# kubeadm gives this group the rights that a joining kubelet needs.
 GROUP = "system:bootstrappers:kubeadm:default-node-token"
-# How the descriptions of our tokens begin: kubeadm_init deletes those that a run, cut short, has left.
+# Start of the description of our tokens. kubeadm_init deletes tokens that an interrupted run left.
 MARK = "bare.mesh: "
 
 
@@ -35,9 +35,10 @@ def random_token() -> str:
 
 @contextmanager
 def bootstrap_token(client: Client, node: str, lifetime: int) -> Iterator[str]:
-    """A token for the join of a node. It is gone afterwards, also after an error.
+    """A token for the join of a node. It is deleted at the end, also after an error.
 
-    lifetime: seconds after which the cluster itself deletes the token of a run that was killed.
+    lifetime: seconds after which the cluster deletes the token, in case the run is killed.
+    Raises Failure if the API server refuses the token or does not answer.
     """
     token = random_token()
     identity, secret = token.split(".")
@@ -61,7 +62,7 @@ def bootstrap_token(client: Client, node: str, lifetime: int) -> Iterator[str]:
         try:
             client.request("POST", SECRETS, body=definition)
         except ApiError as error:
-            # Made by an attempt whose answer was lost.
+            # Created by an earlier attempt whose answer was lost.
             if not (error.status == 409 and error.repeated):
                 raise
         yield token
@@ -70,9 +71,9 @@ def bootstrap_token(client: Client, node: str, lifetime: int) -> Iterator[str]:
 
 
 def certificate_authority(client: Client) -> tuple[str, str]:
-    """(the cluster's certificate authority in PEM form, its public key's hash as kubeadm names it: sha256:...).
+    """The certificate authority of the cluster in PEM form, and the hash of its public key in kubeadm's form sha256:...
 
-    Raises Failure where kubeadm has not published it: then kubeadm init has not come to its end.
+    Raises Failure if kubeadm has not published it, because kubeadm init did not finish.
     """
     info = client.get(CLUSTER_INFO)
     yaml = library("yaml", "PyYAML")
@@ -82,7 +83,7 @@ def certificate_authority(client: Client) -> tuple[str, str]:
         certificate = library("cryptography.x509", "cryptography").load_pem_x509_certificate(authority)
     except (LookupError, TypeError, ValueError, yaml.YAMLError) as error:
         raise Failure(
-            f"the cluster at {client.host} has no usable ConfigMap kube-public/cluster-info, which kubeadm init makes at its end: "
+            f"the cluster at {client.host} has no usable ConfigMap kube-public/cluster-info, which kubeadm init creates at its end: "
             "if a task of the control plane host failed, fix that first and run again"
         ) from error
     serialization = library("cryptography.hazmat.primitives.serialization", "cryptography")
@@ -91,9 +92,9 @@ def certificate_authority(client: Client) -> tuple[str, str]:
 
 
 def forget_node(client: Client, name: str, address: str) -> None:
-    """Delete a Node object that an earlier life of the same host has left: kubeadm refuses to join beside it.
+    """Delete the Node object that an earlier installation of the same host left, because kubeadm refuses to join if it exists.
 
-    An object of the same name with another address is another host's, and stays.
+    A Node object with the same name and another address belongs to another host and is not deleted.
     """
     path = f"/api/v1/nodes/{quote(name, safe='')}"
     addresses: list[dict[str, Any]] = ((client.get(path) or {}).get("status") or {}).get("addresses") or []

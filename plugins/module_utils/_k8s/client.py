@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Connections to the API server.
 
-The kubernetes client reads the kubeconfig and provides credentials and the connection pool. Requests go
-straight over that pool: plain dicts in and out, which is what makes large batches quick.
+The kubernetes client reads the kubeconfig and provides credentials and the connection pool. Requests use that pool
+directly, with plain dicts as bodies and answers, which is much faster for many objects.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ from urllib.parse import unquote, urlencode, urlsplit
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure, Unreachable, library
 
 PARALLEL = 16
+# Seconds
 CONNECT_TIMEOUT = 5
 READ_TIMEOUT = 60
-# How long a request is repeated while the API server is away or busy: a restart of it takes about 20 s.
+# How long a request is repeated while the API server does not answer or is busy. A restart of it takes about 20 s.
 PATIENCE = 60
 
 
 class ApiError(Failure):
-    """The API server's refusal. Repeated: an earlier attempt may have done the work, its answer was lost."""
+    """An error answer of the API server. repeated: an earlier attempt may have succeeded, but its answer was lost."""
 
     def __init__(self, status: int, message: str, reason: str = "", causes: tuple[str, ...] = ()) -> None:
         super().__init__(message)
@@ -37,7 +38,7 @@ class ApiError(Failure):
 
 
 def kubeconfig_path(params: dict[str, Any]) -> str:
-    """The file that is read; empty where there is none by choice (api_host given, or inside a pod)."""
+    """Path of the kubeconfig; empty if none is used (api_host is given, or the module runs in a pod)."""
     if params.get("kubeconfig"):
         return os.path.expanduser(params["kubeconfig"])
     if params.get("api_host"):
@@ -52,7 +53,7 @@ def _configuration(params: dict[str, Any]) -> Any:
     settings = client.Configuration()
     path = kubeconfig_path(params)
     if path:
-        # KUBECONFIG may list several files
+        # KUBECONFIG may list several files.
         if not any(os.path.exists(part) for part in path.split(os.pathsep)):
             raise Unreachable(
                 f"the kubeconfig {path} does not exist: set the option kubeconfig (or K8S_AUTH_KUBECONFIG) to the file"
@@ -64,7 +65,7 @@ def _configuration(params: dict[str, Any]) -> Any:
             )
         except OSError as error:
             raise Failure(f"the kubeconfig {path} cannot be read: {error.strerror}; check its owner and mode") from error
-        except Exception as error:  # the loader raises whatever its YAML, base64 and exec plugins raise
+        except Exception as error:  # the loader passes on all errors of YAML, base64 and exec plugins
             raise Failure(f"the kubeconfig {path} is not usable: {error}") from error
     elif not params.get("api_host"):
         try:
@@ -80,7 +81,7 @@ def _configuration(params: dict[str, Any]) -> Any:
     if refresh:
 
         def refresh_and_override(configuration: Any) -> None:
-            # A refreshed token brings the rest of its kubeconfig along.
+            # A refresh of the token also sets the other values of the kubeconfig again.
             refresh(configuration)
             _override(configuration, params)
             configuration.refresh_api_key_hook = refresh_and_override
@@ -91,18 +92,18 @@ def _configuration(params: dict[str, Any]) -> Any:
 
 
 def _override(settings: Any, params: dict[str, Any]) -> None:
-    """Set what the module's options say, whatever the kubeconfig says."""
+    """Set the values of the module's options, which override the kubeconfig. Raises Failure for a file that does not exist."""
     if params.get("api_host"):
         settings.host = params["api_host"].rstrip("/")
     for option, attribute in (("ca_cert", "ssl_ca_cert"), ("client_cert", "cert_file"), ("client_key", "key_file")):
         if params.get(option):
             if not os.path.isfile(params[option]):
-                raise Failure(f"{option}: there is no file {params[option]}")
+                raise Failure(f"{option}: the file {params[option]} does not exist")
             setattr(settings, attribute, params[option])
     if params.get("proxy"):
         proxy = urlsplit(params["proxy"])
         settings.proxy = params["proxy"]
-        # NO_PROXY is for proxies of the environment.
+        # NO_PROXY only applies to proxies of the environment.
         settings.no_proxy = None
         if proxy.username is not None:
             login = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
@@ -112,13 +113,13 @@ def _override(settings: Any, params: dict[str, Any]) -> None:
 
 
 class Client:
-    """One API server: HTTP verbs on paths, repeated while it is away for a moment."""
+    """A connection to one API server. Requests are repeated while it does not answer or is busy, for PATIENCE seconds."""
 
     def __init__(self, params: dict[str, Any]) -> None:
         if params.get("api_host") and urlsplit(params["api_host"]).scheme not in ("http", "https"):
-            raise Failure(f"api_host is {params['api_host']!r}: give the API server's URL, such as https://10.0.0.1:6443")
+            raise Failure(f"api_host is {params['api_host']!r}: set the URL of the API server, such as https://10.0.0.1:6443")
         self.settings = _configuration(params)
-        # Kept, for a token's refresh in one thread writes all of the settings anew while others send requests.
+        # Kept here, because the refresh of a token in one thread sets all settings again while others send requests.
         self.host = self.settings.host
         self.refreshing = threading.Lock()
         self.source = kubeconfig_path(params) or self.host
@@ -134,7 +135,7 @@ class Client:
         self.patience: float = 0
 
     def reach(self) -> None:
-        """First contact: say at once when nobody is there. Later absences are waited out."""
+        """Send a first request, without repeating it. Raises Unreachable if there is no answer. Later requests are repeated."""
         self.request("GET", "/version")
         self.patience = PATIENCE
 
@@ -151,6 +152,11 @@ class Client:
     def request(
         self, method: str, path: str, query: dict[str, Any] | None = None, body: Any = None, content_type: str = ""
     ) -> dict[str, Any]:
+        """Send a request and return the answer.
+
+        Raises ApiError for an error answer, Unreachable without an answer, and Failure for a certificate that is not trusted
+        and for an answer that is not a Kubernetes object.
+        """
         url = self.host + path + (f"?{urlencode(query)}" if query else "")
         data = None if body is None else json.dumps(body).encode()
         headers = self._headers(content_type or ("application/json" if data else ""))
@@ -205,7 +211,7 @@ class Client:
         )
 
     def get(self, path: str) -> dict[str, Any] | None:
-        """An object, or None where it or its kind does not exist."""
+        """An object, or None if it or its kind does not exist. Raises Failure like request."""
         try:
             return self.request("GET", path)
         except ApiError as error:
@@ -214,7 +220,7 @@ class Client:
             raise
 
     def pages(self, path: str, query: dict[str, Any] | None = None) -> Iterator[dict[str, Any]]:
-        """The objects of a collection, page by page: a large one never is in memory as a whole."""
+        """The objects of a collection, read page by page to save memory. Empty if the kind does not exist. Raises Failure like request."""
         query = {**(query or {}), "limit": 500}
         given: set[str] = set()
         while True:
@@ -224,7 +230,7 @@ class Client:
                 if error.status == 404:
                     return
                 if error.status == 410 and query.pop("continue", None):
-                    # The list's snapshot is gone: start again, and leave out what was given already.
+                    # The snapshot of the list has expired: start again, and skip objects that were already returned.
                     continue
                 raise
             api_version, kind = page.get("apiVersion", ""), page.get("kind", "").removesuffix("List")
@@ -232,7 +238,7 @@ class Client:
                 name = f"{item['metadata'].get('namespace', '')}/{item['metadata']['name']}"
                 if name not in given:
                     given.add(name)
-                    # Items of a list carry neither of the two.
+                    # The items of a list have neither of the two.
                     yield {"apiVersion": api_version, "kind": kind, **item}
             query["continue"] = page.get("metadata", {}).get("continue")
             if not query["continue"]:
@@ -255,14 +261,18 @@ class Client:
             return self.request("PATCH", path, query, body, "application/merge-patch+json")
 
     def apply(self, path: str, body: dict[str, Any], manager: str, dry_run: bool = False, validation: str = "Strict") -> dict[str, Any]:
-        """Server-side apply; a field that another manager set differently becomes ours, as with istioctl."""
+        """Server-side apply with force, as istioctl does: fields with other values are taken over from other managers.
+
+        Returns the object after the change. Raises Failure like request.
+        https://kubernetes.io/docs/reference/using-api/server-side-apply/
+        """
         query = {"fieldManager": manager, "force": "true", "fieldValidation": validation}
         if dry_run:
             query["dryRun"] = "All"
         return self.request("PATCH", path, query, body, "application/apply-patch+yaml")
 
     def delete(self, path: str, dry_run: bool = False, propagation: str = "Background") -> bool:
-        """Whether there was something to delete."""
+        """Delete an object. Returns whether it existed. Raises Failure like request."""
         options: dict[str, Any] = {"propagationPolicy": propagation}
         if dry_run:
             options["dryRun"] = ["All"]
@@ -270,14 +280,14 @@ class Client:
             self.request("DELETE", path, body=options)
         except ApiError as error:
             if error.status == 404:
-                # Gone by an attempt whose answer was lost: that one has deleted it.
+                # Deleted by an earlier attempt whose answer was lost.
                 return error.repeated
             raise
         return True
 
 
 def _plain(error: Exception) -> str:
-    """The innermost reason, without the names of urllib3's objects."""
+    """The innermost reason of an error, without the names of urllib3's objects."""
     reason = getattr(error, "reason", None)
     if isinstance(reason, Exception):
         return _plain(reason)
@@ -293,14 +303,14 @@ def _api_error(answer: Any, source: str) -> ApiError:
     except (ValueError, AttributeError):
         message, reason = answer.data[:300].decode(errors="replace").strip(), ""
     if answer.status < 400:
-        message = f"{source} redirects to {answer.headers.get('Location')}: give the API server's own address"
+        message = f"{source} redirects to {answer.headers.get('Location')}: set the address of the API server itself"
     if answer.status == 401:
         message = f"the credentials of {source} are refused or have expired: renew them (kubeadm: kubeadm certs renew admin.conf)"
     return ApiError(answer.status, message or f"HTTP status {answer.status}", reason, causes)
 
 
 def _retry_after(value: str | None) -> float:
-    """Seconds to wait; the header gives them, or a date. https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3"""
+    """Seconds to wait. The header has seconds or a date. https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3"""
     try:
         return max(float(value or 0), 0)
     except ValueError:
@@ -309,7 +319,7 @@ def _retry_after(value: str | None) -> float:
 
 
 def _passing(error: ApiError) -> bool:
-    """Whether trying again can help: overload, a write conflict, a webhook whose server is just starting."""
+    """Whether to try again: overload, a write conflict, or a webhook whose server is starting."""
     if error.status in (429, 502, 503, 504) or (error.status == 409 and error.reason == "Conflict"):
         return True
     return error.status == 500 and any(

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a change looks like to the user: YAML of only what differs, with secrets hidden."""
+"""The diff of a change: YAML of only the fields that differ. The values of Secrets are hidden."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ABSENT = object()
 
 
 def visible(definition: dict[str, Any] | None) -> dict[str, Any]:
-    """An object without what the server writes on its own."""
+    """An object without the fields that only the API server writes."""
     if not definition:
         return {}
     meta = {key: value for key, value in definition.get("metadata", {}).items() if key not in SERVER_FIELDS}
@@ -21,7 +21,7 @@ def visible(definition: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def managers(definition: dict[str, Any] | None) -> list[str]:
-    """Who has a say in an object: manager and operation, in order."""
+    """The field managers of an object with their operations, sorted."""
     entries = (definition or {}).get("metadata", {}).get("managedFields") or []
     return sorted({f"{entry.get('manager')} ({entry.get('operation')})" for entry in entries if not entry.get("subresource")})
 
@@ -31,7 +31,7 @@ def _name(item: Any) -> Any:
 
 
 def delta(before: Any, after: Any) -> tuple[Any, Any]:
-    """The two reduced to what differs; a list of named items to the items that differ."""
+    """Both values reduced to what differs. Lists of named items are reduced to the items that differ."""
     if isinstance(before, dict) and isinstance(after, dict):
         left: dict[str, Any] = {}
         right: dict[str, Any] = {}
@@ -47,12 +47,12 @@ def delta(before: Any, after: Any) -> tuple[Any, Any]:
         return left, right
     if isinstance(before, list) and isinstance(after, list):
         olds, news = {_name(item): item for item in before}, {_name(item): item for item in after}
-        # Only where names tell all items apart; otherwise the position is what counts.
+        # Items are compared by name if all names differ, otherwise by position.
         unique = len(olds) == len(before) and len(news) == len(after)
         if unique and None not in olds and None not in news and [*olds] != [*news]:
             gone = [old for name, old in olds.items() if old != news.get(name)]
             come = [new for name, new in news.items() if new != olds.get(name)]
-            # The same items in another order.
+            # If only the order differs, show the names.
             return (gone, come) if gone or come else ([*olds], [*news])
         if len(before) == len(after):
             pairs = [(old, new, delta(old, new)) for old, new in zip(before, after) if old != new]
@@ -61,24 +61,24 @@ def delta(before: Any, after: Any) -> tuple[Any, Any]:
 
 
 def _named(item: Any, part: Any) -> Any:
-    """An item's difference with the name that says which item it is."""
+    """The difference of an item, with its name."""
     return {"name": item["name"], **part} if isinstance(part, dict) and _name(item) is not None else part
 
 
 def _mask(side: dict[str, Any], text: str) -> None:
-    """Hide a Secret's values; which keys differ stays visible."""
+    """Hide the values of a Secret, but not its keys."""
     for field in ("data", "stringData"):
         if isinstance(side.get(field), dict):
             side[field] = dict.fromkeys(side[field], text)
     annotations = side.get("metadata", {}).get("annotations") or {}
-    # kubectl keeps a copy of the whole object here.
+    # kubectl stores a copy of the whole object here.
     if "kubectl.kubernetes.io/last-applied-configuration" in annotations:
         annotations["kubectl.kubernetes.io/last-applied-configuration"] = text
 
 
 def render(definition: dict[str, Any], before: dict[str, Any] | None, after: dict[str, Any] | None) -> dict[str, str]:
-    """One entry of a module's diff."""
-    # A new object is shown as it was given, not with all of the server's defaults.
+    """One entry of the diff in a module's result."""
+    # A new object is shown as it was defined, without the defaults of the API server.
     left, right = delta(visible(before), visible(after if before or not after else definition))
     if definition["kind"] == "Secret":
         left, right = copy.deepcopy(left), copy.deepcopy(right)
@@ -100,7 +100,7 @@ def _yaml(value: Any) -> str:
     yaml = library("yaml", "PyYAML")
 
     def text(dumper: Any, data: str) -> Any:
-        # Several lines as a block, so that a diff shows the lines that differ.
+        # Several lines are written as a block, so that the diff shows single lines.
         return dumper.represent_scalar("tag:yaml.org,2002:str", data, style="|" if "\n" in data else None)
 
     dumper: Any = type("Dumper", (getattr(yaml, "CSafeDumper", yaml.SafeDumper),), {"ignore_aliases": lambda self, data: True})

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Where objects of a kind live: a table of the known ones, what a batch's own definitions say, and discovery for the rest."""
+"""The API paths of kinds: from a table of known kinds, from the CRDs of the task, or by discovery."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def split_version(api_version: str) -> tuple[str, str]:
 
 def not_served(api_version: str, kind: str) -> str:
     return (
-        f"the cluster serves no kind {kind} in {api_version}: install what brings its CustomResourceDefinition first,"
+        f"the cluster serves no kind {kind} in {api_version}: install its CustomResourceDefinition first,"
         " or correct apiVersion and kind"
     )
 
@@ -110,7 +110,7 @@ def is_crd(definition: dict[str, Any]) -> bool:
 
 
 def group_kind(definition: dict[str, Any]) -> tuple[str, str]:
-    """What makes a kind one: a Job of another group is no Job of Kubernetes."""
+    """Group and kind, which identify a kind: a Job of another group is not a Job of Kubernetes."""
     return split_version(definition["apiVersion"])[0], definition["kind"]
 
 
@@ -121,7 +121,7 @@ def _kinds_in(client: Client, api_version: str) -> set[str]:
 
 
 class Kinds:
-    """The kinds that one run deals with."""
+    """The kinds that one run uses."""
 
     def __init__(self, client: Client | None) -> None:
         self.client = client
@@ -131,7 +131,7 @@ class Kinds:
         self._dynamic: Any = None
 
     def learn(self, objects: list[dict[str, Any]]) -> None:
-        """Take the kinds from the definitions in a batch: the cluster does not know them yet."""
+        """Take kinds from the CRDs among the objects, because the cluster may not know them yet."""
         for definition in objects:
             if is_crd(definition):
                 spec = definition.get("spec") or {}
@@ -141,7 +141,7 @@ class Kinds:
                 self.brought.add((spec.get("group", ""), names.get("kind", "")))
 
     def served_versions(self, api_version: str, kind: str) -> list[str]:
-        """The API versions, such as apps/v1, in which the cluster serves a kind of this group; the preferred one first."""
+        """The API versions, such as apps/v1, in which the cluster serves the kind, the preferred one first."""
         group = split_version(api_version)[0]
         if self.client is None:
             return []
@@ -152,7 +152,7 @@ class Kinds:
         return [name for name, kinds in self._served[group].items() if kind in kinds]
 
     def find(self, api_version: str, kind: str) -> Kind:
-        """Raises UnknownKind where neither the tables nor the cluster know it."""
+        """Plural name and scope of a kind. Raises UnknownKind if it is in no table and the cluster does not serve it."""
         key = split_version(api_version)[0], kind
         found = KNOWN.get(key) or self.learned.get(key)
         if found is None:
@@ -165,7 +165,7 @@ class Kinds:
             errors = library("kubernetes.dynamic.exceptions", "kubernetes")
             try:
                 if self._dynamic is None:
-                    # A cache of this run's own: the default one is a file in /tmp that any user can write.
+                    # A cache only for this run: the default is a file in /tmp that any user can write.
                     with tempfile.TemporaryDirectory() as folder:
                         self._dynamic = dynamic.DynamicClient(self.client.api_client, cache_file=os.path.join(folder, "cache"))
                 resource = self._dynamic.resources.get(api_version=api_version, kind=kind)
@@ -175,6 +175,7 @@ class Kinds:
         raise UnknownKind(not_served(api_version, kind))
 
     def collection(self, api_version: str, kind: str, namespace: str = "") -> str:
+        """The API path of the objects of a kind, in one namespace or in all. Raises UnknownKind."""
         found = self.find(api_version, kind)
         base = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
         namespace = quote(namespace, safe="")
@@ -184,5 +185,6 @@ class Kinds:
         return self.find(definition["apiVersion"], definition["kind"]).namespaced
 
     def path(self, definition: dict[str, Any]) -> str:
+        """The API path of an object. Raises UnknownKind."""
         meta = definition["metadata"]
         return f"{self.collection(definition['apiVersion'], definition['kind'], meta.get('namespace', ''))}/{quote(meta['name'], safe='')}"

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the engine raises besides a plain Failure, and how it imports its libraries."""
+"""Errors of the engine besides Failure, and the import of its libraries."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Fail
 
 
 class Unreachable(Failure):
-    """There is no cluster to talk to: check mode then goes on without one."""
+    """The API server cannot be reached. Check mode then continues without a cluster."""
 
     given_up = True
 
 
 def library(name: str, package: str) -> Any:
-    """Import a library where it is first needed: an import at the top costs every module's start."""
+    """Import a library at its first use, to keep the start of the modules fast. Raises Failure if it is not installed."""
     try:
         return importlib.import_module(name)
     except ImportError as error:

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What every API module's main() does around its own work."""
+"""The shared code of the modules that use the API server: connection, secrets and errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 
 
 def run(work: Callable[[AnsibleModule], dict[str, Any]], argument_spec: dict[str, Any], **rules: Any) -> None:
-    """Run a module that talks to the API server, and hide its secrets whether it succeeds or fails."""
+    """Run a module that uses the API server. Its secrets are hidden in the result, also if it fails."""
 
     def hiding(module: AnsibleModule) -> dict[str, Any]:
         hide_password(module, module.params.get("proxy"))
@@ -28,12 +28,15 @@ def run(work: Callable[[AnsibleModule], dict[str, Any]], argument_spec: dict[str
         finally:
             _mask_arguments(module)
 
-    # no_log keeps the arguments, which may hold Secrets, out of the system's log; the result is this module's own matter.
+    # no_log keeps the arguments, which may have Secrets, out of the system log. In the result they are masked below.
     base.run(hiding, {**CONNECTION, **argument_spec}, no_log=True, **rules)
 
 
 def connect(module: AnsibleModule, doing: str) -> Client | None:
-    """The cluster; in check mode None where there is none yet, with a warning that says what follows from it."""
+    """Connect to the cluster. Without a cluster, return None in check mode, with a warning that describes the effect (doing).
+
+    Raises Unreachable without a cluster outside check mode, and Failure for wrong settings.
+    """
     try:
         client = Client(module.params)
         client.reach()
@@ -46,33 +49,33 @@ def connect(module: AnsibleModule, doing: str) -> Client | None:
 
 
 def hide_password(module: AnsibleModule, url: str | None) -> None:
-    """Keep the password in a URL out of whatever this module prints."""
+    """Hide the password of a URL in all output of the module."""
     password = urlsplit(url or "").password
     if password:
         module.no_log_values.update({password, unquote(password)})
 
 
 def hide_secrets(module: AnsibleModule, definitions: list[Any]) -> None:
-    """Keep the values of Secrets out of whatever this module prints, at any verbosity."""
+    """Hide the values of Secrets in all output of the module, at any verbosity."""
     for definition in definitions:
-        # Shorter ones would black out innocent words all over the output.
+        # Shorter values may occur in other words of the output.
         module.no_log_values.update(value for value in _secret_values(definition) if len(value) >= 8)
 
 
 def _mask_arguments(module: AnsibleModule) -> None:
-    """Ansible prints the arguments with -vvv; a Secret's values are hidden there whatever their length."""
+    """Hide the values of Secrets, of any length, in the arguments, which Ansible prints with -vvv."""
     for option in ("resources", "definition"):
         given = module.params.get(option)
         hide_secrets(module, given if isinstance(given, list) else [given])
         if isinstance(given, str):
-            # YAML text: what it holds is known to the module's own work alone.
+            # YAML text is not parsed here, so all of it is hidden if it may have a Secret.
             module.params[option] = HIDDEN if "Secret" in given else given
         elif given:
             module.params[option] = [_masked(one) for one in given] if isinstance(given, list) else _masked(given)
 
 
 def _secret_values(definition: Any) -> Iterator[str]:
-    """A Secret's values, each plain and in base64."""
+    """The values of a Secret, each as plain text and in base64."""
     if not isinstance(definition, dict):
         return
     for item in definition["items"] if isinstance(definition.get("items"), list) else ():

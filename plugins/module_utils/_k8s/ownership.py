@@ -1,15 +1,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whether an object already is as wanted, judged by the fields that our field manager owns.
+"""Whether an object already is as its definition says, by the fields that our field manager owns.
 
-An object is in order when each field of the definition has its value, when our manager owns exactly these
-fields, and none besides. What other managers own and the definition does not name is no difference.
+An object is in order if each field of the definition has the defined value and our manager owns exactly these fields.
+A field that another manager owns and that the definition does not name is not a difference.
 The form of managedFields: https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
 
-A field that managedFields does not divide further is a leaf: a scalar, or a list or map that the server replaces
-as a whole. A leaf must be equal in every detail, for only the server could tell whether a detail matters.
+A field that managedFields does not divide further is a leaf: a scalar, or a list or map that the API server replaces as
+a whole. A leaf must be equal in every detail, because only the API server knows whether a detail matters.
 
-A wrong "differs" costs one write, or in check mode one dry-run, which the server finds to change nothing.
-A wrong "in order" leaves the cluster other than it was asked to be. So all doubts are answered by "differs".
+If "differs" is wrong, it costs one write, or in check mode one dry run, that changes nothing. If "in order" is wrong, the
+cluster does not get the defined state. So in doubt the answer is "differs".
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-# What the server adds to leaves of its own kinds: the names of the fields that lead to the default (list positions
-# left out), and the default. It may be missing from the definition, for applying that gives the same object.
+# Defaults that the API server adds to leaves of built-in kinds: the path of the field without list positions, and the value.
+# The definition may omit such a field, because applying it gives the same object.
 # https://github.com/kubernetes/kubernetes/blob/master/pkg/apis (each group's defaults.go)
 _DEFAULTS: dict[tuple[str, ...], Any] = {
     ("fieldRef", "apiVersion"): "v1",
@@ -34,7 +34,7 @@ _DEFAULTS: dict[tuple[str, ...], Any] = {
     ("volumeClaimTemplates", "spec", "volumeMode"): "Filesystem",
     ("volumeClaimTemplates", "status"): {"phase": "Pending"},
 }
-# Key fields of items that a definition may leave out.
+# Defaults of key fields that the definition of an item may omit.
 _KEY_DEFAULTS = {"protocol": "TCP"}
 _EMPTY: tuple[Any, ...] = (None, False, 0, "", {}, [])
 _LONGEST = max(map(len, _DEFAULTS))
@@ -42,7 +42,7 @@ Path = tuple[str, ...]
 
 
 def owned_fields(live: dict[str, Any], manager: str) -> dict[str, Any] | None:
-    """The field set of the manager's last server-side apply; None where it has made none."""
+    """The fields that the manager owns by server-side apply, in the form of fieldsV1. None if it has applied nothing."""
     for entry in live.get("metadata", {}).get("managedFields") or []:
         if entry.get("manager") == manager and entry.get("operation") == "Apply" and not entry.get("subresource"):
             return entry.get("fieldsV1") or {}
@@ -50,26 +50,26 @@ def owned_fields(live: dict[str, Any], manager: str) -> dict[str, Any] | None:
 
 
 def in_order(desired: dict[str, Any], live: dict[str, Any], manager: str, adopt: bool = True) -> bool:
-    """Without adopt a right value is enough, whoever owns it."""
+    """Whether the live object is as desired. Without adopt, a field with the right value may have another owner."""
     owned = owned_fields(live, manager)
     if owned is None:
         if adopt:
             return False
         owned = {}
     meta = {key: value for key, value in desired["metadata"].items() if key not in ("name", "namespace")}
-    # These four identify an object, so nobody owns them.
+    # Fields that identify an object have no owner.
     wanted = {key: value for key, value in desired.items() if key not in ("apiVersion", "kind", "metadata")}
     if meta:
         wanted["metadata"] = meta
-    # A status is its controller's, even where somebody has once applied one.
+    # The status belongs to the controller, even if it was once applied.
     mine = {name: fields for name, fields in owned.items() if name != "f:status"}
     return _Comparison(_built_in(desired["apiVersion"]), adopt).map(wanted, live, mine, ())
 
 
 def same(before: dict[str, Any] | None, after: dict[str, Any], manager: str, adopt: bool = True) -> bool:
-    """Whether a write of ours has changed nothing, or a dry-run would; with adopt a change of what we own counts.
+    """Whether our write, or its dry run, changed nothing. With adopt, a change of the fields that we own counts as a change.
 
-    What others own is no matter of ours: a controller may write between our reading and our writing.
+    Fields of other managers are not compared: a controller may write them between our read and our write.
     """
     if before is None:
         return False
@@ -80,7 +80,7 @@ def same(before: dict[str, Any] | None, after: dict[str, Any], manager: str, ado
 
 
 def _values(value: Any, fields: dict[str, Any]) -> Any:
-    """The part of a value that a field set covers, with its order."""
+    """The part of a value that a field set covers, in the order of the value."""
     names = {name: inner for name, inner in fields.items() if name not in (".", "f:status")}
     if not names:
         return value
@@ -95,20 +95,20 @@ def _values(value: Any, fields: dict[str, Any]) -> Any:
 
 
 def _built_in(api_version: str) -> bool:
-    """Whether the kind is one of Kubernetes' own, for which the server drops empty values and has defaults."""
+    """Whether the kind is built into Kubernetes. For these the API server drops empty values and sets defaults."""
     group = api_version.rpartition("/")[0]
     return "." not in group or group.endswith(".k8s.io")
 
 
 class _Comparison:
-    """One object's comparison."""
+    """The comparison of one object."""
 
     def __init__(self, built_in: bool, adopt: bool) -> None:
         self.built_in = built_in
         self.adopt = adopt
 
     def field(self, desired: Any, live: Any, owned: dict[str, Any], path: Path) -> bool:
-        """The value equals, and the manager owns it as it stands in the definition."""
+        """Whether the value is equal and the manager owns exactly the fields in the definition."""
         if isinstance(desired, dict) and any(name.startswith("f:") for name in owned):
             return self.map(desired, live, owned, path)
         if isinstance(desired, list) and any(name.startswith("k:") for name in owned):
@@ -116,15 +116,15 @@ class _Comparison:
         if isinstance(desired, list) and any(name.startswith("v:") for name in owned):
             return _same_set(desired, live, [json.loads(name[2:]) for name in owned if name.startswith("v:")])
         if any(name != "." for name in owned):
-            # The definition has become empty, or of another type, where it had content.
+            # The value in the definition is now empty or of another type.
             return False
         if self.built_in and live is None and desired in _EMPTY:
-            # What we have applied and what is not there has been an empty value, which the server drops.
+            # We applied an empty value, and the API server dropped it.
             return True
         return equal(desired, live, path, self.built_in)
 
     def map(self, desired: dict[str, Any], live: Any, owned: dict[str, Any], path: Path) -> bool:
-        """A map of which each field has an owner of its own."""
+        """Compare a map whose fields have separate owners."""
         if not isinstance(live, dict):
             return False
         names = {name[2:] for name in owned if name.startswith("f:")}
@@ -133,7 +133,7 @@ class _Comparison:
                 if not self.field(value, live.get(name), owned[f"f:{name}"], (*path, name)):
                     return False
             elif value is None:
-                # A null is owned by nobody, and the server drops it.
+                # A null has no owner, because the API server drops it.
                 if live.get(name) is not None:
                     return False
             elif self.adopt or not equal(value, live.get(name), (*path, name), self.built_in):
@@ -141,7 +141,7 @@ class _Comparison:
         return names <= desired.keys()
 
     def _keyed(self, desired: list[Any], live: Any, owned: dict[str, Any], path: Path) -> bool:
-        """A list whose items are told apart by key fields, such as containers by name."""
+        """Compare a list whose items are identified by key fields, such as containers by name."""
         if not isinstance(live, list):
             return False
         left = {name: json.loads(name[2:]) for name in owned if name.startswith("k:")}
@@ -155,7 +155,7 @@ class _Comparison:
                 return False
             keys = left.pop(name)
             index = next((number for number, other in enumerate(live) if _has(other, keys)), -1)
-            # The order is part of the value, and of environment variables even the meaning.
+            # The order is part of the value. For environment variables it even changes the meaning.
             defaulted = {field: value for field, value in _KEY_DEFAULTS.items() if f"f:{field}" in owned[name]}
             if index <= position or not self.field({**defaulted, **item}, live[index], owned[name], path):
                 return False
@@ -168,14 +168,14 @@ def _has(item: Any, keys: dict[str, Any]) -> bool:
 
 
 def _same_set(desired: list[Any], live: Any, owned: list[Any]) -> bool:
-    """A list of values, such as finalizers, to which others may have added theirs."""
+    """Compare a list of values, such as finalizers, to which other managers may have added values."""
     if not isinstance(live, list) or len(desired) != len(owned):
         return False
     return [value for value in live if value in owned] == desired
 
 
 def equal(desired: Any, live: Any, path: Path = (), built_in: bool = False) -> bool:
-    """The values are the same, apart from nulls, which the server drops, and for its own kinds from its defaults."""
+    """Whether two values are equal. Nulls, which the API server drops, and for built-in kinds its defaults are ignored."""
     if isinstance(desired, dict) and isinstance(live, dict):
         for name in {**desired, **live}:
             value, other = desired.get(name), live.get(name)

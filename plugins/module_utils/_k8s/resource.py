@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Definitions as plain data: reading, checking, naming and ordering them. Nothing here talks to a cluster."""
+"""Definitions as plain data: read, check, name and order them. This file does not use the cluster."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure, library
 
-# What the server alone writes; server-side apply refuses or ignores it in a definition.
+# Fields that only the API server writes. Server-side apply refuses or ignores them in a definition.
 SERVER_FIELDS = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid")
 
-# (group, kind) in the order in which they depend on each other; those of one number are written together.
+# (group, kind) -> wave number: kinds depend only on kinds of earlier waves.
 _ORDER = {
     kind: number
     for number, kinds in enumerate(
@@ -41,7 +41,7 @@ _ORDER = {
                 ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
                 ("apiregistration.k8s.io", "APIService"),
             ),
-            # Subsets before the routes that use them, so that traffic never meets a missing one.
+            # Subsets before the routes that use them, so that no route uses a missing subset.
             (
                 ("networking.istio.io", "DestinationRule"),
                 ("networking.istio.io", "ServiceEntry"),
@@ -55,7 +55,7 @@ _DEFAULT_ORDER = 7
 
 
 def load_yaml(text: str, origin: str) -> list[Any]:
-    """Every document of a YAML text."""
+    """The documents of a YAML text. Raises Failure, with the line and without the text, if it is not valid."""
     yaml = library("yaml", "PyYAML")
     safe = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     # Kubernetes has no dates: 2026-01-01 is a text, as for kubectl.
@@ -67,13 +67,14 @@ def load_yaml(text: str, origin: str) -> list[Any]:
     try:
         return [document for document in yaml.load_all(text, Loader=loader) if document is not None]
     except yaml.YAMLError as error:
-        # Without the text around the fault, which may be a Secret's.
+        # Without the text around the error, which may be part of a Secret.
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise Failure(f"{origin} is not valid YAML{where}: {getattr(error, 'problem', None) or type(error).__name__}") from error
 
 
 def read_file(path: str) -> list[Any]:
+    """The documents of a YAML file. Raises Failure if it cannot be read or is not valid."""
     try:
         with open(path, encoding="utf-8") as stream:
             return load_yaml(stream.read(), path)
@@ -84,13 +85,13 @@ def read_file(path: str) -> list[Any]:
 
 
 def expand(definitions: list[Any], origin: str) -> list[dict[str, Any]]:
-    """Checked definitions; a List is replaced by its items."""
+    """Check definitions and replace Lists by their items. Raises Failure with all faults; origin is their source, for the message."""
     result: list[dict[str, Any]] = []
     faults = []
     for number, definition in enumerate(definitions, 1):
         where = f"{origin}, object {number}"
         if not isinstance(definition, dict):
-            faults.append(f"{where}: a mapping is needed, this is {definition!r:.60}")
+            faults.append(f"{where}: must be a mapping, is {definition!r:.60}")
         elif isinstance(definition.get("items"), list) and str(definition.get("kind", "")).endswith("List"):
             result += expand(definition["items"], f"{where}, items")
         else:
@@ -103,29 +104,29 @@ def expand(definitions: list[Any], origin: str) -> list[dict[str, Any]]:
                 continue
             faults += [f"{where}: {fault}" for fault in _secret_faults(definition)]
             try:
-                # Also turns keys such as 1 into texts, as Kubernetes has them.
+                # This also turns keys such as 1 into strings, as in Kubernetes.
                 result.append(json.loads(json.dumps(definition, allow_nan=False)))
             except (TypeError, ValueError) as error:
-                faults.append(f"{where}: {identity(definition)} holds what JSON cannot hold: {error}")
+                faults.append(f"{where}: {identity(definition)} has a value that JSON does not support: {error}")
     if faults:
         raise Failure("; ".join(faults))
     return result
 
 
 def _secret_faults(definition: dict[str, Any]) -> Iterator[str]:
-    """Named here, without the value: the server's own message would quote it."""
+    """Faults of a Secret, without its values: the message of the API server would quote them."""
     for field in ("data", "stringData"):
         values = definition.get(field) if definition["kind"] == "Secret" else None
         if values is not None and not isinstance(values, dict):
-            yield f"{identity(definition)}: {field} must be a mapping of names to texts"
+            yield f"{identity(definition)}: {field} must be a mapping of names to strings"
         for name, value in values.items() if isinstance(values, dict) else ():
             if value is not None and not isinstance(value, str):
-                yield f"{identity(definition)}: {field}.{name} must be a text: quote it"
+                yield f"{identity(definition)}: {field}.{name} must be a string: quote it"
 
 
 def normalise(definition: dict[str, Any], namespaced: bool, namespace: str) -> dict[str, Any]:
-    """A copy as it is sent: with its namespace and without what is the server's."""
-    # Empty labels say nothing, and the server drops them.
+    """A copy for the API server: with the namespace, and without the fields that only the API server writes."""
+    # The API server drops empty labels.
     meta = {key: value for key, value in definition["metadata"].items() if key not in SERVER_FIELDS and value not in (None, {}, [])}
     if namespaced:
         meta["namespace"] = meta.get("namespace") or namespace
@@ -135,26 +136,26 @@ def normalise(definition: dict[str, Any], namespaced: bool, namespace: str) -> d
 
 
 def identity(definition: dict[str, Any]) -> str:
-    """How messages and results name an object: Kind namespace/name."""
+    """The name of an object in messages and results: Kind namespace/name."""
     meta = definition["metadata"]
     return f"{definition['kind']} " + "/".join(part for part in (meta.get("namespace"), meta["name"]) if part)
 
 
 def key(definition: dict[str, Any]) -> tuple[str, str, str, str]:
-    """Group, kind, namespace and name: what makes an object one; its API version does not."""
+    """Group, kind, namespace and name, which identify an object. The API version does not."""
     meta = definition["metadata"]
     group = definition["apiVersion"].rpartition("/")[0]
     return group, definition["kind"], meta.get("namespace", ""), meta["name"]
 
 
 def duplicates(definitions: list[dict[str, Any]]) -> list[str]:
-    """Objects that a batch names more than once."""
+    """The names of objects that are defined more than once."""
     counts = Counter(map(key, definitions))
     return sorted({identity(one) for one in definitions if counts[key(one)] > 1})
 
 
 def waves(definitions: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """Groups to be written one after the other."""
+    """The definitions in groups that are written one after the other."""
     result: dict[int, list[dict[str, Any]]] = {}
     for definition in definitions:
         result.setdefault(_ORDER.get(key(definition)[:2], _DEFAULT_ORDER), []).append(definition)
@@ -162,7 +163,7 @@ def waves(definitions: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
 
 
 def summary(definition: dict[str, Any], action: str) -> dict[str, str]:
-    """An object in a module's result."""
+    """The entry of an object in a module's result."""
     meta = definition["metadata"]
     return {
         "api_version": definition["apiVersion"],

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Wait for objects, and say at the end of the patience which is not ready, and why."""
+"""Wait for objects. After the timeout, report which objects are not ready and why."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ def _condition(live: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _unseen(live: dict[str, Any]) -> bool:
-    """Its controller has not yet looked at the last change."""
+    """Whether the controller has not yet seen the last change."""
     return live.get("status", {}).get("observedGeneration", 0) < live["metadata"].get("generation", 0)
 
 
-# Each check returns why the object is not ready; empty when it is.
-# Rollouts are judged as `kubectl rollout status` does.
+# Each check returns the reason why the object is not ready, or an empty string if it is ready.
+# Rollouts are checked by the rules of `kubectl rollout status`:
+# https://github.com/kubernetes/kubectl/blob/master/pkg/polymorphichelpers/rollout_status.go
 
 
 def _deployment(live: dict[str, Any]) -> str:
@@ -114,7 +115,7 @@ CHECKS: dict[tuple[str, str], Callable[[dict[str, Any]], str]] = {
 
 
 def pod_trouble(pod: dict[str, Any]) -> str:
-    """Why a pod is not ready, in its containers' own words."""
+    """The reason why a pod is not ready, from the states of its containers and its conditions."""
     status = pod.get("status", {})
     found = []
     for container in (status.get("initContainerStatuses") or []) + (status.get("containerStatuses") or []):
@@ -134,8 +135,8 @@ def pod_trouble(pod: dict[str, Any]) -> str:
 def has_condition(wanted: dict[str, Any]) -> Callable[[dict[str, Any]], str]:
     """A check for one condition of any kind: its type, its status and, if given, its reason.
 
-    A condition of the state before the last change does not count, where the controller says which state it has seen:
-    https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/condition/
+    If the controller reports which generation it has seen, a condition from before the last change does not count:
+    https://pkg.go.dev/k8s.io/apimachinery/pkg/apis/meta/v1#Condition
     """
     name = wanted["type"]
 
@@ -216,7 +217,7 @@ def wait_gone(client: Client, kinds: Kinds, objects: list[dict[str, Any]], timeo
 
 
 def _holders(live: dict[str, Any] | None) -> str:
-    """What keeps an object that is being deleted: finalizers, or a namespace's own conditions."""
+    """Why an object is still being deleted: its finalizers, and the conditions of a namespace."""
     if not live:
         return ""
     notes = [one["message"] for one in live.get("status", {}).get("conditions") or [] if one.get("status") == "True" and one.get("message")]
@@ -227,7 +228,7 @@ def _holders(live: dict[str, Any] | None) -> str:
 
 
 def _details(client: Client, one: dict[str, Any]) -> str:
-    """The pods that are not ready, and the last warning events of the object."""
+    """The pods of an object that are not ready, and the last warning events."""
     namespace = one["metadata"].get("namespace")
     selector = ((one.get("spec") or {}).get("selector") or {}).get("matchLabels")
     if not namespace:
@@ -248,6 +249,6 @@ def _details(client: Client, one: dict[str, Any]) -> str:
             latest = sorted(events, key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "")[-1:]
             notes += [f"event {event.get('reason')}: {event.get('message')}" for event in latest]
     except (ApiError, Failure):
-        # The reason itself is known; its details are a courtesy.
+        # The details are optional: the reason is known without them.
         return ""
     return f" [{'; '.join(notes[:8])}]" if notes else ""

@@ -8,7 +8,7 @@ from ansible_collections.bare.mesh.plugins.modules import gateway
 WANTED = {"servers": [{"port": {"number": 80, "name": "h", "protocol": "HTTP"}, "hosts": ["*"]}]}
 
 
-def test_the_password_of_a_proxy_is_printed_nowhere(cluster, run_for_real):
+def test_the_password_of_a_proxy_is_not_printed(cluster, run_for_real):
     for check in (True, False):
         printed = run_for_real(gateway, check=check, name="x", proxy="http://user:correct-horse@p:1", **WANTED)
         assert "correct-horse" not in printed and '"changed": true' in printed

@@ -84,10 +84,10 @@ def changed(result):
 
 
 def test_install_again_and_remove(cluster, run_module, istioctl):
-    foretold = run(run_module, check=True)
+    predicted = run(run_module, check=True)
     assert not cluster.objects
     done = run(run_module)
-    assert foretold == done and done["changed"] and done["istioctl_version"] == "1.29.1"
+    assert predicted == done and done["changed"] and done["istioctl_version"] == "1.29.1"
     names = [one["name"] for one in done["objects"]]
     assert names[0] == "istio-system" and names[-1] == "istio-ingressgateway"
     labels = cluster.objects["/apis/apps/v1/namespaces/istio-system/deployments/istio-ingressgateway"]["metadata"]["labels"]
@@ -118,7 +118,7 @@ def test_tag_takes_over_from_the_revision_s_webhook(cluster, run_module, istioct
     assert cluster.objects[VALIDATOR]["metadata"]["labels"]["app"] == "istiod"
 
 
-def test_what_istiod_fills_in_is_no_difference(cluster, run_module, istioctl):
+def test_fields_that_istiod_sets_are_not_differences(cluster, run_module, istioctl):
     run(run_module)
 
     def by_istiod(one):

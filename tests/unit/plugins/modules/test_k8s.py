@@ -37,12 +37,12 @@ def test_twelve_steps(cluster, run_module):
     ]
     for arguments, action in steps:
         before, writes = cluster.objects.get(PATH), cluster.writes
-        foretold = run_module(k8s, check=True, **arguments)
+        predicted = run_module(k8s, check=True, **arguments)
         assert cluster.objects.get(PATH) == before and cluster.writes == writes
         done = run_module(k8s, **arguments)
-        assert actions(foretold) == actions(done) == {"settings": action}
-        assert foretold["changed"] is done["changed"] is (action in ("created", "updated", "deleted"))
-        assert foretold["diff"] == done["diff"]
+        assert actions(predicted) == actions(done) == {"settings": action}
+        assert predicted["changed"] is done["changed"] is (action in ("created", "updated", "deleted"))
+        assert predicted["diff"] == done["diff"]
         assert bool(done["diff"]) is done["changed"]
 
 
@@ -53,7 +53,7 @@ def test_diff_shows_only_what_differs(cluster, run_module):
     assert diff["before_header"] == "ConfigMap shop/settings"
 
 
-def test_field_that_left_the_definition_goes(cluster, run_module):
+def test_field_that_left_the_definition_is_removed(cluster, run_module):
     run_module(k8s, resources=[settings(a="1", b="1")])
     assert run_module(k8s, resources=[settings(a="1")])["changed"]
     assert cluster.objects[PATH]["data"] == {"a": "1"}
@@ -68,7 +68,7 @@ def test_field_of_somebody_else_stays(cluster, run_module):
     assert cluster.objects[PATH]["data"] == {"a": "2", "theirs": "1"}
 
 
-def test_taking_over_says_so(cluster, run_module):
+def test_taking_over_fields_is_a_change(cluster, run_module):
     run_module(k8s, resources=[settings(a="1")], field_manager="kubectl")
     result = run_module(k8s, resources=[settings(a="1")])
     assert actions(result) == {"settings": "updated"}
@@ -105,9 +105,9 @@ def test_one_object_by_kind_and_name(cluster, run_module):
     assert "name" in run_module(k8s, kind="Namespace")["msg"]
 
 
-def test_definitions_that_are_none(cluster, run_module):
+def test_definitions_that_are_not_valid(cluster, run_module):
     assert "definition is not valid YAML, line 2, column 1" in run_module(k8s, definition="a: [pin-4711")["msg"]
-    assert "definition, object 1: a mapping is needed" in run_module(k8s, definition="text")["msg"]
+    assert "definition, object 1: must be a mapping" in run_module(k8s, definition="text")["msg"]
 
 
 def test_secrets_in_a_definition_are_hidden(run_for_real, cluster):
@@ -165,7 +165,7 @@ def test_wait_that_fails_returns_what_was_written(cluster, run_module):
     assert "not ready after 0 s" in result["msg"] and result["changed"] and actions(result) == {"web": "created"}
 
 
-def test_outage_ends_the_batch_after_one_patience(cluster, run_module, monkeypatch):
+def test_outage_ends_the_batch_after_the_first_request_that_was_given_up(cluster, run_module, monkeypatch):
     tried = []
 
     def away(path, *arguments):
@@ -179,7 +179,7 @@ def test_outage_ends_the_batch_after_one_patience(cluster, run_module, monkeypat
     assert len(result["refused"]) == len(tried) and len(result["not_tried"]) == 200 - len(tried)
 
 
-def test_what_was_in_a_namespace_that_is_made_anew_is_new(cluster, run_module, monkeypatch):
+def test_objects_of_a_namespace_that_is_created_again_are_new(cluster, run_module, monkeypatch):
     run_module(k8s, resources=[namespace(), settings(a="1")])
     home = cluster.objects["/api/v1/namespaces/shop"]
     home["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
@@ -194,7 +194,7 @@ def test_what_was_in_a_namespace_that_is_made_anew_is_new(cluster, run_module, m
     assert PATH in cluster.objects
 
 
-def test_objects_of_a_kind_that_is_made_anew_are_new(cluster, run_module, monkeypatch):
+def test_objects_of_a_kind_that_is_created_again_are_new(cluster, run_module, monkeypatch):
     monkeypatch.setattr("ansible_collections.bare.mesh.plugins.module_utils._k8s.apply.wait_ready", lambda *arguments: None)
     both = [CRD, {"apiVersion": "example.com/v1", "kind": "Foo", "metadata": {"name": "one", "namespace": "shop"}}]
     run_module(k8s, resources=both)
@@ -212,8 +212,8 @@ def test_objects_of_a_kind_that_is_made_anew_are_new(cluster, run_module, monkey
 def test_version_that_is_not_served(cluster, run_module, check):
     scaler = {"apiVersion": "autoscaling/v9", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "web", "namespace": "shop"}}
     result = run_module(k8s, resources=[settings(a="1"), scaler], check=check)
-    assert "HorizontalPodAutoscaler shop/web: the cluster serves no " in result["msg"]
-    assert "in autoscaling/v9, but in autoscaling/v2" in result["msg"]
+    assert "HorizontalPodAutoscaler shop/web: the cluster serves HorizontalPodAutoscaler in " in result["msg"]
+    assert "in autoscaling/v2 and autoscaling/v1, not in autoscaling/v9" in result["msg"]
     assert result["failed"] and cluster.writes == 0
 
 
@@ -230,7 +230,7 @@ def test_kind_that_an_earlier_task_will_bring(cluster, run_module):
     del cluster.groups["security.istio.io"]
     policy = {"apiVersion": "security.istio.io/v1", "kind": "AuthorizationPolicy", "metadata": {"name": "x", "namespace": "shop"}}
     assert actions(run_module(k8s, resources=[policy], check=True)) == {"x": "created"}
-    assert "install what brings its CustomResourceDefinition" in run_module(k8s, resources=[policy])["msg"]
+    assert "install its CustomResourceDefinition" in run_module(k8s, resources=[policy])["msg"]
 
 
 @pytest.mark.parametrize(
@@ -283,13 +283,13 @@ def test_credentials_of_the_connection_are_hidden(run_for_real, cluster):
         assert secret_text not in output
 
 
-def test_dates_in_files_are_texts(cluster, run_module, tmp_path):
+def test_dates_in_files_are_strings(cluster, run_module, tmp_path):
     file = tmp_path / "shop.yml"
     file.write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings, namespace: shop}\ndata: {day: 2026-01-01}\n")
     run_module(k8s, src=[str(file)])
     assert cluster.objects[PATH]["data"] == {"day": "2026-01-01"}
     file.write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\nbinaryData: {a: !!binary aGk=}\n")
-    assert "ConfigMap settings holds what JSON cannot hold" in run_module(k8s, src=[str(file)])["msg"]
+    assert "ConfigMap settings has a value that JSON does not support" in run_module(k8s, src=[str(file)])["msg"]
 
 
 @pytest.mark.parametrize(
@@ -298,7 +298,7 @@ def test_dates_in_files_are_texts(cluster, run_module, tmp_path):
         ([{"kind": "ConfigMap", "metadata": {"name": "x"}}], "resources, object 1: apiVersion missing"),
         ([{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {}}], "metadata.name missing"),
         ([{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": ["x"]}], "Secret s: data must be a mapping"),
-        ([{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": {"k": 12345678}}], "Secret s: data.k must be a text"),
+        ([{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": {"k": 12345678}}], "Secret s: data.k must be a string"),
         ([settings(), settings()], "ConfigMap shop/settings is named more than once"),
     ],
 )
@@ -343,7 +343,7 @@ def test_from_file(cluster, run_module, tmp_path):
     assert "cannot be read" in run_module(k8s, src=[str(tmp_path / "none")])["msg"]
 
 
-def test_object_that_is_going_is_waited_for(cluster, run_module):
+def test_object_that_is_being_deleted_is_waited_for(cluster, run_module):
     run_module(k8s, resources=[settings(a="1")])
     cluster.objects[PATH]["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     assert not run_module(k8s, resources=[settings()], state="absent")["changed"]

@@ -77,7 +77,7 @@ def test_a_drain_and_its_prediction(run_module, cluster, node):
 
 
 @pytest.mark.parametrize("check", [True, False])
-def test_what_would_be_lost_is_said_before_anything_is_changed(run_module, cluster, node, check):
+def test_pods_that_would_be_lost_are_reported_before_any_change(run_module, cluster, node, check):
     node.add(pod("alone", controller=None), pod("cache", spec={"volumes": [{"name": "v", "emptyDir": {}}]}), pod("a"))
     failed = run_module(k8s_drain, check=check, name="n1")
     assert "nothing was changed" in failed["msg"]
@@ -93,7 +93,7 @@ def test_a_disruption_budget_is_asked_again(run_module, cluster, node):
     assert run_module(k8s_drain, name="n1")["changed"] and left(cluster) == [] and node.evictions == 3
 
 
-def test_a_disruption_budget_that_never_gives_in(run_module, cluster, node):
+def test_a_disruption_budget_that_never_allows_it(run_module, cluster, node):
     node.add(pod("a"))
     node.refusals = 10**6
     failed = run_module(k8s_drain, name="n1", delete_options={"wait_timeout": 25})

@@ -58,7 +58,7 @@ def test_the_first_ready_pod_is_taken():
     assert k8s_exec.choose([pod("c"), pod("a", ready=False), pod("b"), pod("aa", going=True)], "ns", "app=x") == "b"
 
 
-def test_no_pod_and_no_ready_pod_are_told_apart():
+def test_no_pod_and_no_ready_pod_are_different_errors():
     with pytest.raises(Failure, match="has no pod with the labels app=x"):
         k8s_exec.choose([], "ns", "app=x")
     with pytest.raises(Failure, match=r"is ready \(there are: a\)"):
@@ -84,7 +84,7 @@ def test_pod_by_its_labels(channel, cluster, run_module):
     assert run_module(k8s_exec, label_selectors=["app=x"], **arguments)["pod"] == "a"
 
 
-def test_a_command_without_end_is_given_up(channel, run_module):
+def test_a_command_that_does_not_end_in_time(channel, run_module):
     channel.open = True
     assert "did not end within 5 seconds" in run_module(k8s_exec, **ARGUMENTS)["msg"]
     assert channel.closed

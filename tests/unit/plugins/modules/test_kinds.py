@@ -39,11 +39,11 @@ def test_twelve_steps(cluster, run_module, name):
     steps = zip((first, first, second, second, gone, gone), ("created", "unchanged", "updated", "unchanged", "deleted", "absent"))
     for arguments, action in steps:
         writes = cluster.writes
-        foretold = run_module(module, check=True, **arguments)
+        predicted = run_module(module, check=True, **arguments)
         assert cluster.writes == writes
         done = run_module(module, **arguments)
         assert [one["action"] for one in done["objects"]] == [action]
-        assert foretold == done
+        assert predicted == done
 
 
 @pytest.mark.parametrize("facts", FACTS, ids=lambda facts: facts.kind)
@@ -67,7 +67,7 @@ def test_no_option_has_the_name_of_a_field(facts):
     assert not names & {*facts.options, *(field for field, _argument in facts.options.values())}
 
 
-def test_host_is_the_rule_s(cluster, run_module, monkeypatch):
+def test_host_is_the_host_of_the_rule(cluster, run_module, monkeypatch):
     given = []
     monkeypatch.setattr(api_module, "Client", lambda params: given.append(params["api_host"]) or cluster)
     monkeypatch.setenv("K8S_AUTH_HOST", "https://10.0.0.1")
@@ -134,7 +134,7 @@ def test_bad_items(cluster, run_module, resource, message):
     assert message in run_module(virtual_service, resources=[resource])["msg"]
 
 
-def test_labels_that_are_no_mapping(cluster, run_module):
+def test_labels_that_are_not_a_mapping(cluster, run_module):
     result = run_module(virtual_service, labels={"team": "a"}, resources=[{"name": "x", "hosts": ["x"], "labels": "tier"}])
     assert "metadata.labels" in result["msg"]
 

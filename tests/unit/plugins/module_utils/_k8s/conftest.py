@@ -9,7 +9,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._k8s import apply
 
 @pytest.fixture
 def waits(cluster, monkeypatch):
-    """Each wait: which one, for which objects, how long, after how many writes, and what was known."""
+    """The waits of a run: (ready or gone, names of the objects, timeout, number of writes before it, known live objects)."""
     found = []
 
     def ready(client, kinds, objects, known, timeout, *more):

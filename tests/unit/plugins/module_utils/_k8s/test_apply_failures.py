@@ -18,18 +18,18 @@ def refuse(cluster, names):
 
 
 @pytest.mark.parametrize(("count", "more"), [(20, ""), (21, "; and 1 more"), (23, "; and 3 more")])
-def test_of_many_failures_twenty_are_told(cluster, count, more):
+def test_a_message_names_at_most_twenty_failures(cluster, count, more):
     names = [f"n{number:02}" for number in range(count)]
     refuse(cluster, names)
     with pytest.raises(Failure) as error:
         Engine(cluster, "me").present([one("ConfigMap", name) for name in names])
     told = "; ".join(f"ConfigMap shop/{name}: bad {name}" for name in names[:20])
-    assert str(error.value) == f"{told}{more}. Written: nothing. Not tried: nothing. Run again when the cause is gone."
+    assert str(error.value) == f"{told}{more}. Written: nothing. Not tried: nothing. Fix the cause and run again."
     assert len(error.value.data["refused"]) == count
 
 
 @pytest.mark.parametrize(("count", "more"), [(10, ""), (11, " and 1 more")])
-def test_of_what_was_written_ten_are_told(cluster, count, more):
+def test_a_message_names_at_most_ten_written_objects(cluster, count, more):
     names = [f"n{number:02}" for number in range(count)]
     refuse(cluster, ["z"])
     with pytest.raises(Failure) as error:
@@ -41,7 +41,7 @@ def test_of_what_was_written_ten_are_told(cluster, count, more):
     assert error.value.data["refused"] == ["ConfigMap shop/z"] and error.value.data["not_tried"] == ["Deployment shop/web"]
 
 
-def test_a_failure_in_check_mode_speaks_of_no_writes(cluster):
+def test_a_failure_in_check_mode_does_not_mention_writes(cluster):
     refuse(cluster, ["b"])
     with pytest.raises(Failure) as error:
         Engine(cluster, "me", check=True).present([one("ConfigMap", "a"), one("ConfigMap", "b")])
@@ -49,7 +49,7 @@ def test_a_failure_in_check_mode_speaks_of_no_writes(cluster):
     assert error.value.data == {"written": [], "refused": ["ConfigMap shop/b"], "not_tried": []}
 
 
-def test_not_found_is_a_forecast_in_check_mode_alone(cluster):
+def test_not_found_counts_as_created_only_in_check_mode(cluster):
     cluster.refuse[f"{MAP_PATH}/a"] = (404, 'namespaces "shop" not found')
     assert Engine(cluster, "me", check=True).present([one("ConfigMap", "a")])[0].action == "created"
     with pytest.raises(Failure, match=r"create the namespace shop first"):
@@ -77,7 +77,7 @@ def test_not_found_is_a_forecast_in_check_mode_alone(cluster):
         (400, 'User "x" cannot patch', "", (), ""),
     ],
 )
-def test_refusals_say_what_to_do(status, message, reason, causes, fix):
+def test_refusals_have_a_fix(status, message, reason, causes, fix):
     error = ApiError(status, message, reason, causes)
     error.given_up = True
     explained = apply._explained(error, one("ConfigMap", "a"))

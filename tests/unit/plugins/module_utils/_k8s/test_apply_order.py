@@ -48,7 +48,7 @@ def test_without_wait_nothing_but_definitions_is_waited_for(cluster, waits):
     assert not waits
 
 
-def test_what_was_read_is_not_read_again_by_the_wait(cluster, waits):
+def test_the_wait_does_not_read_unchanged_objects_again(cluster, waits):
     Engine(cluster, "me").present([one("ConfigMap", "old", data={"a": "1"})])
     Engine(cluster, "me", wait=True).present([one("ConfigMap", "old", data={"a": "1"}), deployment()])
     ((_which, _names, _timeout, _writes, known),) = waits
@@ -56,7 +56,7 @@ def test_what_was_read_is_not_read_again_by_the_wait(cluster, waits):
     assert known["", "ConfigMap", "shop", "old"]["data"] == {"a": "1"}
 
 
-def test_wait_is_a_real_one(cluster):
+def test_the_wait_reads_the_status(cluster):
     with pytest.raises(Failure, match=r"not ready after 0 s: Deployment shop/web"):
         Engine(cluster, "me", wait=True, timeout=0).present([deployment()])
     cluster.objects[WEB_PATH]["status"] = ROLLED_OUT
@@ -71,12 +71,12 @@ def test_deletion_is_waited_for(cluster, waits, check, wait):
     assert [entry[:3] for entry in waits] == ([("gone", ["web", "a"], 9)] if wait and not check else [])
 
 
-def test_what_is_not_there_is_not_waited_for(cluster, waits):
+def test_a_missing_object_is_not_waited_for(cluster, waits):
     Engine(cluster, "me", wait=True).absent([deployment()])
     assert not waits
 
 
-def test_an_object_that_is_going_is_waited_for_before_it_is_made_anew(cluster, waits):
+def test_an_object_that_is_being_deleted_is_waited_for_before_it_is_created_again(cluster, waits):
     Engine(cluster, "me").present([deployment()])
     going(cluster, WEB_PATH)
     (change,) = Engine(cluster, "me", timeout=5).present([deployment()])
@@ -85,7 +85,7 @@ def test_an_object_that_is_going_is_waited_for_before_it_is_made_anew(cluster, w
     assert "deletionTimestamp" not in cluster.objects[WEB_PATH]["metadata"]
 
 
-def test_check_mode_does_not_wait_for_what_is_going(cluster, waits):
+def test_check_mode_does_not_wait_for_an_object_that_is_being_deleted(cluster, waits):
     Engine(cluster, "me").present([deployment()])
     going(cluster, WEB_PATH)
     before = dict(cluster.objects)
@@ -94,7 +94,7 @@ def test_check_mode_does_not_wait_for_what_is_going(cluster, waits):
     assert ("DRYRUN", WEB_PATH) not in cluster.requests
 
 
-def test_what_is_going_is_not_deleted_again(cluster):
+def test_an_object_that_is_being_deleted_is_not_deleted_again(cluster):
     Engine(cluster, "me").present([deployment()])
     going(cluster, WEB_PATH)
     (change,) = Engine(cluster, "me").absent([deployment()])
@@ -102,7 +102,7 @@ def test_what_is_going_is_not_deleted_again(cluster):
 
 
 @pytest.mark.parametrize("check", [True, False])
-def test_what_lived_in_a_definition_that_is_made_anew_is_new(cluster, waits, check):
+def test_objects_of_a_kind_that_is_created_again_are_new(cluster, waits, check):
     thing = one("Thing", "a", api_version="example.com/v1", spec={"size": 1})
     cluster.groups["example.com"] = ["v1"]
     Engine(cluster, "me").present([crd(), thing])
@@ -113,7 +113,7 @@ def test_what_lived_in_a_definition_that_is_made_anew_is_new(cluster, waits, che
     assert ("DRYRUN" not in [verb for verb, _path in cluster.requests[requests:]]) is True
 
 
-def test_a_namespace_made_anew_leaves_others_alone(cluster, waits):
+def test_a_namespace_that_is_created_again_does_not_affect_others(cluster, waits):
     other = one("ConfigMap", "a", "other", data={"a": "1"})
     objects = [NAMESPACE, one("ConfigMap", "a", data={"a": "1"}), other]
     Engine(cluster, "me").present(objects)

@@ -47,5 +47,5 @@ def test_the_connection_s_options_come_from_the_environment():
     assert argspec.CONNECTION["client_key"]["no_log"] is False, "it is a path"
 
 
-def test_waiting_is_asked_for():
+def test_waiting_is_off_by_default():
     assert argspec.WAITING == {"wait": {"type": "bool", "default": False}, "wait_timeout": {"type": "int", "default": 120}}

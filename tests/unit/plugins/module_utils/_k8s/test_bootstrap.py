@@ -104,7 +104,7 @@ def published(certificate):
     return {"metadata": {}, "data": {"kubeconfig": yaml.safe_dump(kubeconfig)}}
 
 
-def test_the_certificate_authority_comes_from_what_kubeadm_published(cluster, posts):
+def test_the_certificate_authority_is_read_from_cluster_info(cluster, posts):
     certificate, digest = authority()
     cluster.objects[bootstrap.CLUSTER_INFO] = published(certificate)
     assert bootstrap.certificate_authority(cluster) == (certificate.decode(), f"sha256:{digest}")
@@ -130,7 +130,7 @@ def test_a_cluster_whose_init_has_not_ended(cluster, posts, info):
         (None, False),
     ],
 )
-def test_only_the_node_s_own_remains_are_deleted(cluster, addresses, deleted):
+def test_only_the_node_object_of_the_same_host_is_deleted(cluster, addresses, deleted):
     cluster.objects[NODE] = {"metadata": {"name": "w1"}, "status": {"addresses": addresses} if addresses else {}}
     bootstrap.forget_node(cluster, "w1", "192.0.2.11")
     assert (NODE not in cluster.objects) is deleted

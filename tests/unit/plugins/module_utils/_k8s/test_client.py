@@ -137,14 +137,14 @@ def test_pod_without_service_account(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("host", ["reviews", "10.0.0.1:6443", "ftp://x"])
-def test_host_that_is_no_url(host):
-    with pytest.raises(Failure, match=r"api_host is .*give the API server's URL"):
+def test_host_that_is_not_a_url(host):
+    with pytest.raises(Failure, match=r"api_host is .*set the URL of the API server"):
         Client({"api_host": host})
 
 
 def test_certificate_files_that_do_not_exist(config, tmp_path):
     for option in ("ca_cert", "client_cert", "client_key"):
-        with pytest.raises(Failure, match=rf"{option}: there is no file {tmp_path}/none"):
+        with pytest.raises(Failure, match=rf"{option}: the file {tmp_path}/none does not exist"):
             Client({"kubeconfig": config, option: f"{tmp_path}/none"})
 
 
@@ -183,7 +183,7 @@ def raw(body, status="200 OK", *headers):
 BROKEN = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"a\"\r\nzz\r\n"
 
 
-def test_broken_answers_are_asked_for_again(server):
+def test_requests_with_broken_answers_are_repeated(server):
     date = email.utils.formatdate(time.time() + 2, usegmt=True)
     past = email.utils.formatdate(0, usegmt=True)
     server.answers += [
@@ -201,7 +201,7 @@ def test_broken_answers_are_asked_for_again(server):
         server.client.get("/x")
 
 
-def test_patience_that_is_used_up_is_told(client):
+def test_requests_that_were_given_up_are_marked(client):
     """What is asked next would wait as long, so a batch ends here; a refusal is one object's matter."""
     client.pool = Pool(Answer(200, {}), *[Answer(503, {"message": "busy"})] * 20, Answer(422, {}))
     client.reach()
@@ -229,10 +229,10 @@ def test_retry_after():
     [
         (raw("<html>", "200 OK"), r"answers with b'<html>', which is not a Kubernetes object"),
         (raw("[]", "200 OK"), r"which is not a Kubernetes object"),
-        (raw("", "302 Found", "Location: https://elsewhere/"), r"redirects to https://elsewhere/: give the API server's own address"),
+        (raw("", "302 Found", "Location: https://elsewhere/"), r"redirects to https://elsewhere/: set the address of the API server"),
     ],
 )
-def test_answers_of_something_else(server, answer, message):
+def test_answers_that_are_not_kubernetes_objects(server, answer, message):
     server.answers += [answer]
     with pytest.raises(Failure, match=message):
         server.client.get("/x")
@@ -293,7 +293,7 @@ def test_patch_is_a_strategic_one_where_the_kind_has_it(client):
         (505, "", False),
     ],
 )
-def test_what_is_asked_for_again(client, status, reason, again):
+def test_which_answers_are_repeated(client, status, reason, again):
     client.pool = Pool(Answer(200, {}), Answer(status, {"reason": reason}), Answer(200, {"a": 1}))
     client.reach()
     if again:
@@ -313,7 +313,7 @@ def test_causes_of_a_refusal(client):
 
 
 @pytest.mark.parametrize("verify", [True, False])
-def test_a_certificate_that_is_not_checked_is_no_news(config, monkeypatch, verify):
+def test_a_certificate_that_is_not_checked_gives_no_warning(config, monkeypatch, verify):
     silenced = []
     monkeypatch.setattr(urllib3, "disable_warnings", lambda: silenced.append(1))
     client = Client({"kubeconfig": config, "validate_certs": verify})
@@ -333,7 +333,7 @@ def test_list_whose_token_has_expired_starts_again(client):
         list(client.pages("/x"))
 
 
-def test_nobody_there(client):
+def test_unreachable_server(client):
     client.pool = Pool(urllib3.exceptions.NewConnectionError(None, "Failed: [Errno 111] Connection refused"))
     with pytest.raises(Unreachable, match=r"does not answer: .*Connection refused"):
         client.reach()
@@ -345,7 +345,7 @@ def test_wrong_certificate(client):
         client.reach()
 
 
-def test_patience_rides_out_what_passes(client):
+def test_requests_are_repeated_while_the_server_is_away(client):
     busy = {"message": "too many requests"}
     webhook = {"message": "failed calling webhook: connect: connection refused"}
     client.pool = Pool(

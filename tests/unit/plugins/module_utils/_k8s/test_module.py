@@ -110,7 +110,7 @@ def test_run(run_module):
 
 
 @pytest.mark.parametrize("fails", [True, False])
-def test_secrets_of_the_arguments_are_printed_nowhere(run_for_real, fails):
+def test_secrets_of_the_arguments_are_not_printed(run_for_real, fails):
     def work(module):
         if fails:
             raise Failure("why")

@@ -84,7 +84,7 @@ def owned_container(one):
     return one["metadata"]["managedFields"][0]["fieldsV1"]["f:spec"]["f:template"]["f:spec"]["f:containers"]['k:{"name":"web"}']
 
 
-def test_defaults_and_others_fields_are_no_difference(live):
+def test_defaults_and_fields_of_others_are_not_differences(live):
     assert in_order(DESIRED, live, "me")
 
 
@@ -112,7 +112,7 @@ def test_differences(live, change):
     assert not in_order(DESIRED, live, "me")
 
 
-def test_right_values_of_others_suffice_without_adoption(live):
+def test_without_adopt_right_values_of_others_are_enough(live):
     owned_container(live).pop("f:args")
     assert in_order(DESIRED, live, "me", adopt=False)
     live["metadata"]["managedFields"] = []
@@ -132,7 +132,7 @@ def test_sets():
     assert not in_order(desired, live, "me")
 
 
-def test_applied_status_is_nobody_s_business():
+def test_an_applied_status_is_ignored():
     live = {"metadata": {"managedFields": [{"manager": "me", "operation": "Apply", "fieldsV1": {"f:status": {"f:x": {}}}}]}}
     assert in_order({"apiVersion": "v1", "kind": "X", "metadata": {"name": "x"}}, live, "me")
 
@@ -150,7 +150,7 @@ def test_a_value_equals_itself(value):
 
 
 @given(st.dictionaries(st.sampled_from(["name", "a", "b"]), VALUES, max_size=3))
-def test_no_difference_of_a_thing_to_itself(value):
+def test_a_value_has_no_difference_to_itself(value):
     assert delta(value, copy.deepcopy(value)) == ({}, {})
 
 
@@ -231,7 +231,7 @@ def test_empty_values_count():
         assert not in_order({**one, "spec": {"a": 1, "rules": empty}}, live, "me")
 
 
-def test_time_of_a_write_and_what_others_own_are_no_change(live):
+def test_the_time_of_a_write_and_fields_of_others_are_not_changes(live):
     after = copy.deepcopy(live)
     after["metadata"] |= {"resourceVersion": "2", "annotations": {"revision": "1"}}
     after["metadata"]["managedFields"][0]["time"] = "later"
@@ -254,7 +254,7 @@ def test_time_of_a_write_and_what_others_own_are_no_change(live):
         lambda one: one["spec"]["template"]["spec"]["volumes"][0].pop("emptyDir"),
     ],
 )
-def test_changes_of_what_we_own(live, change):
+def test_changes_of_own_fields(live, change):
     after = copy.deepcopy(live)
     change(after)
     assert not same(live, after, "me") and not same(live, after, "me", adopt=False)

@@ -65,7 +65,7 @@ def test_failed_job():
         CHECKS["batch", "Job"](live("Job", conditions=conditions(Failed="True")))
 
 
-def test_kinds_of_other_groups_are_nobody_s(cluster):
+def test_kinds_of_other_groups_are_not_checked(cluster):
     job = {"apiVersion": "example.com/v1", "kind": "Job", "metadata": {"name": "x", "namespace": "shop"}}
     wait_ready(cluster, Kinds(cluster), [job], {}, 0)
     with pytest.raises(Failure, match=r"Job shop/x: not there"):
@@ -94,7 +94,7 @@ def deployment():
     }
 
 
-def test_timeout_tells_what_and_why(cluster):
+def test_timeout_names_the_objects_and_the_reasons(cluster):
     path = "/apis/apps/v1/namespaces/shop/deployments/web"
     cluster.objects[path] = {**deployment(), "status": {}}
     pod = {
@@ -152,7 +152,7 @@ def pauses(timeout):
     return result
 
 
-def test_the_patience_is_used_up_and_not_exceeded(cluster, clock):
+def test_the_timeout_is_used_up_and_not_exceeded(cluster, clock):
     path = "/apis/apps/v1/namespaces/shop/deployments/web"
     cluster.objects[path] = {**deployment(), "status": {}}
     with pytest.raises(Failure, match=r"not ready after 20 s"):
@@ -164,7 +164,7 @@ def test_the_patience_is_used_up_and_not_exceeded(cluster, clock):
     assert clock == pytest.approx(pauses(20))
 
 
-def test_statuses_that_say_nothing_are_not_ready():
+def test_empty_statuses_are_not_ready():
     assert "0 of 1 replicas ready, 0 updated" in CHECKS["apps", "StatefulSet"](live("StatefulSet"))
     assert CHECKS["apps", "StatefulSet"](live("StatefulSet", readyReplicas=1)) == "1 of 1 replicas ready, 0 updated"
     assert CHECKS["apps", "StatefulSet"](live("StatefulSet", readyReplicas=1, updatedReplicas=1)) == ""
@@ -175,7 +175,7 @@ def test_statuses_that_say_nothing_are_not_ready():
     assert "has not seen" not in CHECKS["apps", "Deployment"]({"metadata": {}, "spec": {}, "status": {}})
 
 
-def test_what_holds_an_object_is_told(cluster):
+def test_the_reason_why_an_object_still_exists(cluster):
     conditions = [
         {"type": "A", "status": "True", "message": "some pods are left"},
         {"type": "B", "status": "False", "message": "not this"},
@@ -188,7 +188,7 @@ def test_what_holds_an_object_is_told(cluster):
 
 
 @pytest.mark.parametrize("error", [ApiError(403, "no"), Failure("gone")])
-def test_details_are_a_courtesy(cluster, monkeypatch, error):
+def test_details_are_optional(cluster, monkeypatch, error):
     def refuse(path, query=None):
         raise error
 
@@ -204,7 +204,7 @@ def test_a_rollout_without_a_partition_updates_all():
     assert CHECKS["apps", "StatefulSet"](database) == "2 of 2 replicas ready, 1 updated"
 
 
-def test_the_last_event_is_told(cluster):
+def test_the_last_event_is_in_the_message(cluster):
     for name, message, when in (("a", "late", {"eventTime": "2026-01-02"}), ("b", "early", {"lastTimestamp": "2026-01-01"})):
         cluster.objects[f"/api/v1/namespaces/shop/events/{name}"] = {"metadata": {"name": name}, "reason": "R", "message": message, **when}
     assert waiter._details(cluster, definition("Job", "a")) == " [event R: late]"
@@ -250,7 +250,7 @@ def test_a_condition_is_waited_for_in_every_object(cluster):
     wait_ready(cluster, Kinds(cluster), [settings], {("", "ConfigMap", "shop", "a"): there}, 0, None, PAUSED)
 
 
-def test_the_given_pause_is_kept(cluster, clock):
+def test_wait_sleep_is_the_pause(cluster, clock):
     cluster.objects["/apis/apps/v1/namespaces/shop/deployments/web"] = {**deployment(), "status": {}}
     with pytest.raises(Failure, match=r"not ready after 20 s"):
         wait_ready(cluster, Kinds(cluster), [deployment()], {}, 20, 5)

@@ -84,7 +84,7 @@ def test_localities(places):
         "a/b/c|a/b/c",
     ],
 )
-def test_localities_that_are_none_or_overlap(places):
+def test_localities_that_are_invalid_or_overlap(places):
     names = places.split("|")
     found = locality(distribute=[{"from": name, "to": {"x": 100}} for name in names])
     assert found == [f"distribute[{len(names) - 1}].from"]
