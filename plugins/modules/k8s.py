@@ -7,11 +7,11 @@ module: k8s
 short_description: Applies, patches or removes any Kubernetes objects
 version_added: 0.1.0
 description:
-  - Reads the objects with few requests, and writes by server-side apply what differs, several at once and in dependency order.
-    Namespaces and definitions of custom resources come first.
-  - A field that another manager owns and that the definition does not name is left alone and is no difference.
-  - A field that this module once set and that the definition no longer names is removed.
-  - In check mode the server itself judges the changes by a dry-run. Where there is no cluster yet, all objects count as new.
+  - Reads the objects with few requests, and writes those that differ by server-side apply, in parallel and in dependency order.
+    Namespaces and CustomResourceDefinitions come first.
+  - A field that another field manager owns and that the definition does not name is not changed and is not a difference.
+  - A field that this module set before and that the definition no longer names is removed.
+  - In check mode without a cluster, all objects count as new.
 extends_documentation_fragment:
   - bare.mesh.attributes
   - bare.mesh.connection
@@ -19,27 +19,27 @@ extends_documentation_fragment:
   - bare.mesh.waiting
 options:
   resources:
-    description: The objects, in Kubernetes' own form.
+    description: The objects, each as a Kubernetes manifest.
     type: list
     elements: dict
   definition:
-    description: The objects as one mapping, a list of them, or YAML text of one or several documents.
+    description: The objects as a manifest, a list of manifests, or YAML text with one or more documents.
     type: raw
     aliases: [resource_definition]
   src:
-    description: YAML files on the controller that hold the objects.
+    description: YAML files on the controller with manifests of the objects.
     type: list
     elements: path
   kind:
-    description: Kind of one object that O(name) names, where nothing but these two matters, such as a Namespace, or for O(state=absent).
+    description: Kind of one object without further fields, together with O(name), such as a Namespace or an object for O(state=absent).
     type: str
   api_version:
-    description: API version of that one object.
+    description: API version of the object of O(kind) and O(name).
     type: str
     default: v1
     aliases: [api, version]
   name:
-    description: Name of that one object.
+    description: Name of the object of O(kind).
     type: str
   state:
     description:
@@ -51,11 +51,11 @@ options:
     choices: [present, patched, absent]
     default: present
   namespace:
-    description: Namespace of objects that name none.
+    description: Namespace of objects whose manifests name none.
     type: str
     default: default
   field_manager:
-    description: Name under which the API server remembers the fields that this module sets.
+    description: Name of the field manager of server-side apply, by which the API server records the fields that this module sets.
     type: str
     default: bare-mesh
   wait_condition:
@@ -87,7 +87,7 @@ attributes:
     support: full
     details: Shows only what differs. The values of Secrets are hidden.
 requirements:
-  - openshift >= 0.13.2 (for kinds that are neither Kubernetes' own nor Istio's)
+  - openshift >= 0.13.2 (for kinds that belong neither to Kubernetes nor to Istio)
 author:
   - The bare.mesh authors (@bare-mesh)
 """
@@ -102,7 +102,7 @@ EXAMPLES = r"""
           name: shop
           labels: {istio-injection: enabled}
 
-- name: Everything in two files, and wait until it runs
+- name: Apply all objects of two files, and wait until they are ready
   bare.mesh.k8s:
     src: [definitions.yml, shop.yml]
     namespace: shop
@@ -131,7 +131,7 @@ EXAMPLES = r"""
       status: Unknown
       reason: DeploymentPaused
 
-- name: Remove the namespace and all that is in it
+- name: Remove the namespace and all objects in it
   bare.mesh.k8s:
     kind: Namespace
     name: shop
@@ -141,7 +141,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 objects:
-  description: The objects, and what happened to each.
+  description: The objects, and what happened to each of them.
   returned: success
   type: list
   elements: dict
@@ -153,7 +153,7 @@ objects:
       description: Its kind.
       type: str
     namespace:
-      description: Its namespace; empty for one of the whole cluster.
+      description: Its namespace; empty for a cluster-wide object.
       type: str
     name:
       description: Its name.
@@ -198,7 +198,7 @@ WITHOUT_CLUSTER = {"present": "all objects count as new", "patched": "there is n
 
 
 def definitions(params: dict[str, Any]) -> list[dict[str, Any]]:
-    """The objects, from whichever options give them."""
+    """The objects of all options. Raises Failure for a file that cannot be read and for manifests that are not valid."""
     result = expand(params["resources"] or [], "resources")
     given = params["definition"]
     if isinstance(given, str):
@@ -213,6 +213,7 @@ def definitions(params: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
+    """Bring the objects to the state. Returns the result; raises Failure if the API server refuses an object."""
     params = module.params
     objects = definitions(params)
     hide_secrets(module, objects)

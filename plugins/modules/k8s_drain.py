@@ -4,12 +4,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: k8s_drain
-short_description: Empties a node, or closes and opens it for new pods
+short_description: Drains, cordons or uncordons a node
 version_added: 0.2.0
 description:
-  - Closes the node for new pods and evicts its pods, as C(kubectl drain) does. Pods of DaemonSets and static pods stay.
-  - Everything is checked first. If a pod would be lost or lose data without permission, nothing is changed.
-  - A node that the cluster does not have is no change.
+  - Makes the node unschedulable and evicts its pods, as C(kubectl drain) does. Pods of DaemonSets and static pods stay.
+  - All pods are checked first. If a pod would be lost or lose data and O(delete_options) does not allow it, nothing is changed.
+  - If the node does not exist, nothing is changed.
 extends_documentation_fragment:
   - bare.mesh.attributes
   - bare.mesh.connection
@@ -21,31 +21,32 @@ options:
     required: true
   state:
     description:
-      - V(drain) closes the node and empties it, V(cordon) only closes it, V(uncordon) opens it again.
+      - V(drain) makes the node unschedulable and evicts its pods, V(cordon) only makes it unschedulable,
+        V(uncordon) makes it schedulable again.
     type: str
     choices: [drain, cordon, uncordon]
     default: drain
   delete_options:
-    description: What a drain may do to pods.
+    description: Options of the eviction.
     type: dict
     default: {}
     suboptions:
       delete_emptydir_data:
-        description: Evict pods whose C(emptyDir) volumes lose their data with them.
+        description: Also evict pods with C(emptyDir) volumes, whose data is deleted.
         type: bool
         default: false
       force:
-        description: Evict pods that nothing starts again elsewhere, because no controller owns them.
+        description: Also evict pods without a controller, which are not started again on another node.
         type: bool
         default: false
       disable_eviction:
-        description: Delete pods instead of evicting them, which PodDisruptionBudgets do not prevent.
+        description: Delete the pods instead of evicting them. PodDisruptionBudgets do not apply then.
         type: bool
         default: false
       wait_timeout:
         description:
-          - Seconds until the pods must be gone.
-          - The end of pods on a node that is not ready is not waited for, since nobody would report it.
+          - Seconds to wait until the pods are gone.
+          - On a node that is not ready the module does not wait, because the kubelet does not report the end of the pods.
         type: int
         default: 300
 attributes:
@@ -60,13 +61,13 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Empty a node
+- name: Drain a node
   bare.mesh.k8s_drain:
     name: node3
     delete_options:
       delete_emptydir_data: true
 
-- name: Open it again
+- name: Make it schedulable again
   bare.mesh.k8s_drain:
     name: node3
     state: uncordon
@@ -74,7 +75,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 pods:
-  description: The pods that were, or in check mode would be, evicted, as V(namespace/name).
+  description: The pods that were evicted, or in check mode would be evicted, as V(namespace/name).
   returned: always
   type: list
   elements: str
@@ -96,12 +97,13 @@ Pod = dict[str, Any]
 
 
 def owner(pod: Pod) -> str:
-    """The kind of the controller that starts the pod again; empty where there is none."""
+    """The kind of the controller of the pod; empty if it has none."""
     owners = pod["metadata"].get("ownerReferences") or []
     return next((one["kind"] for one in owners if one.get("controller")), "")
 
 
 def has_to_leave(pod: Pod) -> bool:
+    """Whether a drain evicts the pod: not if it has ended, belongs to a DaemonSet or is a static pod."""
     metadata, phase = pod["metadata"], (pod.get("status") or {}).get("phase")
     return phase not in ("Succeeded", "Failed") and owner(pod) != "DaemonSet" and MIRROR not in (metadata.get("annotations") or {})
 
@@ -111,6 +113,7 @@ def full_name(pod: Pod) -> str:
 
 
 def list_pods(client: Client, node: str) -> list[Pod]:
+    """The pods of the node that a drain evicts, sorted by name."""
     found = client.pages("/api/v1/pods", {"fieldSelector": f"spec.nodeName={node}"})
     return sorted((pod for pod in found if has_to_leave(pod)), key=full_name)
 
@@ -121,19 +124,23 @@ def is_ready(node: dict[str, Any]) -> bool:
 
 
 def objections(pods: list[Pod], options: dict[str, Any]) -> list[str]:
-    """What speaks against evicting the pods."""
+    """The reasons why the pods must not be evicted."""
     found = []
     lost = [full_name(pod) for pod in pods if not owner(pod)]
     if lost and not options["force"]:
-        found.append(f"no controller starts these pods again: {', '.join(lost)}. Delete them yourself, or set delete_options.force")
+        found.append(f"no controller starts these pods again: {', '.join(lost)}. Delete them, or set delete_options.force")
     volumes = [full_name(pod) for pod in pods if any("emptyDir" in one for one in pod["spec"].get("volumes") or [])]
     if volumes and not options["delete_emptydir_data"]:
-        found.append(f"these pods have emptyDir volumes: {', '.join(volumes)}. If the data may go, set delete_options.delete_emptydir_data")
+        fix = "If the data may be deleted, set delete_options.delete_emptydir_data"
+        found.append(f"these pods have emptyDir volumes: {', '.join(volumes)}. {fix}")
     return found
 
 
 def evict(client: Client, pod: Pod, delete: bool) -> str:
-    """Ask for the pod's end; why it is not granted, or nothing. A pod that is gone already is fine."""
+    """Evict or delete a pod. Returns the reason if a disruption budget does not allow it, otherwise an empty string.
+
+    A pod that is already gone is not an error. Raises ApiError for other refusals.
+    """
     namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
     path = f"/api/v1/namespaces/{namespace}/pods/{quote(name, safe='')}"
     try:
@@ -152,9 +159,12 @@ def evict(client: Client, pod: Pod, delete: bool) -> str:
 
 
 def empty(client: Client, node: str, pods: list[Pod], options: dict[str, Any], wait: bool) -> None:
-    """Evict the pods, those that a disruption budget keeps as soon as it lets them go, and wait for their end."""
+    """Evict the pods and, with wait, wait until they are gone. An eviction that a disruption budget does not allow is repeated.
+
+    Raises Failure after options["wait_timeout"] seconds.
+    """
     deadline = time.monotonic() + options["wait_timeout"]
-    # A disruption budget answers "too many requests", which the client would repeat on its own.
+    # For a disruption budget the answer is "too many requests", which the client would repeat by itself.
     client.patience = 0
     asked: set[str] = set()
     wanted = {pod["metadata"]["uid"] for pod in pods}
@@ -177,7 +187,7 @@ def empty(client: Client, node: str, pods: list[Pod], options: dict[str, Any], w
 
 
 def _late(node: str, left: list[Pod], refused: dict[str, str], seconds: int) -> str:
-    begin = f"the node {node} is closed for new pods, but not empty after {seconds} seconds"
+    begin = f"the node {node} is unschedulable, but not empty after {seconds} seconds"
     if refused:
         reasons = "; ".join(f"{name}: {why}" for name, why in refused.items())
         return f"{begin}: {reasons}. Give those workloads more replicas, or set delete_options.disable_eviction to delete the pods anyway"
@@ -185,6 +195,7 @@ def _late(node: str, left: list[Pod], refused: dict[str, str], seconds: int) -> 
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
+    """Bring the node to the state. Raises Failure if pods must not be evicted or do not end in time."""
     name, state, options = module.params["name"], module.params["state"], module.params["delete_options"]
     client = Client(module.params)
     client.reach()

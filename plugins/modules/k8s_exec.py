@@ -7,8 +7,9 @@ module: k8s_exec
 short_description: Runs a command in a container of a pod
 version_added: 0.1.0
 description:
-  - Runs one command in a running container and returns what it printed, as C(kubectl exec) does.
-  - The module cannot know what the command changes. It reports a change; a task that only looks around says C(changed_when=false).
+  - Runs one command in a running container, as C(kubectl exec) does, and returns its output.
+  - The module does not know whether the command changes something, so it always reports a change. Set C(changed_when=false) for a
+    command that only reads.
 extends_documentation_fragment:
   - bare.mesh.attributes
   - bare.mesh.connection
@@ -22,19 +23,19 @@ options:
     description: Name of the pod.
     type: str
   label_selectors:
-    description: Label selectors of the pod instead of its name; of the pods that match all of them the first ready one is taken.
+    description: Label selectors of the pod, instead of its name. Of the pods that match all of them, the first ready one is used.
     type: list
     elements: str
   container:
-    description: Container of the pod; the pod's default container without it.
+    description: Container of the pod. By default, the default container of the pod.
     type: str
   command:
-    description: The program and its arguments. No shell is involved.
+    description: The program and its arguments. No shell interprets them.
     type: list
     elements: str
     required: true
   timeout:
-    description: Seconds after which the command is given up.
+    description: Seconds after which the module fails if the command has not ended.
     type: int
     default: 60
 attributes:
@@ -49,7 +50,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Ask for the product page from within the mesh
+- name: Request the product page from inside the mesh
   bare.mesh.k8s_exec:
     namespace: bookinfo
     label_selectors: [app=ratings]
@@ -71,12 +72,12 @@ rc:
   type: int
   sample: 0
 stdout:
-  description: What it printed.
+  description: Output of the command.
   returned: always
   type: str
   sample: <title>Simple Bookstore App</title>
 stderr:
-  description: What it printed to its error output.
+  description: Error output of the command.
   returned: always
   type: str
   sample: ""
@@ -91,20 +92,20 @@ from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failu
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.module import run
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.resource import load_yaml
 
-# Of the protocol v4.channel.k8s.io: 0 stdin, 1 stdout, 2 stderr, 3 the command's end.
+# Channels of the protocol v4.channel.k8s.io: 0 stdin, 1 stdout, 2 stderr, 3 the status at the end of the command.
 # https://github.com/kubernetes/apimachinery/blob/master/pkg/util/remotecommand/constants.go
 STATUS_CHANNEL = 3
 
 
 def ready(pod: dict[str, Any]) -> bool:
-    """Whether the pod serves, and is not on its way out."""
+    """Whether the pod is ready and is not being deleted."""
     conditions = (pod.get("status") or {}).get("conditions") or []
     going = pod["metadata"].get("deletionTimestamp")
     return not going and any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
 
 def choose(pods: list[dict[str, Any]], namespace: str, selector: str) -> str:
-    """The name of the first ready pod; no pod at all and no ready one have different cures."""
+    """The name of the first ready pod. Raises Failure if there is no pod, or no ready pod."""
     names = sorted(pod["metadata"]["name"] for pod in pods if ready(pod))
     if names:
         return names[0]
@@ -115,7 +116,10 @@ def choose(pods: list[dict[str, Any]], namespace: str, selector: str) -> str:
 
 
 def execute(client: Client, namespace: str, pod: str, container: str | None, command: list[str], timeout: int) -> dict[str, Any]:
-    """Run the command over a websocket."""
+    """Run the command over a websocket. timeout: seconds. Returns pod, rc, stdout and stderr.
+
+    Raises Failure if the command cannot be started or does not end in time, or the connection is lost.
+    """
     kubernetes = library("kubernetes.client", "kubernetes")
     websocket = library("websocket", "websocket-client")
     api = kubernetes.CoreV1Api(client.api_client)
@@ -136,20 +140,20 @@ def execute(client: Client, namespace: str, pod: str, container: str | None, com
     except kubernetes.ApiException as error:
         raise Failure(f"no command can be run in {where}: {error.reason or error}") from error
     except (websocket.WebSocketException, OSError) as error:
-        raise Failure(f"the connection to {where} was lost, so what became of the command is not known: {error}") from error
+        raise Failure(f"the connection to {where} was lost, so it is not known whether the command has run: {error}") from error
     return {"pod": pod, "rc": exit_code(status, where), **output}
 
 
 def load_status(text: str, where: str) -> dict[str, Any]:
-    """What the API server says of the command's end, as a Kubernetes Status object."""
+    """The status of the command at its end, a Kubernetes Status object. Raises Failure without a status."""
     if not text:
-        raise Failure(f"the connection to {where} was lost, so what became of the command is not known")
+        raise Failure(f"the connection to {where} was lost, so it is not known whether the command has run")
     loaded = load_yaml(text, f"the status of the command in {where}")
     return loaded[0] if loaded and isinstance(loaded[0], dict) else {}
 
 
 def exit_code(status: dict[str, Any], where: str) -> int:
-    """The command's exit status; a command that was never started has none."""
+    """The exit status of the command. Raises Failure if the command was not started."""
     if status.get("status") == "Success":
         return 0
     for cause in (status.get("details") or {}).get("causes") or []:
@@ -159,7 +163,7 @@ def exit_code(status: dict[str, Any], where: str) -> int:
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
-    """Find the pod, run the command."""
+    """Find the pod and run the command. Raises Failure if the command ends with another status than 0."""
     params = module.params
     client = Client(params)
     client.reach()
@@ -171,7 +175,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     done = execute(client, namespace, pod, params["container"], params["command"], params["timeout"])
     if done["rc"]:
         said = (done["stderr"] or done["stdout"]).strip()
-        # It has run, so it may have changed something.
+        # The command has run, so it may have changed something.
         raise Failure(f"{' '.join(params['command'])} in {done['pod']} ended with status {done['rc']}: {said}", changed=True, **done)
     return {"changed": True, **done}
 

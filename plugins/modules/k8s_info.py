@@ -4,13 +4,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: k8s_info
-short_description: Reads Kubernetes objects, selects from them, waits for a state of them
+short_description: Reads Kubernetes objects, queries them and waits for a state
 version_added: 0.1.0
 description:
-  - Reads the objects of a kind, or of several, and selects from them by a JMESPath expression.
-  - Waits until another such expression is true, where one is given. In check mode it looks only once.
-  - Where there is no such object, or the cluster does not know its kind, the list is empty.
-    It is so, too, in check mode where there is no cluster yet.
+  - Reads the objects of one or more kinds and evaluates a JMESPath expression on them.
+  - With O(until), waits until another JMESPath expression is true.
+  - The list is empty if no object matches or the cluster does not serve the kind, and in check mode without a cluster.
 extends_documentation_fragment:
   - bare.mesh.attributes
   - bare.mesh.connection
@@ -27,10 +26,10 @@ options:
     elements: str
     required: true
   name:
-    description: Name of the one object that is wanted; all of the kind by default.
+    description: Name of one object. By default, all objects of the kind are read.
     type: str
   namespace:
-    description: Namespace of the objects; all namespaces by default. An object that is asked for by name is looked for in V(default) then.
+    description: Namespace of the objects. The default is all namespaces, or with O(name) the namespace V(default).
     type: str
   label_selectors:
     description: Label selectors that the objects must match, such as V(app=reviews) or V(version in (v1, v2)).
@@ -43,17 +42,17 @@ options:
     elements: str
     default: []
   query:
-    description: JMESPath expression over the list of objects; its value is returned as RV(result).
+    description: JMESPath expression on the list of objects. Its value is returned as RV(result).
     type: str
   until:
-    description: JMESPath expression over the list of objects. The module waits until it is true.
+    description: JMESPath expression on the list of objects. The module waits until it is true.
     type: str
   wait_timeout:
     description: Seconds to wait for O(until).
     type: int
     default: 120
   wait_sleep:
-    description: Seconds between two looks.
+    description: Seconds between two reads.
     type: float
     default: 1
 attributes:
@@ -64,7 +63,7 @@ attributes:
     support: none
 requirements:
   - jmespath >= 1.0
-  - openshift >= 0.13.2 (for kinds that are neither Kubernetes' own nor Istio's)
+  - openshift >= 0.13.2 (for kinds that belong neither to Kubernetes nor to Istio)
 author:
   - The bare.mesh authors (@bare-mesh)
 """
@@ -76,7 +75,7 @@ EXAMPLES = r"""
     until: "length([?status.conditions[?type=='Ready' && status=='True']]) >= `3`"
     wait_timeout: 300
 
-- name: The node port of the ingress gateway
+- name: Read the node port of the ingress gateway
   bare.mesh.k8s_info:
     kind: Service
     namespace: istio-system
@@ -87,7 +86,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 resources:
-  description: The objects, in Kubernetes' own form, without their managed fields.
+  description: The objects as Kubernetes manifests, without C(managedFields).
   returned: success
   type: list
   elements: dict
@@ -125,7 +124,7 @@ ARGUMENTS: dict[str, Any] = {
 
 
 def expression(params: dict[str, Any], option: str) -> Any:
-    """The compiled expression, or None where the option is not given."""
+    """The compiled expression of an option, or None if it is not set. Raises Failure if it is not valid."""
     text = params[option]
     if not text:
         return None
@@ -137,6 +136,7 @@ def expression(params: dict[str, Any], option: str) -> Any:
 
 
 def evaluate(compiled: Any, option: str, found: list[dict[str, Any]]) -> Any:
+    """The value of an expression on the objects. Raises Failure if it cannot be evaluated."""
     try:
         return compiled.search(found)
     except library("jmespath", "jmespath").exceptions.JMESPathError as error:
@@ -144,6 +144,7 @@ def evaluate(compiled: Any, option: str, found: list[dict[str, Any]]) -> Any:
 
 
 def read(client: Client, kinds: Kinds, params: dict[str, Any]) -> list[dict[str, Any]]:
+    """The objects that match the options."""
     fields = params["field_selectors"] + ([f"metadata.name={params['name']}"] if params["name"] else [])
     query = {"labelSelector": ",".join(params["label_selectors"]), "fieldSelector": ",".join(fields)}
     found: list[dict[str, Any]] = []
@@ -161,7 +162,10 @@ def read(client: Client, kinds: Kinds, params: dict[str, Any]) -> list[dict[str,
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
+    """Read the objects, if asked for until they have a state. Raises Failure with the objects after the timeout."""
     params = module.params
+    if params["wait_sleep"] <= 0:
+        raise Failure(f"wait_sleep is {params['wait_sleep']:g}: give a number of seconds above 0")
     query, until = expression(params, "query"), expression(params, "until")
     client = connect(module, "nothing is found")
     kinds = Kinds(client)
@@ -174,7 +178,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         if time.monotonic() + params["wait_sleep"] > deadline:
             raise Failure(
                 f"after {params['wait_timeout']} s the {len(found)} objects of kind {', '.join(params['kind'])} that were found"
-                f" do not meet: {params['until']}",
+                f" do not meet until: {params['until']}",
                 resources=found,
             )
         time.sleep(params["wait_sleep"])

@@ -49,3 +49,9 @@ def test_nothing_there(cluster, run_module):
         "result": None,
     }
     assert run_module(k8s_info, kind="Pod")["msg"] == "nobody"
+
+
+@pytest.mark.parametrize("seconds", [0, -1])
+def test_seconds_between_two_reads(pods, run_module, seconds):
+    failed = run_module(k8s_info, kind="Pod", namespace="shop", until="[?status.ready=='no']", wait_sleep=seconds)
+    assert "give a number of seconds above 0" in failed["msg"]
