@@ -45,6 +45,7 @@ COVERED_BY: dict[str, tuple[str, ...]] = {
     "module_utils/_k8s/reader.py": ENGINE,
     "module_utils/_k8s/client.py": ("module_utils/_k8s/test_client.py", "modules/test_k8s.py"),
     "module_utils/_k8s/module.py": ("module_utils/_k8s/test_module.py", "modules/test_k8s.py"),
+    "module_utils/_k8s/diagnosis.py": ("module_utils/_k8s/test_diagnosis.py",),
     "module_utils/_k8s/waiter.py": (
         "module_utils/_k8s/test_waiter.py",
         "module_utils/_k8s/test_apply_order.py",

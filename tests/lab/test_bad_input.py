@@ -113,6 +113,31 @@ def test_weights_that_are_all_zero(play, tmp_path):
     refused(play(str(playbook)), r"reviews.*http\[0\]\.route.*all weights are 0", "set at least one weight above 0")
 
 
+def test_an_image_that_does_not_exist(play, tmp_path):
+    """The task fails with the cause long before its timeout of an hour."""
+    labels = {"app": "nothing"}
+    container = {"name": "nothing", "image": "registry.k8s.io/nothing:1"}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
+    deployment = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "nothing", "namespace": "default"},
+        "spec": {"selector": {"matchLabels": labels}, "template": template},
+    }
+    module = {"kubeconfig": "{{ bare_mesh_kubeconfig }}", "definition": deployment, "wait": True, "wait_timeout": 3600}
+    tasks = [
+        {"name": "Deploy it", "bare.mesh.k8s": module, "register": "deployed", "ignore_errors": True},
+        {"name": "Remove it", "bare.mesh.k8s": {**module, "state": "absent"}},
+        {"name": "Say what happened", "ansible.builtin.debug": {"msg": "{{ deployed.msg }}"}},
+    ]
+    playbook = tmp_path / "nothing.yml"
+    playbook.write_text(yaml.safe_dump([{"name": "Deploy", "hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
+    run = play(str(playbook))
+    assert run["code"] == 0, run["output"]
+    cause = r"waiting does not change that: pod nothing-\S+, container nothing: \w+ .*not found"
+    assert re.search(cause, flat(run["output"])), run["output"]
+
+
 def test_tags_that_name_no_stage(play):
     refused(play("site.yml", "--tags", "mash"), "--tags mash", "The stages are hosts, kubernetes, mesh and bookinfo")
 

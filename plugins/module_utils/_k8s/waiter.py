@@ -5,22 +5,31 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
-from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import ApiError, Client
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import Client
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.diagnosis import condition, explain, is_ready, permanent_cause, pod_trouble
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.discovery import Kinds, group_kind
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.resource import identity, key
 
 
-def _condition(live: dict[str, Any], name: str) -> dict[str, Any]:
-    conditions = live.get("status", {}).get("conditions") or []
-    return next((one for one in conditions if one.get("type") == name), {})
-
-
 def _unseen(live: dict[str, Any]) -> bool:
     """Whether the controller has not yet seen the last change."""
     return live.get("status", {}).get("observedGeneration", 0) < live["metadata"].get("generation", 0)
+
+
+# Seconds between two looks for causes that waiting does not remove, and for how long such a cause must last.
+LOOK_EVERY = 10
+PERMANENT_AFTER = 20
+
+
+class Waited(NamedTuple):
+    """An object that is waited for: as it is wanted, why it is not ready, and as it was last read."""
+
+    wanted: dict[str, Any]
+    reason: str
+    live: dict[str, Any] | None
 
 
 # Each check returns the reason why the object is not ready, or an empty string if it is ready.
@@ -32,7 +41,7 @@ def _deployment(live: dict[str, Any]) -> str:
     status, wanted = live.get("status", {}), live["spec"].get("replicas", 1)
     if _unseen(live):
         return "its controller has not seen the change yet"
-    progress = _condition(live, "Progressing")
+    progress = condition(live, "Progressing")
     updated, available, total = (status.get(name, 0) for name in ("updatedReplicas", "availableReplicas", "replicas"))
     if updated >= wanted and total <= updated and available >= updated:
         return ""
@@ -66,29 +75,27 @@ def _stateful_set(live: dict[str, Any]) -> str:
 
 
 def _job(live: dict[str, Any]) -> str:
-    failed = _condition(live, "Failed")
+    failed = condition(live, "Failed")
     if failed.get("status") == "True":
         raise Failure(f"{identity(live)} has failed: {failed.get('message') or failed.get('reason')}")
-    return "" if _condition(live, "Complete").get("status") == "True" else "not complete"
+    return "" if condition(live, "Complete").get("status") == "True" else "not complete"
 
 
 def _established(live: dict[str, Any]) -> str:
-    refused = _condition(live, "NamesAccepted")
+    refused = condition(live, "NamesAccepted")
     if refused.get("status") == "False":
         return f"its names are not accepted: {refused.get('message')}"
-    return "" if _condition(live, "Established").get("status") == "True" else "not established"
+    return "" if condition(live, "Established").get("status") == "True" else "not established"
 
 
 def _pod(live: dict[str, Any]) -> str:
-    if live.get("status", {}).get("phase") == "Succeeded":
-        return ""
-    return "" if _condition(live, "Ready").get("status") == "True" else pod_trouble(live) or "not ready"
+    return "" if is_ready(live) else pod_trouble(live) or "not ready"
 
 
 def _by_condition(name: str) -> Callable[[dict[str, Any]], str]:
     def check(live: dict[str, Any]) -> str:
-        condition = _condition(live, name)
-        return "" if condition.get("status") == "True" else f"not {name}: {condition.get('message') or 'no status yet'}"
+        found = condition(live, name)
+        return "" if found.get("status") == "True" else f"not {name}: {found.get('message') or 'no status yet'}"
 
     return check
 
@@ -114,24 +121,6 @@ CHECKS: dict[tuple[str, str], Callable[[dict[str, Any]], str]] = {
 }
 
 
-def pod_trouble(pod: dict[str, Any]) -> str:
-    """The reason why a pod is not ready, from the states of its containers and its conditions."""
-    status = pod.get("status", {})
-    found = []
-    for container in (status.get("initContainerStatuses") or []) + (status.get("containerStatuses") or []):
-        state = container.get("state") or {}
-        detail = state.get("waiting") or state.get("terminated")
-        if detail and detail.get("exitCode") != 0:
-            last = (container.get("lastState") or {}).get("terminated") or {}
-            after = f", last exit code {last['exitCode']}" if "exitCode" in last else ""
-            found.append(f"{container['name']}: {detail.get('reason', 'not running')} {detail.get('message', '')}".strip() + after)
-    for name in ("PodScheduled", "Ready"):
-        condition = _condition(pod, name)
-        if not found and condition.get("status") == "False":
-            found.append(f"{condition.get('reason', name)} {condition.get('message', '')}".strip())
-    return "; ".join(found)
-
-
 def has_condition(wanted: dict[str, Any]) -> Callable[[dict[str, Any]], str]:
     """A check for one condition of any kind: its type, its status and, if given, its reason.
 
@@ -141,7 +130,7 @@ def has_condition(wanted: dict[str, Any]) -> Callable[[dict[str, Any]], str]:
     name = wanted["type"]
 
     def check(live: dict[str, Any]) -> str:
-        found = _condition(live, name)
+        found = condition(live, name)
         seen = found.get("observedGeneration", live.get("status", {}).get("observedGeneration"))
         if seen is not None and seen < live["metadata"].get("generation", 0):
             return "its controller has not seen the change yet"
@@ -163,6 +152,38 @@ def _pauses(sleep: float | None) -> Iterator[float]:
         pause = sleep or min(pause * 1.5, 2)
 
 
+class PermanentCauses:
+    """Ends a wait early if its cause is permanent, such as an image that does not exist."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.next_look = time.monotonic() + LOOK_EVERY
+        self.since: dict[tuple[str, str, str, str], float] = {}
+
+    def check(self, left: dict[tuple[str, str, str, str], Waited]) -> None:
+        """Raise Failure if an object has had a permanent cause for a while: another task may still create a missing Secret."""
+        now = time.monotonic()
+        if now < self.next_look:
+            return
+        self.next_look = now + LOOK_EVERY
+        for name, waited in left.items():
+            cause = self._cause(waited.live) if waited.live else ""
+            first = self.since.setdefault(name, now)
+            if not cause:
+                del self.since[name]
+            elif now - first >= PERMANENT_AFTER:
+                names = [identity(one.wanted) for one in left.values()]
+                what = f"{identity(waited.wanted)} does not become ready, and waiting does not change that"
+                raise Failure(f"{what}: {cause}", not_ready=names)
+
+    def _cause(self, live: dict[str, Any]) -> str:
+        try:
+            return permanent_cause(self.client, live)
+        except Failure:
+            # Whoever may not read pods waits until the end.
+            return ""
+
+
 def wait_ready(
     client: Client,
     kinds: Kinds,
@@ -170,31 +191,33 @@ def wait_ready(
     known: dict[tuple[str, str, str, str], Any],
     timeout: float,
     sleep: float | None = None,
-    condition: dict[str, Any] | None = None,
+    wanted: dict[str, Any] | None = None,
 ) -> None:
-    """Wait until all objects are ready, or with a condition until all of them have it.
+    """Wait until all objects are ready, or, with a wanted condition, until all of them have it.
 
     known: live objects that were read a moment ago, by key. timeout and sleep are in seconds.
-    Raises Failure with the objects that are not ready and the reasons.
+    Raises Failure with the objects that are not ready and the reasons, before the timeout if waiting does not help.
     """
     deadline = time.monotonic() + timeout
-    awaited = [one for one in objects if condition or group_kind(one) in CHECKS]
-    checks = {key(one): has_condition(condition) if condition else CHECKS[group_kind(one)] for one in awaited}
-    left = {key(one): (one, "not there") for one in awaited}
+    awaited = [one for one in objects if wanted or group_kind(one) in CHECKS]
+    checks = {key(one): has_condition(wanted) if wanted else CHECKS[group_kind(one)] for one in awaited}
+    left = {key(one): Waited(one, "not there", None) for one in awaited}
+    causes = PermanentCauses(client)
     for pause in _pauses(sleep):
-        for name, (one, _reason) in list(left.items()):
-            live = known.get(name) or client.get(kinds.path(one))
+        for name, waited in list(left.items()):
+            live = known.get(name) or client.get(kinds.path(waited.wanted))
             reason = checks[name](live) if live else "not there"
             if reason:
-                left[name] = one, reason
+                left[name] = Waited(waited.wanted, reason, live)
             else:
                 del left[name]
         if not left:
             return
         known = {}
+        causes.check(left)
         if time.monotonic() + pause > deadline:
-            reasons = [f"{identity(one)}: {reason}{_details(client, one)}" for one, reason in left.values()]
-            names = [identity(one) for one, _reason in left.values()]
+            reasons = [f"{identity(one.wanted)}: {one.reason}{explain(client, one.wanted)}" for one in left.values()]
+            names = [identity(one.wanted) for one in left.values()]
             raise Failure(f"not ready after {timeout:g} s: " + "; ".join(reasons), not_ready=names)
         time.sleep(pause)
 
@@ -225,30 +248,3 @@ def _holders(live: dict[str, Any] | None) -> str:
     if finalizers:
         notes.append(f"finalizers {', '.join(finalizers)}")
     return f" ({'; '.join(notes)})" if notes else ""
-
-
-def _details(client: Client, one: dict[str, Any]) -> str:
-    """The pods of an object that are not ready, and the last warning events."""
-    namespace = one["metadata"].get("namespace")
-    selector = ((one.get("spec") or {}).get("selector") or {}).get("matchLabels")
-    if not namespace:
-        return ""
-    notes: list[str] = []
-    involved = [one["metadata"]["name"]]
-    try:
-        if selector:
-            query = {"labelSelector": ",".join(f"{name}={value}" for name, value in selector.items())}
-            for pod in client.pages(f"/api/v1/namespaces/{namespace}/pods", query):
-                trouble = _pod(pod)
-                if trouble:
-                    involved.append(pod["metadata"]["name"])
-                    notes.append(f"pod {pod['metadata']['name']}: {trouble}")
-        for name in involved[:4]:
-            query = {"fieldSelector": f"involvedObject.name={name},type=Warning"}
-            events = client.pages(f"/api/v1/namespaces/{namespace}/events", query)
-            latest = sorted(events, key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "")[-1:]
-            notes += [f"event {event.get('reason')}: {event.get('message')}" for event in latest]
-    except (ApiError, Failure):
-        # The details are optional: the reason is known without them.
-        return ""
-    return f" [{'; '.join(notes[:8])}]" if notes else ""

@@ -14,10 +14,8 @@ PATH = "/apis/apps/v1/namespaces/shop/deployments/web"
 
 
 def deployment(**status):
-    metadata = {"name": "web", "namespace": "shop"}
-    return {
-        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": {"selector": {"matchLabels": {"app": "web"}}}, "status": status,
-    }  # fmt: skip
+    spec = {"selector": {"matchLabels": {"app": "web"}}}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "shop"}, "spec": spec, "status": status}
 
 
 def pod(reason, message="", kind="containerStatuses"):
@@ -84,9 +82,8 @@ def test_a_wait_ends_early_where_it_is_in_vain(cluster, clock):
     cluster.objects["/api/v1/namespaces/shop/pods/web-1"] = pod("ErrImagePull", "r/x:1: not found")
     with pytest.raises(Failure) as failure:
         waiter.wait_ready(cluster, Kinds(cluster), [deployment()], {}, 600)
-    assert str(failure.value) == (
-        "Deployment shop/web does not become ready, and waiting does not change that: pod web-1, container app: ErrImagePull r/x:1: not found"
-    )
+    cause = "pod web-1, container app: ErrImagePull r/x:1: not found"
+    assert str(failure.value) == f"Deployment shop/web does not become ready, and waiting does not change that: {cause}"
     assert failure.value.data["not_ready"] == ["Deployment shop/web"] and 30 <= clock[0] < 45
 
 

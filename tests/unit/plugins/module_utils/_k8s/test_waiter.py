@@ -6,7 +6,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._k8s import waiter
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import ApiError
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.discovery import Kinds
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure
-from ansible_collections.bare.mesh.plugins.module_utils._k8s.waiter import CHECKS, pod_trouble, wait_gone, wait_ready
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.waiter import CHECKS, wait_gone, wait_ready
 
 from tests.unit.plugins.module_utils._k8s.objects import one as definition
 
@@ -72,19 +72,6 @@ def test_kinds_of_other_groups_are_not_checked(cluster):
         wait_ready(cluster, Kinds(cluster), [{**job, "apiVersion": "batch/v1"}], {}, 0)
 
 
-def test_pod_trouble():
-    waiting = {
-        "name": "app",
-        "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}},
-        "lastState": {"terminated": {"exitCode": 2}},
-    }
-    done = {"name": "init", "state": {"terminated": {"exitCode": 0, "reason": "Completed"}}}
-    trouble = pod_trouble({"status": {"initContainerStatuses": [done], "containerStatuses": [waiting]}})
-    assert trouble == "app: CrashLoopBackOff back-off, last exit code 2"
-    unschedulable = [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes"}]
-    assert pod_trouble({"status": {"conditions": unschedulable}}) == "Unschedulable 0/3 nodes"
-
-
 def deployment():
     return {
         "apiVersion": "apps/v1",
@@ -104,13 +91,13 @@ def test_timeout_names_the_objects_and_the_reasons(cluster):
         },
     }
     cluster.objects["/api/v1/namespaces/shop/pods/web-1"] = pod
-    event = {"metadata": {"name": "e"}, "reason": "Failed", "message": "pull refused"}
+    event = {"metadata": {"name": "e"}, "involvedObject": {"name": "web-1"}, "reason": "Failed", "message": "pull refused"}
     cluster.objects["/api/v1/namespaces/shop/events/e"] = event
     with pytest.raises(Failure) as error:
         wait_ready(cluster, Kinds(None), [deployment()], {}, 0)
     assert str(error.value) == (
         "not ready after 0 s: Deployment shop/web: 0 of 1 replicas available, 0 updated, 0 old ones left [pod web-1: web: ImagePullBackOff"
-        " no such image; event Failed: pull refused; event Failed: pull refused]"
+        " no such image; event Failed: pull refused]"
     )
 
 
@@ -202,12 +189,6 @@ def test_a_rollout_without_a_partition_updates_all():
     spec = {"replicas": 2, "updateStrategy": {"rollingUpdate": {}}}
     database = live("StatefulSet", spec, readyReplicas=2, updatedReplicas=1)
     assert CHECKS["apps", "StatefulSet"](database) == "2 of 2 replicas ready, 1 updated"
-
-
-def test_the_last_event_is_in_the_message(cluster):
-    for name, message, when in (("a", "late", {"eventTime": "2026-01-02"}), ("b", "early", {"lastTimestamp": "2026-01-01"})):
-        cluster.objects[f"/api/v1/namespaces/shop/events/{name}"] = {"metadata": {"name": name}, "reason": "R", "message": message, **when}
-    assert waiter._details(cluster, definition("Job", "a")) == " [event R: late]"
 
 
 PAUSED = {"type": "Progressing", "status": "Unknown", "reason": "DeploymentPaused"}
