@@ -3,7 +3,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """What the modes are; each module says itself whether it supports them, and what it does there in particular."""
+    """Descriptions of check mode and diff mode. Each module adds whether it supports them, and details."""
 
     DOCUMENTATION = r"""
 attributes:

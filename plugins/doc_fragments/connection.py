@@ -3,66 +3,66 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """How a module reaches the API server (module_utils/_k8s/argspec.py: CONNECTION)."""
+    """Options of the connection to the API server (module_utils/_k8s/argspec.py: CONNECTION)."""
 
     DOCUMENTATION = r"""
 options:
   kubeconfig:
     description:
-      - Path of the kubeconfig file. Without it C($KUBECONFIG), then C(~/.kube/config), and inside a pod its service account.
-      - The environment variable E(K8S_AUTH_KUBECONFIG) sets it, too.
+      - Path of the kubeconfig file. By default C($KUBECONFIG), then C(~/.kube/config), and inside a pod its service account.
+      - The environment variable E(K8S_AUTH_KUBECONFIG) also sets it.
     type: path
   context:
     description:
-      - Context of the kubeconfig; its current one by default.
-      - The environment variable E(K8S_AUTH_CONTEXT) sets it, too.
+      - Context of the kubeconfig. By default its current context.
+      - The environment variable E(K8S_AUTH_CONTEXT) also sets it.
     type: str
   api_key:
     description:
       - Bearer token.
-      - The environment variable E(K8S_AUTH_API_KEY) sets it, too.
+      - The environment variable E(K8S_AUTH_API_KEY) also sets it.
     type: str
   validate_certs:
     description:
-      - Whether the API server's certificate must be valid; true unless the kubeconfig says otherwise.
-      - The environment variable E(K8S_AUTH_VERIFY_SSL) sets it, too.
+      - Whether to verify the certificate of the API server. By default true, or the setting of the kubeconfig.
+      - The environment variable E(K8S_AUTH_VERIFY_SSL) also sets it.
     type: bool
     aliases: [verify_ssl]
   ca_cert:
     description:
-      - File of the CA that signed the API server's certificate.
-      - The environment variable E(K8S_AUTH_SSL_CA_CERT) sets it, too.
+      - File with the certificate of the CA that signed the certificate of the API server.
+      - The environment variable E(K8S_AUTH_SSL_CA_CERT) also sets it.
     type: path
     aliases: [ssl_ca_cert]
   client_cert:
     description:
       - Client certificate file.
-      - The environment variable E(K8S_AUTH_CERT_FILE) sets it, too.
+      - The environment variable E(K8S_AUTH_CERT_FILE) also sets it.
     type: path
     aliases: [cert_file]
   client_key:
     description:
       - Client key file.
-      - The environment variable E(K8S_AUTH_KEY_FILE) sets it, too.
+      - The environment variable E(K8S_AUTH_KEY_FILE) also sets it.
     type: path
     aliases: [key_file]
   proxy:
     description:
-      - URL of an HTTP proxy through which the API server is reached.
-      - The environment variable E(K8S_AUTH_PROXY) sets it, too.
+      - URL of an HTTP proxy for requests to the API server.
+      - The environment variable E(K8S_AUTH_PROXY) also sets it.
     type: str
 requirements:
   - kubernetes >= 31
   - PyYAML >= 6.0
 """
 
-    # The kinds' modules have it without the alias (istio_kind.py), for there host can be a field.
+    # The modules of Istio's kinds have it without the alias (istio_kind.py), because host is a field of some kinds.
     API_HOST = r"""
 options:
   api_host:
     description:
-      - URL of the API server, instead of a kubeconfig's.
-      - The environment variable E(K8S_AUTH_HOST) sets it, too.
+      - URL of the API server, instead of the URL in the kubeconfig.
+      - The environment variable E(K8S_AUTH_HOST) also sets it.
     type: str
     aliases: [host]
 """

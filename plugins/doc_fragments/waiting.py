@@ -3,14 +3,15 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Waiting for what was applied (module_utils/_k8s/argspec.py: WAITING)."""
+    """Options for waiting until objects are ready (module_utils/_k8s/argspec.py: WAITING)."""
 
     DOCUMENTATION = r"""
 options:
   wait:
     description:
-      - Wait until the objects are ready. Workloads are rolled out, definitions established, jobs complete.
-      - With O(state=absent) wait until they are gone.
+      - Wait until the objects are ready, which means that workloads are rolled out, CustomResourceDefinitions established and jobs
+        complete. Objects of other kinds are ready at once.
+      - With O(state=absent), wait until the objects no longer exist.
     type: bool
     default: false
   wait_timeout:

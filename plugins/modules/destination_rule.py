@@ -4,17 +4,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: destination_rule
-short_description: Manages Istio's DestinationRules, which say how a service is spoken to
+short_description: Manages Istio's DestinationRules, which set the traffic policy of a service
 version_added: 0.1.0
 description:
   - Creates, changes and removes DestinationRules, one or many in a task.
-  - What Istio would refuse is refused before anything is written, for all resources at once, with the field and the cure.
-  - The fields inside the options are Istio's own, see
+  - Checks all resources by the rules of Istio before anything is written. The message names each wrong field and the fix.
+  - The fields inside the options are those of Istio, see
     U(https://istio.io/latest/docs/reference/config/networking/destination-rule/).
 options:
   host:
     description:
-      - The service that the rule is for.
+      - The service to which the rule applies.
       - Reference U(https://istio.io/latest/docs/reference/config/networking/destination-rule/#DestinationRule-host).
     type: str
   traffic_policy:
@@ -24,19 +24,19 @@ options:
     type: dict
   subsets:
     description:
-      - Named sets of the service's pods, by labels.
+      - Named subsets of the pods of the service, selected by labels.
       - Reference U(https://istio.io/latest/docs/reference/config/networking/destination-rule/#Subset).
     type: list
     elements: dict
   export_to:
     description:
-      - The namespaces that see it. V(.) is its own, V(*) all, the default.
+      - The namespaces in which it is visible. V(.) means its own namespace, V(*) all namespaces. By default all.
       - Reference U(https://istio.io/latest/docs/reference/config/networking/destination-rule/#DestinationRule-export_to).
     type: list
     elements: str
   workload_selector:
     description:
-      - The client pods that the rule is for, by C(matchLabels); all of them by default.
+      - The client pods to which the rule applies, selected by C(matchLabels). By default all.
       - Reference U(https://istio.io/latest/docs/reference/config/networking/destination-rule/#DestinationRule-workload_selector).
     type: dict
 extends_documentation_fragment:
@@ -48,7 +48,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: The versions of the reviews as subsets
+- name: Define the versions of the reviews as subsets
   bare.mesh.destination_rule:
     name: reviews
     namespace: bookinfo
@@ -59,7 +59,7 @@ EXAMPLES = r"""
       - {name: v1, labels: {version: v1}}
       - {name: v2, labels: {version: v2}}
 
-- name: Several rules at once
+- name: Create several rules
   bare.mesh.destination_rule:
     namespace: bookinfo
     resources:
@@ -75,7 +75,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 objects:
-  description: The resources, and what happened to each.
+  description: The resources, and what happened to each of them.
   returned: success
   type: list
   elements: dict

@@ -7,20 +7,20 @@ module: gateway
 short_description: Manages Istio's Gateways, which open ports at the edge of the mesh
 version_added: 0.1.0
 description:
-  - Creates, changes and removes Istio's own Gateways (C(networking.istio.io)), one or many in a task.
-  - What Istio would refuse is refused before anything is written, for all resources at once, with the field and the cure.
-  - The fields inside the options are Istio's own, see
+  - Creates, changes and removes Gateways of Istio (C(networking.istio.io)), one or many in a task.
+  - Checks all resources by the rules of Istio before anything is written. The message names each wrong field and the fix.
+  - The fields inside the options are those of Istio, see
     U(https://istio.io/latest/docs/reference/config/networking/gateway/).
 options:
   servers:
     description:
-      - The ports that are opened, with their hosts and TLS settings.
+      - The ports to open, with their hosts and TLS settings.
       - Reference U(https://istio.io/latest/docs/reference/config/networking/gateway/#Server).
     type: list
     elements: dict
   selector:
     description:
-      - Labels of the gateway pods that it is for, such as C(istio) with V(ingressgateway).
+      - Labels of the gateway pods to which it applies, such as C(istio) with V(ingressgateway).
       - Reference U(https://istio.io/latest/docs/reference/config/networking/gateway/#Gateway-selector).
     type: dict
 extends_documentation_fragment:
@@ -32,7 +32,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Plain HTTP for all hosts
+- name: Open plain HTTP for all hosts
   bare.mesh.gateway:
     name: bookinfo-gateway
     namespace: bookinfo
@@ -41,7 +41,7 @@ EXAMPLES = r"""
       - port: {number: 80, name: http, protocol: HTTP}
         hosts: ["*"]
 
-- name: HTTPS with a certificate from a Secret
+- name: Open HTTPS with a certificate from a Secret
   bare.mesh.gateway:
     name: shop
     namespace: shop
@@ -51,7 +51,7 @@ EXAMPLES = r"""
         hosts: [shop.example.com]
         tls: {mode: SIMPLE, credentialName: shop-certificate}
 
-- name: Two gateways at once, the second in Kubernetes' own form
+- name: Create two gateways, the second one as a Kubernetes manifest
   bare.mesh.gateway:
     namespace: shop
     resources:
@@ -64,7 +64,7 @@ EXAMPLES = r"""
           selector: {istio: ingressgateway}
           servers: [{port: {number: 3306, name: mysql, protocol: TCP}, hosts: ["*"]}]
 
-- name: Remove it
+- name: Remove the gateway
   bare.mesh.gateway:
     name: shop
     namespace: shop
@@ -73,7 +73,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 objects:
-  description: The resources, and what happened to each.
+  description: The resources, and what happened to each of them.
   returned: success
   type: list
   elements: dict

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: istio_operator
-short_description: Brings a mesh to the state that an IstioOperator spec describes
+short_description: Installs, changes and removes a mesh by an IstioOperator spec
 version_added: 0.1.0
 description:
-  - Renders the spec with istioctl on the controller, compares every object with the cluster, applies what differs, removes what
-    has left the spec, and waits until all is ready. First the definitions, then istiod, then the gateways.
-  - Uses istioctl's own field manager, labels and revision tag. So C(istioctl install) with the same spec finds nothing to do
-    afterwards, and the other way round.
-  - What istiod itself fills in, such as its webhooks' C(caBundle) and C(failurePolicy), is no difference.
+  - Renders the spec with istioctl on the controller, compares every object with the cluster, applies those that differ, deletes
+    those that are no longer part of the spec, and waits until all are ready. The order is CustomResourceDefinitions, istiod, gateways.
+  - Uses the field manager, the labels and the revision tag of istioctl. So C(istioctl install) with the same spec changes nothing
+    afterwards, and the module changes nothing after C(istioctl install).
+  - Fields that istiod sets, such as C(caBundle) and C(failurePolicy) of its webhooks, are not differences.
   - An unknown field of the spec or an unknown profile is refused before anything is written.
-  - In check mode the server judges the changes by a dry-run. Without a cluster all objects count as new, and without istioctl
-    the mesh as a whole does.
+  - In check mode without a cluster all objects count as new, and without istioctl the whole mesh counts as new.
 extends_documentation_fragment:
   - bare.mesh.attributes
   - bare.mesh.connection
@@ -23,38 +22,38 @@ extends_documentation_fragment:
 options:
   spec:
     description:
-      - The spec of the IstioOperator, in its own form.
+      - The spec of the IstioOperator.
       - Reference U(https://istio.io/latest/docs/reference/config/istio.operator.v1alpha1/).
     type: dict
     default: {}
   src:
-    description: File on the controller with an IstioOperator; O(spec) is merged over its spec.
+    description: File on the controller with an IstioOperator. O(spec) overrides its spec.
     type: path
   profile:
-    description: Profile that the spec starts from; instead of C(spec.profile).
+    description: Profile on which the spec is based. Overrides C(spec.profile).
     type: str
   revision:
-    description: Revision of the control plane; instead of C(spec.revision). Empty for the default one.
+    description: Revision of the control plane. Overrides C(spec.revision). Empty for the default revision.
     type: str
   hub:
-    description: Registry and path of Istio's images; instead of C(spec.hub).
+    description: Registry and path of Istio's images. Overrides C(spec.hub).
     type: str
   tag:
-    description: Tag of Istio's images; instead of C(spec.tag).
+    description: Tag of Istio's images. Overrides C(spec.tag).
     type: str
   namespace:
-    description: Namespace of the control plane; instead of C(spec.values.global.istioNamespace). It is created when missing.
+    description: Namespace of the control plane. Overrides C(spec.values.global.istioNamespace). It is created if it does not exist.
     type: str
   istioctl:
-    description: Path of istioctl, or its name when it is in C($PATH).
+    description: Path of istioctl, or its name if it is in C($PATH).
     type: str
     default: istioctl
   state:
     description:
       - V(present) installs or changes the mesh.
-      - V(absent) removes what this IstioOperator has brought, apart from the definitions and the namespace. Those would
-        take the users' own objects along.
-      - V(rendered) only returns the objects. In check mode without istioctl it only checks the spec's fields.
+      - V(absent) deletes the objects that this IstioOperator installed, except the CustomResourceDefinitions and the namespace,
+        because their deletion would also delete objects of users.
+      - V(rendered) only returns the objects. In check mode without istioctl it only checks the fields of the spec.
     type: str
     choices: [present, absent, rendered]
     default: present
@@ -70,20 +69,20 @@ attributes:
     support: full
     details: Shows only what differs.
 requirements:
-  - istioctl of the version to be installed
+  - istioctl of the version to install
 author:
   - The bare.mesh authors (@bare-mesh)
 """
 
 EXAMPLES = r"""
-- name: Istio with its default profile and access logs
+- name: Install Istio with its default profile and access logs
   bare.mesh.istio_operator:
     profile: default
     spec:
       meshConfig:
         accessLogFile: /dev/stdout
 
-- name: See what a profile consists of
+- name: Show the objects of a profile
   bare.mesh.istio_operator:
     profile: ambient
     state: rendered
@@ -97,11 +96,11 @@ EXAMPLES = r"""
 
 RETURN = r"""
 istioctl_version:
-  description: The version of istioctl, which is the version of the mesh. Empty in check mode while there is no istioctl.
+  description: The version of istioctl, which is the version of the mesh. Empty with O(state=absent), and in check mode without istioctl.
   returned: success
   type: str
 revision:
-  description: The revision; V(default) for the default one.
+  description: The revision; V(default) for the default revision.
   returned: success
   type: str
 namespace:
@@ -109,7 +108,7 @@ namespace:
   returned: success
   type: str
 objects:
-  description: The objects of the mesh, and what happened to each; also those that were removed.
+  description: The objects of the mesh, also the deleted ones, and what happened to each of them.
   returned: when O(state) is not V(rendered)
   type: list
   elements: dict
@@ -121,7 +120,7 @@ objects:
       description: Its kind.
       type: str
     namespace:
-      description: Its namespace; empty for one of the whole cluster.
+      description: Its namespace; empty for a cluster-wide object.
       type: str
     name:
       description: Its name.
@@ -130,7 +129,7 @@ objects:
       description: V(created), V(updated), V(unchanged), V(deleted) or V(absent). In check mode, what would happen.
       type: str
 rendered:
-  description: The objects in Kubernetes' own form.
+  description: The objects as Kubernetes manifests.
   returned: when O(state=rendered)
   type: list
   elements: dict
@@ -152,7 +151,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failu
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.module import connect, run
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.resource import key, read_file
 
-# Nothing fails when it takes longer, or when the CA comes from elsewhere.
+# Seconds to wait for the CA in the webhooks. After that the run continues, for example if the CA comes from another source.
 CA_PATIENCE = 20
 
 ARGUMENTS: dict[str, Any] = {
@@ -171,23 +170,24 @@ ARGUMENTS: dict[str, Any] = {
 
 
 def source(path: str | None) -> dict[str, Any]:
+    """The IstioOperator of a file; empty without a file. Raises Failure if the file has anything else."""
     if not path:
         return {}
     documents = read_file(path)
     if len(documents) != 1 or not isinstance(documents[0], dict) or documents[0].get("kind") != "IstioOperator":
-        raise Failure(f"{path} must hold exactly one IstioOperator")
+        raise Failure(f"{path} must contain exactly one IstioOperator")
     return documents[0]
 
 
 def validate(spec: dict[str, Any]) -> None:
-    """Refuse unknown fields. istioctl does so, too, but for those of meshConfig, and only where it is installed."""
+    """Raise Failure for unknown fields. istioctl checks them too, but not those of meshConfig, and it may not be installed yet."""
     faults = [f"{path}: {message}" for path, message in check(spec, ROOT, DEFINITIONS, "spec", aliases=True)]
     if faults:
         raise Failure(f"the IstioOperator spec is not valid: {'; '.join(faults)}. Reference: {REFERENCE}")
 
 
 def wanted(istioctl: Istioctl, iop: dict[str, Any], client: Client | None) -> tuple[str, list[dict[str, Any]]]:
-    """The version, and the mesh's objects with their labels."""
+    """The version of istioctl, and the objects of the mesh with the labels of istioctl."""
     with ThreadPoolExecutor(2) as pool:
         version = pool.submit(istioctl.version)
         rendered = pool.submit(istioctl.generate, iop, client)
@@ -198,7 +198,7 @@ def wanted(istioctl: Istioctl, iop: dict[str, Any], client: Client | None) -> tu
 def with_tag(
     istioctl: Istioctl, iop: dict[str, Any], version: str, objects: list[dict[str, Any]], client: Client | None
 ) -> list[dict[str, Any]]:
-    """Add the revision tag `default`, by which namespaces labelled istio-injection=enabled reach this revision."""
+    """Add the objects of the revision tag `default`, so that namespaces with istio-injection=enabled use this revision."""
     webhook = installer.canonical_webhook(objects)
     selector = {"labelSelector": "app=sidecar-injector,istio.io/tag=default"}
     path = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
@@ -214,7 +214,7 @@ def with_tag(
 
 
 def leftovers(engine: Engine, iop: dict[str, Any], keep: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What this IstioOperator once brought and no longer names."""
+    """The live objects that this IstioOperator installed and that are not among those to keep."""
     client = engine.client
     if client is None:
         return []
@@ -228,11 +228,12 @@ def leftovers(engine: Engine, iop: dict[str, Any], keep: list[dict[str, Any]]) -
 
 
 def apply(engine: Engine, iop: dict[str, Any], objects: list[dict[str, Any]]) -> list[Change]:
+    """Apply the objects of the mesh, group by group. The namespace is created if it does not exist."""
     namespace = installer.namespace_of(iop["spec"])
     prepared = engine.prepare(objects)
     home = engine.prepare([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, **network_label(iop["spec"])}}])
     live = engine.read(prepared + home)
-    # An existing namespace is the user's: its labels are not ours to set.
+    # An existing namespace belongs to the user, so its labels are not changed.
     done = [] if key(home[0]) in live else engine.write(home, live)
     for group in installer.groups(prepared):
         changes = engine.write(group, live)
@@ -243,7 +244,7 @@ def apply(engine: Engine, iop: dict[str, Any], objects: list[dict[str, Any]]) ->
 
 
 def wait_for_ca_bundle(client: Client, engine: Engine, changed: list[dict[str, Any]]) -> None:
-    """Wait until istiod has put its CA into new injection webhooks: without it the gateways' pods are refused, and tried again late."""
+    """Wait until istiod has written its CA into new injection webhooks. Without it, the pods of gateways are refused at first."""
     deadline = time.monotonic() + CA_PATIENCE
     for one in changed:
         while one["kind"] == "MutatingWebhookConfiguration" and time.monotonic() < deadline:
@@ -254,17 +255,20 @@ def wait_for_ca_bundle(client: Client, engine: Engine, changed: list[dict[str, A
 
 
 def network_label(spec: dict[str, Any]) -> dict[str, Any]:
+    """The label of the namespace with the network of the mesh, if the spec names one."""
     network = ((spec.get("values") or {}).get("global") or {}).get("network")
     return {"labels": {"topology.istio.io/network": network}} if network else {}
 
 
 def without_istioctl(module: AnsibleModule, result: dict[str, Any], iop: dict[str, Any]) -> dict[str, Any]:
+    """The result of check mode without istioctl."""
     plan = f"Istio with the profile {iop['spec'].get('profile') or 'default'} in the namespace {result['namespace']}"
-    module.warn(f"istioctl is not at {module.params['istioctl']} yet, so the mesh counts as new as a whole")
+    module.warn(f"istioctl is not at {module.params['istioctl']} yet, so the whole mesh counts as new")
     return {**result, "changed": True, "objects": [], "istioctl_version": "", "diff": {"before": "", "after": f"{plan}\n"}}
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
+    """Bring the mesh to the state. Raises Failure if the spec is not valid, an object is refused or not ready in time."""
     params = module.params
     iop = installer.operator(source(params["src"]), params)
     result: dict[str, Any] = {
@@ -307,13 +311,13 @@ def work(module: AnsibleModule) -> dict[str, Any]:
 
 
 def has_other_revisions(client: Client | None, revision: str) -> bool:
-    """Whether there is another revision, which needs the base that all of them share."""
+    """Whether another revision exists, which needs the base that all revisions share."""
     selector = {"labelSelector": f"app=istiod,{installer.REVISION}!={revision}"}
     return client is not None and next(client.pages("/apis/apps/v1/deployments", selector), None) is not None
 
 
 def find_revision_tags(client: Client | None, revision: str) -> list[dict[str, Any]]:
-    """The revision tags that the installer itself made for this revision."""
+    """The objects of the revision tags that this module or istioctl created for this revision."""
     if client is None:
         return []
     selector = {"labelSelector": f"{installer.REVISION}={revision},{installer.TAG},{installer.NOT_PRUNED}=true"}

@@ -8,31 +8,31 @@ short_description: Manages Istio's VirtualServices, which route traffic
 version_added: 0.1.0
 description:
   - Creates, changes and removes VirtualServices, one or many in a task.
-  - What Istio would refuse is refused before anything is written, for all resources at once, with the field and the cure.
-  - The fields inside the options are Istio's own, see
+  - Checks all resources by the rules of Istio before anything is written. The message names each wrong field and the fix.
+  - The fields inside the options are those of Istio, see
     U(https://istio.io/latest/docs/reference/config/networking/virtual-service/).
 options:
   hosts:
     description:
-      - The hosts that are sent to; without them it is a delegate.
+      - The hosts that clients send requests to. A VirtualService without hosts is a delegate.
       - Reference U(https://istio.io/latest/docs/reference/config/networking/virtual-service/#VirtualService-hosts).
     type: list
     elements: str
   gateways:
     description:
-      - The gateways, as NAME or NAMESPACE/NAME, and V(mesh) for all sidecars. By default V(mesh) alone.
+      - The gateways, as NAME or NAMESPACE/NAME, and V(mesh) for all sidecars. By default only V(mesh).
       - Reference U(https://istio.io/latest/docs/reference/config/networking/virtual-service/#VirtualService-gateways).
     type: list
     elements: str
   http:
     description:
-      - Routes of HTTP, HTTP/2 and gRPC requests; the first that matches counts.
+      - Routes of HTTP, HTTP/2 and gRPC requests. The first route that matches is used.
       - Reference U(https://istio.io/latest/docs/reference/config/networking/virtual-service/#HTTPRoute).
     type: list
     elements: dict
   tls:
     description:
-      - Routes of TLS connections that are not terminated, by SNI.
+      - Routes of TLS connections that are not terminated, selected by SNI.
       - Reference U(https://istio.io/latest/docs/reference/config/networking/virtual-service/#TLSRoute).
     type: list
     elements: dict
@@ -44,7 +44,7 @@ options:
     elements: dict
   export_to:
     description:
-      - The namespaces that see it. V(.) is its own, V(*) all, the default.
+      - The namespaces in which it is visible. V(.) means its own namespace, V(*) all namespaces. By default all.
       - Reference U(https://istio.io/latest/docs/reference/config/networking/virtual-service/#VirtualService-export_to).
     type: list
     elements: str
@@ -57,7 +57,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Half of the requests to v1 of the reviews, half to v3
+- name: Send half of the requests to v1 of the reviews and half to v3
   bare.mesh.virtual_service:
     name: reviews
     namespace: bookinfo
@@ -69,7 +69,7 @@ EXAMPLES = r"""
           - destination: {host: reviews, subset: v3}
             weight: 50
 
-- name: Two resources at once, the second in Kubernetes' own form
+- name: Create two resources, the second one as a Kubernetes manifest
   bare.mesh.virtual_service:
     namespace: bookinfo
     resources:
@@ -93,7 +93,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 objects:
-  description: The resources, and what happened to each.
+  description: The resources, and what happened to each of them.
   returned: success
   type: list
   elements: dict

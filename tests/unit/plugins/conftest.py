@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""An API server in memory, and a way to run an API module's main() against it. For unit tests alone."""
+"""An API server in memory, and fixtures that run main() of a module against it. Only for unit tests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KEYED = ("containers", "env", "volumes", "webhooks")
 
 
 def fields(value, name=""):
-    """A field set as the server keeps it."""
+    """The fields of a value in the form of fieldsV1."""
     if isinstance(value, list) and name in KEYED:
         names = [item.get("name") for item in value]
         if None in names or len(set(names)) < len(names):
@@ -29,7 +29,7 @@ def fields(value, name=""):
 
 
 def merge(live, old, new):
-    """Server-side apply: what the manager once had and no longer names goes."""
+    """Server-side apply: fields that the manager owned and no longer names are removed."""
     result = {name: value for name, value in live.items() if name in new or f"f:{name}" not in old}
     for name, value in new.items():
         had = old.get(f"f:{name}", {})
@@ -59,7 +59,7 @@ def merge_patch(live, patch):
     return result
 
 
-# What a server without any definitions serves.
+# The API groups of a server without CRDs.
 BUILT_IN = {
     "": ["v1"],
     "admissionregistration.k8s.io": ["v1"],
@@ -164,7 +164,7 @@ class Cluster:
         return path in self.objects
 
     def edit(self, path, change, manager="person"):
-        """Somebody else changes an object."""
+        """Change an object as another field manager."""
         one = self.objects[path]
         change(one)
         one["metadata"]["resourceVersion"] = str(int(one["metadata"]["resourceVersion"]) + 1)
@@ -172,7 +172,7 @@ class Cluster:
 
 
 class Ended(Exception):
-    """A module's end, with its result."""
+    """The end of a module, with its result."""
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ def cluster(monkeypatch):
 
 @pytest.fixture
 def run_module(monkeypatch):
-    """Run a module's main() and give its result; a failed one has 'failed' in it."""
+    """Run main() of a module and return its result. The result of a failed module has 'failed' in it."""
 
     def ended(self, **result):
         raise Ended(json.loads(json.dumps(result, default=str)))
@@ -204,7 +204,7 @@ def run_module(monkeypatch):
 
 @pytest.fixture
 def run_for_real(capsys):
-    """Run a module's main() and give all that it prints, arguments included, as Ansible shows it with -vvv."""
+    """Run main() of a module and return its whole output with the arguments, as Ansible shows it with -vvv."""
 
     def run(module, check=False, **arguments):
         with patch_module_args({**arguments, "_ansible_check_mode": check, "_ansible_diff": True}), pytest.raises(SystemExit):
