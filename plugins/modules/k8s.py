@@ -233,6 +233,8 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     missing = [identity(change.desired) for change in changes if change.action == "absent"]
     if params["state"] == "patched" and missing:
         module.warn(f"Not patched, because they do not exist: {', '.join(missing)}")
+    for note in engine.notes:
+        module.warn(note)
     return outcome(changes, module._diff)
 
 

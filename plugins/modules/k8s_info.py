@@ -105,7 +105,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import Client
-from ansible_collections.bare.mesh.plugins.module_utils._k8s.discovery import Kinds, UnknownKind
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.discovery import Kinds, UnknownKind, suggest
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure, library
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.module import connect, run
 
@@ -143,15 +143,17 @@ def evaluate(compiled: Any, option: str, found: list[dict[str, Any]]) -> Any:
         raise Failure(f"{option} cannot be evaluated on what was read: {error}") from error
 
 
-def read(client: Client, kinds: Kinds, params: dict[str, Any]) -> list[dict[str, Any]]:
-    """The objects that match the options."""
+def read(client: Client, kinds: Kinds, params: dict[str, Any], unknown: set[str]) -> list[dict[str, Any]]:
+    """The objects that match the options. A kind that is not served and looks like a slip is added to unknown, as a message."""
     fields = params["field_selectors"] + ([f"metadata.name={params['name']}"] if params["name"] else [])
     query = {"labelSelector": ",".join(params["label_selectors"]), "fieldSelector": ",".join(fields)}
     found: list[dict[str, Any]] = []
     for kind in params["kind"]:
         try:
             namespaced = kinds.find(params["api_version"], kind).namespaced
-        except UnknownKind:
+        except UnknownKind as error:
+            if suggest(params["api_version"], kind):
+                unknown.add(str(error))
             continue
         namespace = (params["namespace"] or ("default" if params["name"] else "")) if namespaced else ""
         path = kinds.collection(params["api_version"], kind, namespace)
@@ -169,9 +171,10 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     query, until = expression(params, "query"), expression(params, "until")
     client = connect(module, "nothing is found")
     kinds = Kinds(client)
+    unknown: set[str] = set()
     deadline = time.monotonic() + params["wait_timeout"]
     while True:
-        found = read(client, kinds, params) if client else []
+        found = read(client, kinds, params, unknown) if client else []
         met = until is None or bool(evaluate(until, "until", found))
         if met or module.check_mode:
             break
@@ -182,6 +185,8 @@ def work(module: AnsibleModule) -> dict[str, Any]:
                 resources=found,
             )
         time.sleep(params["wait_sleep"])
+    for message in sorted(unknown):
+        module.warn(message)
     result: dict[str, Any] = {"changed": False, "resources": found}
     if query is not None:
         result["result"] = evaluate(query, "query", found)

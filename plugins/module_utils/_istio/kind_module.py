@@ -69,7 +69,10 @@ def apply(module: AnsibleModule, facts: ResourceKind, schema: ModuleType, rules:
     for definition in definitions:
         definition["apiVersion"] = f"{facts.group}/{version.rpartition('/')[2]}"
     engine = Engine(client, MANAGER, check=module.check_mode)
-    return outcome(engine.present(definitions) if present else engine.absent(definitions), module._diff)
+    changes = engine.present(definitions) if present else engine.absent(definitions)
+    for note in engine.notes:
+        module.warn(note)
+    return outcome(changes, module._diff)
 
 
 def served(client: Client | None, facts: ResourceKind) -> str:

@@ -16,10 +16,10 @@ from typing import Any
 
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import PARALLEL, ApiError, Client
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.diff import render, visible
-from ansible_collections.bare.mesh.plugins.module_utils._k8s.discovery import Kinds, UnknownKind, group_kind, is_crd, not_served
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.discovery import Kinds, UnknownKind, group_kind, is_crd, not_served, suggest
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.ownership import in_order, same
-from ansible_collections.bare.mesh.plugins.module_utils._k8s.reader import Key, read
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.reader import Key, missing_namespaces, read
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.resource import duplicates, identity, key, normalise, summary, waves
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.waiter import wait_gone, wait_ready
 
@@ -65,14 +65,19 @@ class Engine:
         self.kinds = Kinds(self.client)
         # All changes of this run, for the result if the run fails.
         self.done: list[Change] = []
+        # What the user should know although nothing has failed.
+        self.notes: list[str] = []
         # Namespaces and kinds that are deleted and created again in this run. The objects in them are deleted as well.
-        self.anew: set[tuple[str, ...]] = set()
+        self.recreated: set[tuple[str, ...]] = set()
 
     def present(self, definitions: list[dict[str, Any]]) -> list[Change]:
         """Create the objects or change them. Raises Failure, whose data has what was written before it."""
         objects = self.prepare(definitions)
         live = self.read(objects)
-        self._check_versions([one for one in objects if key(one) not in live])
+        missing = [one for one in objects if key(one) not in live]
+        self._check_versions(missing)
+        if self.check and self.client:
+            self.notes += missing_namespaces(self.client, missing, objects)
         return self.write(objects, live)
 
     def write(self, objects: list[dict[str, Any]], live: dict[Key, dict[str, Any]]) -> list[Change]:
@@ -159,10 +164,10 @@ class Engine:
 
     def _still(self, one: dict[str, Any], live: dict[Key, dict[str, Any]]) -> dict[str, Any] | None:
         """The live object, or None if it was deleted with its namespace or kind since it was read."""
-        return None if self._in_anew(one) else live.get(key(one))
+        return None if self._in_recreated(one) else live.get(key(one))
 
-    def _in_anew(self, one: dict[str, Any]) -> bool:
-        return bool(self.anew & {("Namespace", one["metadata"].get("namespace", "")), group_kind(one)})
+    def _in_recreated(self, one: dict[str, Any]) -> bool:
+        return bool(self.recreated & {("Namespace", one["metadata"].get("namespace", "")), group_kind(one)})
 
     def prepare(self, definitions: list[dict[str, Any]], strict: bool = True) -> list[dict[str, Any]]:
         """The definitions in normal form. Raises Failure for an object that is named twice and, if strict, for unknown kinds.
@@ -175,6 +180,9 @@ class Engine:
             try:
                 namespaced = self.kinds.namespaced(definition)
             except UnknownKind as error:
+                hint = suggest(definition["apiVersion"], definition["kind"])
+                if hint and self.client and (self.check or not strict):
+                    self.notes.append(f"{identity(definition)}: {error}")
                 if not strict:
                     continue  # An object of an unknown kind cannot exist.
                 if not self.check:
@@ -234,9 +242,9 @@ class Engine:
         if live and self.client and live["metadata"].get("deletionTimestamp"):
             # If it were applied now, the change would be deleted with the object.
             if group_kind(one) == ("", "Namespace"):
-                self.anew.add(("Namespace", one["metadata"]["name"]))
+                self.recreated.add(("Namespace", one["metadata"]["name"]))
             elif is_crd(one):
-                self.anew.add((one["spec"]["group"], one["spec"]["names"]["kind"]))
+                self.recreated.add((one["spec"]["group"], one["spec"]["names"]["kind"]))
             if self.check:
                 return Change(one, None, one, "created")
             wait_gone(self.client, self.kinds, [one], self.timeout, self.sleep)
@@ -246,7 +254,7 @@ class Engine:
         if live and in_order(one, live, self.manager, self.adopt):
             return Change(one, live, live, "unchanged")
         action = "updated" if live else "created"
-        if self.client is None or (self.check and self._in_anew(one)):
+        if self.client is None or (self.check and self._in_recreated(one)):
             return Change(one, None, one, action)
         try:
             after = self.client.apply(self.kinds.path(one), one, self.manager, self.check, self.validation)

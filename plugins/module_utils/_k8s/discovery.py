@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import tempfile
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -98,11 +99,23 @@ def split_version(api_version: str) -> tuple[str, str]:
     return group, version
 
 
+def suggest(api_version: str, kind: str) -> str:
+    """The known kind that is probably meant, as a question; empty if no known kind is close."""
+    group = split_version(api_version)[0]
+    if (group, kind) in KNOWN:
+        return ""
+    owners = [owner for owner, name in KNOWN if name == kind]
+    if owners:
+        return f"Did you mean the {kind} of the API group {owners[0] or 'v1'}?"
+    near = difflib.get_close_matches(kind, sorted({name for _owner, name in KNOWN}), 1, 0.8)
+    return f"Did you mean {near[0]}?" if near else ""
+
+
 def not_served(api_version: str, kind: str) -> str:
-    return (
-        f"the cluster serves no kind {kind} in {api_version}: install its CustomResourceDefinition first,"
-        " or correct apiVersion and kind"
-    )
+    """The message about a kind that the cluster does not serve."""
+    hint = suggest(api_version, kind)
+    fix = f". {hint}" if hint else ": install its CustomResourceDefinition first, or correct apiVersion and kind"
+    return f"the cluster serves no kind {kind} in {api_version}{fix}"
 
 
 def is_crd(definition: dict[str, Any]) -> bool:

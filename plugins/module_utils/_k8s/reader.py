@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import quote
 
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import PARALLEL, Client
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.discovery import Kinds, UnknownKind
@@ -38,6 +39,17 @@ def read(client: Client, kinds: Kinds, objects: list[dict[str, Any]]) -> dict[Ke
     with ThreadPoolExecutor(min(PARALLEL, len(jobs) or 1)) as pool:
         found = list(pool.map(lambda job: list(job()), jobs))
     return {key(one): one for batch in found for one in batch if one}
+
+
+def missing_namespaces(client: Client, new: list[dict[str, Any]], objects: list[dict[str, Any]]) -> list[str]:
+    """A note for each namespace of new objects that neither exists nor is among the objects of the task."""
+    created = {one["metadata"]["name"] for one in objects if (one["apiVersion"], one["kind"]) == ("v1", "Namespace")}
+    names = sorted({one["metadata"].get("namespace", "") for one in new} - created - {""})
+    return [
+        f"the namespace {name} does not exist: unless an earlier task creates it, the run fails here"
+        for name in names
+        if client.get(f"/api/v1/namespaces/{quote(name, safe='')}") is None
+    ]
 
 
 def _lister(client: Client, path: str, members: list[dict[str, Any]]) -> Job:
