@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Regular expressions, as Go's regexp/syntax judges them."""
+"""Regular expressions, as Go's regexp/syntax checks them."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.apply import Change, Engine, outcome
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.discovery import Kinds, UnknownKind
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure
 
 from tests.unit.plugins.module_utils._k8s.objects import MAP_PATH, WEB_PATH, deployment, one
@@ -36,6 +37,16 @@ def test_many_are_listed_few_are_read_one_by_one(cluster):
     found = engine.read(engine.prepare([one("ConfigMap", name) for name in "abde"]))
     assert cluster.requests == [("LIST", MAP_PATH)]
     assert [name for *_rest, name in found] == ["a", "b"]
+
+
+def test_objects_after_one_of_an_unknown_kind_are_read(cluster, monkeypatch):
+    def unknown(self, api_version, kind):
+        raise UnknownKind(f"the cluster serves no kind {kind}")
+
+    monkeypatch.setattr(Kinds, "_discover", unknown)
+    Engine(cluster, "me").present([one("ConfigMap", "a")])
+    changes = Engine(cluster, "me", check=True).present([one("Thing", "x", api_version="example.com/v1"), one("ConfigMap", "a")])
+    assert {change.desired["kind"]: change.action for change in changes} == {"Thing": "created", "ConfigMap": "unchanged"}
 
 
 def test_names_that_are_given_twice(cluster):

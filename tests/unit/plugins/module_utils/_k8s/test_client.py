@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The connection: kubeconfig, errors in words, patience, pages."""
+"""The connection: kubeconfig, error messages, repeated requests, pages."""
 
 from __future__ import annotations
 

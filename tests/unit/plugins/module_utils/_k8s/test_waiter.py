@@ -123,7 +123,7 @@ def test_gone(cluster):
 
 @pytest.fixture
 def clock(monkeypatch):
-    """Time that passes by sleeping alone, and how long each sleep was."""
+    """A clock that only moves by sleeping, and the seconds of each sleep."""
     slept = []
     monkeypatch.setattr(waiter.time, "sleep", slept.append)
     monkeypatch.setattr(waiter.time, "monotonic", lambda: 1000 + sum(slept))
