@@ -83,6 +83,8 @@ stderr:
   sample: ""
 """
 
+import ast
+import json
 from typing import Any
 from urllib.parse import quote
 
@@ -95,6 +97,10 @@ from ansible_collections.bare.mesh.plugins.module_utils._k8s.resource import loa
 # Channels of the protocol v4.channel.k8s.io: 0 stdin, 1 stdout, 2 stderr, 3 the status at the end of the command.
 # https://github.com/kubernetes/apimachinery/blob/master/pkg/util/remotecommand/constants.go
 STATUS_CHANNEL = 3
+# How websocket-client separates status, headers and body of an answer that refuses the websocket.
+HANDSHAKE_SEPARATOR = " -+-+- "
+# How runc says that a program does not exist.
+NO_PROGRAM = ("executable file not found", "no such file or directory")
 
 
 def ready(pod: dict[str, Any]) -> bool:
@@ -138,10 +144,20 @@ def execute(client: Client, namespace: str, pod: str, container: str | None, com
         status = load_status(channel.read_channel(STATUS_CHANNEL), where)
         output = {"stdout": channel.read_stdout(0) or "", "stderr": channel.read_stderr(0) or ""}
     except kubernetes.ApiException as error:
-        raise Failure(f"no command can be run in {where}: {error.reason or error}") from error
+        raise Failure(f"no command can be run in {where}: {refusal(str(error.reason or error))}") from error
     except (websocket.WebSocketException, OSError) as error:
         raise Failure(f"the connection to {where} was lost, so it is not known whether the command has run: {error}") from error
-    return {"pod": pod, "rc": exit_code(status, where), **output}
+    return {"pod": pod, "rc": exit_code(status, where, command[0]), **output}
+
+
+def refusal(text: str) -> str:
+    """The API server's own words in the text of a refused websocket: its parts are separated by -+-+-, the last is a Status."""
+    first, *_headers, last = text.split(HANDSHAKE_SEPARATOR) if HANDSHAKE_SEPARATOR in text else (text, "")
+    try:
+        body = ast.literal_eval(last)
+        return str(json.loads(body)["message"])
+    except (ValueError, SyntaxError, KeyError, TypeError):
+        return first
 
 
 def load_status(text: str, where: str) -> dict[str, Any]:
@@ -152,14 +168,17 @@ def load_status(text: str, where: str) -> dict[str, Any]:
     return loaded[0] if loaded and isinstance(loaded[0], dict) else {}
 
 
-def exit_code(status: dict[str, Any], where: str) -> int:
+def exit_code(status: dict[str, Any], where: str, program: str) -> int:
     """The exit status of the command. Raises Failure if the command was not started."""
     if status.get("status") == "Success":
         return 0
     for cause in (status.get("details") or {}).get("causes") or []:
         if cause.get("reason") == "ExitCode":
             return int(cause["message"])
-    raise Failure(f"the command could not be started in {where}: {status.get('message') or status}")
+    message = str(status.get("message") or status)
+    if any(sign in message for sign in NO_PROGRAM):
+        raise Failure(f"there is no program {program} in the container of {where}")
+    raise Failure(f"the command could not be started in {where}: {message}")
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import importlib
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -198,3 +199,24 @@ def test_secrets_stay_secret_at_any_verbosity(tasks):
     assert "(hidden, after)" in output
     for value in (*values.values(), *data.values()):
         assert value not in output, value
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"command": ["no-such-program"]}, "there is no program no-such-program in the container of the pod bookinfo/ratings-"),
+        ({"container": "none"}, "no command can be run in the pod bookinfo/ratings-.*container none is not valid for pod"),
+        ({"label_selectors": ["app=none"]}, "the namespace bookinfo has no pod with the labels app=none"),
+        ({"label_selectors": None, "pod": "none"}, 'no command can be run in the pod bookinfo/none: pods "none" not found'),
+        ({"command": ["sh", "-c", "echo no >&2; exit 3"]}, "ended with status 3: no"),
+    ],
+    ids=["program", "container", "labels", "pod", "status"],
+)
+def test_a_command_that_cannot_be_run(play, tmp_path, change, words):
+    options = {"namespace": "bookinfo", "label_selectors": ["app=ratings"], "container": "ratings", "command": ["true"], **change}
+    module = {"kubeconfig": "{{ bare_mesh_kubeconfig }}", **{name: value for name, value in options.items() if value}}
+    task = {"name": "Run it", "bare.mesh.k8s_exec": module}
+    playbook = tmp_path / "command.yml"
+    playbook.write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": [task]}]))
+    run = play(str(playbook))
+    assert run["code"] != 0 and re.search(words, " ".join(run["output"].split())), run["output"]

@@ -93,7 +93,7 @@ def test_a_command_that_does_not_end_in_time(channel, run_module):
 def test_program_that_is_missing(channel, run_module):
     message = 'exec: "tru": executable file not found in $PATH'
     channel.status = json.dumps({"status": "Failure", "reason": "InternalError", "message": message})
-    assert run_module(k8s_exec, **ARGUMENTS)["msg"] == f"the command could not be started in the pod ns/a: {message}"
+    assert run_module(k8s_exec, **ARGUMENTS)["msg"] == "there is no program true in the container of the pod ns/a"
 
 
 @pytest.mark.parametrize("error", [None, websocket.WebSocketConnectionClosedException("closed"), ConnectionResetError("reset")])
@@ -105,3 +105,10 @@ def test_connection_that_is_lost(channel, run_module, error):
 def test_api_server_s_refusal(channel, run_module):
     channel.error = kubernetes.client.ApiException(status=403, reason="Forbidden")
     assert run_module(k8s_exec, **ARGUMENTS)["msg"] == "no command can be run in the pod ns/a: Forbidden"
+    status = {"kind": "Status", "message": 'pods "a" not found'}
+    text = f"Handshake status 404 Not Found -+-+- {{'date': 'x'}} -+-+- {json.dumps(status).encode()!r}"
+    channel.error = kubernetes.client.ApiException(status=0, reason=text)
+    assert run_module(k8s_exec, **ARGUMENTS)["msg"] == 'no command can be run in the pod ns/a: pods "a" not found'
+    for body in ("b'no JSON'", "b'{}'", "{", "b'[]'"):
+        channel.error = kubernetes.client.ApiException(status=0, reason=f"Handshake status 502 Bad Gateway -+-+- {{}} -+-+- {body}")
+        assert run_module(k8s_exec, **ARGUMENTS)["msg"].endswith(": Handshake status 502 Bad Gateway")
