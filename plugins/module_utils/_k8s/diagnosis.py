@@ -16,7 +16,7 @@ PERMANENT_REASONS = ("InvalidImageName", "ErrImageNeverPull", "CreateContainerCo
 PULL_REASONS = ("ErrImagePull", "ImagePullBackOff")
 # What a registry says of an image that it will not serve later, either.
 PERMANENT_PULL = re.compile(r"not found|manifest unknown|name unknown|unauthorized|denied|403 Forbidden", re.IGNORECASE)
-# What the API server says of pods that it will not accept later, either. A webhook that cannot be called is no such case.
+# What the API server says of pods that it will not accept later, either. A webhook that cannot be called may answer later.
 PERMANENT_REFUSAL = re.compile(r"exceeded quota|denied the request|violates PodSecurity|must specify limits")
 MOST_NOTES = 8
 
@@ -93,7 +93,7 @@ def explain(client: Client, one: dict[str, Any]) -> str:
             involved.append(pod["metadata"]["name"])
             notes.append(f"pod {pod['metadata']['name']}: {pod_trouble(pod) or 'not ready'}")
         if one.get("kind") == "Deployment":
-            # A pod that was refused is known to its ReplicaSet alone.
+            # The event about a refused pod belongs to the ReplicaSet.
             involved += [owner["metadata"]["name"] for owner in _selected(client, one, "/apis/apps/v1/namespaces/{namespace}/replicasets")]
         events = list(client.pages(f"/api/v1/namespaces/{namespace}/events", {"fieldSelector": "type=Warning"}))
         for name in involved:
