@@ -30,7 +30,12 @@ GOALS = {"site / by hand": (1.5, 1.2), "second / first": (0.2, 0.12)}
 
 def bare() -> None:
     """Reset the nodes, so that each measurement starts on bare nodes."""
-    subprocess.run([sys.executable, "-m", "lab", "reset", "node1", "node2", "node3"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [sys.executable, "-m", "lab", "reset", "node1", "node2", "node3"],
+        cwd=ROOT,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
 
 
 def by_hand() -> dict[str, Any]:
@@ -40,7 +45,9 @@ def by_hand() -> dict[str, Any]:
     done = subprocess.run([ROOT / "benchmarks/by_hand.sh"], capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(done.stdout + done.stderr)
-    steps = {line.split(" s  ", 1)[1].split(":")[0]: float(line.split(" s  ", 1)[0]) for line in done.stdout.splitlines()}
+    steps = {
+        line.split(" s  ", 1)[1].split(":")[0]: float(line.split(" s  ", 1)[0]) for line in done.stdout.splitlines()
+    }
     return {"seconds": round(time.monotonic() - began, 1), "reached": steps}
 
 
@@ -52,7 +59,12 @@ def site(log: Path, cache: Path) -> dict[str, Any]:
         sys.exit(run["output"])
     roles = dict(sorted(run["seconds_by_role"].items(), key=lambda item: -item[1]))
     changed = sum(len(tasks) for tasks in run["changed"].values())
-    return {"seconds": round(time.monotonic() - began, 1), "changed": changed, "tasks": run["tasks_by_role"], "by_role": roles}
+    return {
+        "seconds": round(time.monotonic() - began, 1),
+        "changed": changed,
+        "tasks": run["tasks_by_role"],
+        "by_role": roles,
+    }
 
 
 def table(rows: Sequence[tuple[str, ...]]) -> str:

@@ -65,7 +65,11 @@ def ensure(names: list[str]) -> None:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for command in (["update"], ["install", "--yes", "--no-install-recommends", *missing]):
         done = subprocess.run(
-            ["apt-get", "--quiet", *command], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            ["apt-get", "--quiet", *command],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         if done.returncode:
             sys.stderr.write(done.stdout)

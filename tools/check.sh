@@ -41,6 +41,7 @@ sanity_lane() { step sanity sanity; }
 fast_lane() {
   local bad=0
   step ruff ruff check . || bad=1
+  step format ruff format --check . || bad=1
   step yamllint yamllint -s . || bad=1
   step mypy mypy --no-error-summary lab plugins tools benchmarks || bad=1
   step unit pytest -q -n 2 tests/unit || bad=1

@@ -39,9 +39,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-_TEXT = r'''
+_TEXT = r\"\"\"
 {text}
-'''
+\"\"\"
 DEFINITIONS: dict[str, Any] = json.loads(_TEXT)
 ROOT = "#{root}"
 """
@@ -56,7 +56,11 @@ def module_folder(name: str) -> Path:
 # --- definitions of kinds
 
 
-BOUNDS = {"array": ("minItems", "maxItems"), "object": ("minProperties", "maxProperties"), "string": ("minLength", "maxLength")}
+BOUNDS = {
+    "array": ("minItems", "maxItems"),
+    "object": ("minProperties", "maxProperties"),
+    "string": ("minLength", "maxLength"),
+}
 
 
 def from_openapi(node: dict[str, Any]) -> Any:
@@ -259,7 +263,8 @@ def operator_schema(istio: Path, api: Path) -> dict[str, Any]:
     spec = structs["IstioOperatorSpec"]
     spec["meshConfig"] = "#istio.mesh.v1alpha1.MeshConfig"
     spec["values"] = "#istio.operator.v1alpha1.Values"
-    for name in ("IstioOperatorSpec", "IstioComponentSpec", "BaseComponentSpec", "ComponentSpec", "GatewayComponentSpec"):
+    names = ("IstioOperatorSpec", "IstioComponentSpec", "BaseComponentSpec", "ComponentSpec", "GatewayComponentSpec")
+    for name in names:
         definitions[f"go.{name}"] = structs[name]
     for name in ("KubernetesResources", "KubernetesOverlay", "Patch"):
         definitions[f"go.{name}"] = structs[name]
@@ -271,13 +276,14 @@ def operator_schema(istio: Path, api: Path) -> dict[str, Any]:
 
 
 def write(file: str, title: str, version: str, definitions: dict[str, Any], root: str) -> None:
-    lines = ",\n".join(f"{json.dumps(name)}:{json.dumps(node, separators=(',', ':'))}" for name, node in definitions.items())
+    parts = (f"{json.dumps(name)}:{json.dumps(node, separators=(',', ':'))}" for name, node in definitions.items())
+    lines = ",\n".join(parts)
     # Each definition is one line. Break the lines at the linter's limit.
     text = "\n".join(part for line in ("{" + lines + "}").split("\n") for part in wrap(line))
     (TARGET / file).write_text(HEADER.format(version=version, title=title, text=text, root=root))
 
 
-def wrap(line: str, width: int = 138) -> list[str]:
+def wrap(line: str, width: int = 118) -> list[str]:
     parts = []
     while len(line) > width:
         # Names and values do not contain commas.

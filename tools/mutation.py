@@ -30,12 +30,8 @@ LOG = ".mutation.log"
 MEMORY = 4 << 30
 TESTS = "tests/unit/plugins"
 ENGINE = (
-    "module_utils/_k8s/test_apply.py",
-    "module_utils/_k8s/test_apply_order.py",
-    "module_utils/_k8s/test_apply_failures.py",
-    "modules/test_k8s.py",
-    "modules/test_k8s_patched.py",
-    "modules/test_k8s_wait.py",
+    *(f"module_utils/_k8s/test_{name}.py" for name in ("apply", "apply_order", "apply_failures")),
+    *(f"modules/test_{name}.py" for name in ("k8s", "k8s_patched", "k8s_wait")),
 )
 # Source file: the test files that cover it, the fastest first.
 COVERED_BY: dict[str, tuple[str, ...]] = {
@@ -73,34 +69,35 @@ COVERED_BY: dict[str, tuple[str, ...]] = {
 }
 # In these files only the CHOSEN changes are made.
 CHOSEN_ONLY = tuple(name for name in COVERED_BY if name.startswith("modules/"))
-# Changes that no general rule makes and that must always be caught: file, text, replacement.
-CHOSEN: tuple[tuple[str, str, str], ...] = (
-    ("module_utils/_k8s/apply.py", "delete(self.kinds.path(one), self.check,", "delete(self.kinds.path(one), False,"),
-    (
-        "module_utils/_k8s/apply.py",
-        "apply(self.kinds.path(one), one, self.manager, self.check,",
-        "apply(self.kinds.path(one), one, self.manager, False,",
+WRITTEN = "self.kinds.path(one), one, self.manager"
+# Changes that no general rule makes and that must always be caught. File: text and replacement.
+CHOSEN: dict[str, tuple[tuple[str, str], ...]] = {
+    "module_utils/_k8s/apply.py": (
+        ("delete(self.kinds.path(one), self.check,", "delete(self.kinds.path(one), False,"),
+        (f"apply({WRITTEN}, self.check,", f"apply({WRITTEN}, False,"),
+        (f"patch({WRITTEN}, self.check,", f"patch({WRITTEN}, False,"),
+        ("wait_ready(self.client, self.kinds, fresh, {}, self.timeout, self.sleep)", "pass"),
+        ("wait_ready(self.client, self.kinds, objects, known, self.timeout, self.sleep, self.condition)", "pass"),
+        ("wait_gone(self.client, self.kinds, [one], self.timeout, self.sleep)", "pass"),
+        ("wait_gone(self.client, self.kinds, gone, self.timeout, self.sleep)", "pass"),
+        ("reversed(waves(objects))", "waves(objects)"),
     ),
-    (
-        "module_utils/_k8s/apply.py",
-        "patch(self.kinds.path(one), one, self.manager, self.check,",
-        "patch(self.kinds.path(one), one, self.manager, False,",
+    "module_utils/_k8s/resource.py": (('"CSafeLoader", yaml.SafeLoader', '"CUnsafeLoader", yaml.UnsafeLoader'),),
+    "module_utils/_k8s/argspec.py": (
+        ('"api_key": {"type": "str", "no_log": True,', '"api_key": {"type": "str", "no_log": False,'),
     ),
-    ("module_utils/_k8s/apply.py", "wait_ready(self.client, self.kinds, fresh, {}, self.timeout, self.sleep)", "pass"),
-    ("module_utils/_k8s/apply.py", "wait_ready(self.client, self.kinds, objects, known, self.timeout, self.sleep, self.condition)", "pass"),
-    ("module_utils/_k8s/apply.py", "wait_gone(self.client, self.kinds, [one], self.timeout, self.sleep)", "pass"),
-    ("module_utils/_k8s/apply.py", "wait_gone(self.client, self.kinds, gone, self.timeout, self.sleep)", "pass"),
-    ("module_utils/_k8s/apply.py", "reversed(waves(objects))", "waves(objects)"),
-    ("module_utils/_k8s/resource.py", 'getattr(yaml, "CSafeLoader", yaml.SafeLoader)', 'getattr(yaml, "CUnsafeLoader", yaml.UnsafeLoader)'),
-    ("module_utils/_k8s/argspec.py", '"api_key": {"type": "str", "no_log": True,', '"api_key": {"type": "str", "no_log": False,'),
-    ("module_utils/_host/archive.py", "!= os.path.realpath(staging):", "== None:"),
-    ("action/kubeconfig.py", 'not copied and not self._task.check_mode', 'not copied'),
-    ("modules/host_repositories.py", "if found != [wanted]:", "if not found:"),
-    ("modules/host_repositories.py", "if not data or not is_key(data, wanted):", "if not data:"),
-    ("modules/kubeadm_init.py", "kubeadm.module.no_log_values.add(token)", "pass"),
-    ("module_utils/_k8s/bootstrap.py", 'client.delete(f"{SECRETS}/bootstrap-token-{identity}")', "pass"),
-    ("modules/kubeadm_join.py", '"token": {"type": "str", "no_log": True}', '"token": {"type": "str", "no_log": False}'),
-)
+    "module_utils/_host/archive.py": (("!= os.path.realpath(staging):", "== None:"),),
+    "action/kubeconfig.py": (("not copied and not self._task.check_mode", "not copied"),),
+    "modules/host_repositories.py": (
+        ("if found != [wanted]:", "if not found:"),
+        ("if not data or not is_key(data, wanted):", "if not data:"),
+    ),
+    "modules/kubeadm_init.py": (("kubeadm.module.no_log_values.add(token)", "pass"),),
+    "module_utils/_k8s/bootstrap.py": (('client.delete(f"{SECRETS}/bootstrap-token-{identity}")', "pass"),),
+    "modules/kubeadm_join.py": (
+        ('"token": {"type": "str", "no_log": True}', '"token": {"type": "str", "no_log": False}'),
+    ),
+}
 
 
 @dataclass
@@ -137,7 +134,7 @@ def operators() -> list[str]:
     kept |= {f"core/ReplaceComparisonOperator_{pair}" for pair in comparisons.split()}
     kept |= {"core/ReplaceUnaryOperator_Delete_Not", "core/ReplaceUnaryOperator_USub_UAdd"}
     others = ("core/Replace?*Operator_*", "core/Variable*")
-    return [name for name in operator_names() if name in kept or not any(fnmatch.fnmatch(name, pattern) for pattern in others)]
+    return [one for one in operator_names() if one in kept or not any(fnmatch.fnmatch(one, like) for like in others)]
 
 
 def type_places(source: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
@@ -153,11 +150,10 @@ def type_places(source: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
 
 def mutants(source: str, name: str) -> Iterator[Mutant]:
     """All mutants of a file, the chosen ones first."""
-    for file, old, new in CHOSEN:
-        if file == name:
-            if source.count(old) != 1:
-                raise SystemExit(f"{name} holds {source.count(old)} times {old!r}: correct CHOSEN in tools/mutation.py")
-            yield mutant(source, source.replace(old, new))
+    for old, new in CHOSEN.get(name, ()):
+        if source.count(old) != 1:
+            raise SystemExit(f"{name} holds {source.count(old)} times {old!r}: correct CHOSEN in tools/mutation.py")
+        yield mutant(source, source.replace(old, new))
     if name in CHOSEN_ONLY:
         return
     types, tree, seen = type_places(source), get_ast(source), set()
@@ -179,7 +175,8 @@ def mutants(source: str, name: str) -> Iterator[Mutant]:
 
 def mutant(source: str, text: str) -> Mutant:
     before, after = source.splitlines(), text.splitlines()
-    first = next((number for number, pair in enumerate(zip(before, after)) if pair[0] != pair[1]), min(len(before), len(after)) - 1)
+    pairs = enumerate(zip(before, after))
+    first = next((number for number, pair in pairs if pair[0] != pair[1]), min(len(before), len(after)) - 1)
     return Mutant(first + 1, f"{before[first].strip()}  ->  {after[first].strip()}", text)
 
 
@@ -198,7 +195,8 @@ def tree(committed: bool = False) -> Iterator[Path]:
         # Plugins and the texts of failed assertions are not needed.
         os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
         # Imported only once, before the child processes are forked.
-        for name in ("pytest", "yaml", "ansible.module_utils.basic", "ansible.plugins.action", "kubernetes.client", "openshift.dynamic"):
+        libraries = ("pytest", "yaml", "kubernetes.client", "openshift.dynamic")
+        for name in (*libraries, "ansible.module_utils.basic", "ansible.plugins.action"):
             importlib.import_module(name)
         try:
             yield copy
@@ -252,7 +250,7 @@ def score(copy: Path, name: str, verbose: bool = False, step: int = 1) -> Score:
         print((copy / LOG).read_text(errors="replace")[-3000:], file=sys.stderr)
         raise SystemExit(f"the tests of plugins/{name} fail without any change: {' '.join(tests)}")
     patience = 5 + 5 * (time.monotonic() - started)
-    chosen = sum(file == name for file, _old, _new in CHOSEN)
+    chosen = len(CHOSEN.get(name, ()))
     try:
         for number, one in enumerate(mutants(source, name)):
             if number >= chosen and (not step or (number - chosen) % step):
@@ -282,9 +280,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--chosen", action="store_true", help="only the chosen changes")
     parser.add_argument("--committed", action="store_true", help="test the last commit, not the uncommitted files")
     options = parser.parse_args(arguments)
-    names = [name for name in COVERED_BY if not options.files or any(part in f"plugins/{name}" for part in options.files)]
+    names = [
+        name for name in COVERED_BY if not options.files or any(part in f"plugins/{name}" for part in options.files)
+    ]
     if options.chosen:
-        names = [name for name in names if any(file == name for file, _old, _new in CHOSEN)]
+        names = [name for name in names if name in CHOSEN]
     if not names:
         parser.error(f"none of these: {', '.join(COVERED_BY)}")
     # Also clean up after SIGTERM.

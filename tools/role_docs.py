@@ -60,7 +60,9 @@ def table(options: dict[str, Any]) -> list[str]:
 
 def specs(role: str) -> dict[str, Any]:
     """The argument specs of a role, by entry point."""
-    loaded: dict[str, Any] = yaml.safe_load((ROOT / "roles" / role / "meta/argument_specs.yml").read_text())["argument_specs"]
+    loaded: dict[str, Any] = yaml.safe_load((ROOT / "roles" / role / "meta/argument_specs.yml").read_text())[
+        "argument_specs"
+    ]
     return loaded
 
 
@@ -126,7 +128,10 @@ def variables() -> str:
     lines = ["# Variables", "", NOTE, "", "## Shared by the roles", ""]
     lines += ["`meta/defaults.yml` defines these variables. Set them for all hosts (`group_vars/all`).", ""]
     lines += ["| variable | default | meaning |", "| --- | --- | --- |"]
-    lines += [f"| `{name}` | {value(default)} | {comment.replace('|', chr(92) + '|')} |" for name, default, comment in commented_settings()]
+    lines += [
+        f"| `{name}` | {value(default)} | {comment.replace('|', chr(92) + '|')} |"
+        for name, default, comment in commented_settings()
+    ]
     lines += [""]
     for role in roles():
         own, _shared = split(specs(role))

@@ -18,7 +18,9 @@ DEBIAN = [
     "ca-certificates", "chrony", "conntrack", "curl", "docker-registry", "ebtables", "ethtool", "gpg", "ipset",
     "iptables", "kmod", "nftables", "nginx-light", "openssl", "python3-apt", "socat", "ufw",
 ]  # fmt: skip
-_IGNORED = re.compile(r"/usr/share/(doc|man|locale|info|bug|lintian|bash-completion|doc-base)/|/etc/(init\.d|ppp|dhcp|network)/")
+_IGNORED = re.compile(
+    r"/usr/share/(doc|man|locale|info|bug|lintian|bash-completion|doc-base)/|/etc/(init\.d|ppp|dhcp|network)/"
+)
 
 
 def downloads() -> Item:

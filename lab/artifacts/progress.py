@@ -34,12 +34,16 @@ def run(command: Sequence[object]) -> str:
     return done.stdout
 
 
-def run_counting(command: Sequence[str], env: dict[str, str], cwd: Path, what: str, counts: Callable[[str], bool]) -> None:
+def run_counting(
+    command: Sequence[str], env: dict[str, str], cwd: Path, what: str, counts: Callable[[str], bool]
+) -> None:
     """Run a long program and show at intervals how many progress lines it printed. Other lines are its errors."""
     lines: list[str] = []
     counted = 0
     told = time.monotonic()
-    with subprocess.Popen(command, env=env, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    with subprocess.Popen(
+        command, env=env, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if counts(line):

@@ -56,7 +56,9 @@ def clear_sign(source: Path, target: Path) -> None:
 
 def detach_sign(source: Path, target: Path) -> None:
     """Write a detached signature next to the file."""
-    _gpg("--local-user", fingerprint(), "--digest-algo", "SHA512", "--armor", "--output", target, "--detach-sign", source)
+    _gpg(
+        "--local-user", fingerprint(), "--digest-algo", "SHA512", "--armor", "--output", target, "--detach-sign", source
+    )
 
 
 def sign_rpms(rpms: list[Path]) -> None:

@@ -54,9 +54,16 @@ def _start(machines: list[Machine]) -> None:
 
 def _serve_bundle() -> None:
     """Set up the mirror with the role `mirror`, which users also use. Raises HostError if the playbook fails."""
-    playbook = [str(Path(sys.executable).with_name("ansible-playbook")), "playbooks/mirror.yml", "-i", "inventories/lab"]
+    playbook = [
+        str(Path(sys.executable).with_name("ansible-playbook")),
+        "playbooks/mirror.yml",
+        "-i",
+        "inventories/lab",
+    ]
     environment = {**os.environ, "ANSIBLE_CONFIG": str(paths.REPOSITORY / "ansible.cfg")}
-    done = subprocess.run(playbook, cwd=paths.REPOSITORY, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    done = subprocess.run(
+        playbook, cwd=paths.REPOSITORY, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     if done.returncode:
         raise HostError(f"playbooks/mirror.yml failed:\n{done.stdout}")
 

@@ -78,7 +78,10 @@ def ensure() -> None:
     _ssh_key(SSH_KEY, "bare.mesh lab")
     for machine in MACHINES:
         _ssh_key(host_key(machine.name), machine.name)
-    lines = [f"{machine.address} {host_key(machine.name).with_suffix('.pub').read_text(encoding='utf-8')}" for machine in MACHINES]
+    lines = [
+        f"{machine.address} {host_key(machine.name).with_suffix('.pub').read_text(encoding='utf-8')}"
+        for machine in MACHINES
+    ]
     KNOWN_HOSTS.write_text("".join(lines), encoding="utf-8")
     _ca()
     _mirror_certificate()
@@ -87,5 +90,8 @@ def ensure() -> None:
 
 def identity() -> str:
     """Identify the lab of this checkout: its path, SSH key and signing keys. It cannot use other machines."""
-    made = [path.read_text(encoding="utf-8") if path.exists() else "" for path in (SSH_KEY.with_suffix(".pub"), FINGERPRINTS)]
+    made = [
+        path.read_text(encoding="utf-8") if path.exists() else ""
+        for path in (SSH_KEY.with_suffix(".pub"), FINGERPRINTS)
+    ]
     return "\n".join([str(paths.REPOSITORY), *made])

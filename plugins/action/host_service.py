@@ -23,7 +23,9 @@ class ActionModule(ActionBase):
         arguments = dict(self._task.args)
         files = arguments.get("files") or []
         if not isinstance(files, list) or not all(isinstance(one, dict) for one in files):
-            raise AnsibleActionFail("files is not a list of files: give each as {dest: PATH, src: TEMPLATE} or {dest: PATH, content: TEXT}")
+            raise AnsibleActionFail(
+                "files is not a list of files: give each as {dest: PATH, src: TEMPLATE} or {dest: PATH, content: TEXT}"
+            )
         arguments["files"] = [self._rendered(one, task_vars) for one in files]
         result: dict[str, Any] = self._execute_module("bare.mesh.host_service", arguments, task_vars=task_vars)
         return result

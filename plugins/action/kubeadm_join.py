@@ -7,7 +7,11 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.bare.mesh.plugins.module_utils._k8s.bootstrap import bootstrap_token, certificate_authority, forget_node
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.bootstrap import (
+    bootstrap_token,
+    certificate_authority,
+    forget_node,
+)
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import Client
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure
 
@@ -30,7 +34,9 @@ class ActionModule(ActionBase):
         try:
             return self._join(given, looked["node"], task_vars)
         except Failure as error:
-            raise AnsibleActionFail(f"the host is to join the cluster, and no token can be made for it: {error}") from error
+            raise AnsibleActionFail(
+                f"the host is to join the cluster, and no token can be made for it: {error}"
+            ) from error
 
     def _join(self, given: dict[str, Any], node: str, task_vars: Any) -> dict[str, Any]:
         client = Client({"kubeconfig": given.get("kubeconfig")})

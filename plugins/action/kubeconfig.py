@@ -92,7 +92,9 @@ class ActionModule(ActionBase):
         context = self._connection._play_context
         before, context.no_log = context.no_log, True
         try:
-            found: dict[str, Any] = self._execute_module("bare.mesh.kubeconfig", dict(self._task.args), task_vars=task_vars)
+            found: dict[str, Any] = self._execute_module(
+                "bare.mesh.kubeconfig", dict(self._task.args), task_vars=task_vars
+            )
         finally:
             context.no_log = before
         return found

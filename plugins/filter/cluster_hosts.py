@@ -88,7 +88,9 @@ def cluster_hosts(groups: Any, hostvars: Any) -> list[dict[str, Any]]:
     try:
         control_plane, workers = (list(groups.get(name) or []) for name in ("control_plane", "workers"))
     except AttributeError:
-        raise AnsibleFilterError("cluster_hosts works on Ansible's groups: groups | bare.mesh.cluster_hosts(hostvars)") from None
+        raise AnsibleFilterError(
+            "cluster_hosts works on Ansible's groups: groups | bare.mesh.cluster_hosts(hostvars)"
+        ) from None
     return [
         _describe(name, hostvars[name], control_plane=name in control_plane, worker=name in workers)
         for name in dict.fromkeys(control_plane + workers)

@@ -51,12 +51,16 @@ from ansible.errors import AnsibleFilterError
 
 def _serving(pod: dict[str, Any]) -> bool:
     status = pod.get("status") or {}
-    return bool(status.get("hostIP")) and status.get("phase") == "Running" and not pod["metadata"].get("deletionTimestamp")
+    return (
+        bool(status.get("hostIP")) and status.get("phase") == "Running" and not pod["metadata"].get("deletionTimestamp")
+    )
 
 
 def _pod_port(pod: dict[str, Any], target: Any) -> Any:
     """The number of a target port, which may be given by its name."""
-    named = {port.get("name"): port["containerPort"] for one in pod["spec"]["containers"] for port in one.get("ports") or []}
+    named = {
+        port.get("name"): port["containerPort"] for one in pod["spec"]["containers"] for port in one.get("ports") or []
+    }
     return named.get(target, target)
 
 
@@ -73,7 +77,9 @@ def gateway_url(objects: list[dict[str, Any]], port: int = 80) -> str:
     if entry is None:
         raise AnsibleFilterError(f"the service {name} has no port {port}")
     balancers = ((service.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
-    serving = sorted((one for one in objects if one["kind"] == "Pod" and _serving(one)), key=lambda pod: pod["status"]["hostIP"])
+    serving = sorted(
+        (one for one in objects if one["kind"] == "Pod" and _serving(one)), key=lambda pod: pod["status"]["hostIP"]
+    )
     on_host = [pod for pod in serving if pod["spec"].get("hostNetwork")]
     if balancers:
         host, number = balancers[0].get("ip") or balancers[0]["hostname"], port

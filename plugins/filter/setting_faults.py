@@ -59,7 +59,13 @@ ROLES = Path(__file__).resolve().parents[2] / "roles"
 # The mesh half runs there.
 CONTROLLER = "localhost"
 # These are URLs that begin with a scheme.
-URLS = ("bare_mesh_mirror_url", "bare_mesh_mirror_registry_url", "bare_mesh_http_proxy", "bare_mesh_https_proxy", "kubeadm_api_url")
+URLS = (
+    "bare_mesh_mirror_url",
+    "bare_mesh_mirror_registry_url",
+    "bare_mesh_http_proxy",
+    "bare_mesh_https_proxy",
+    "kubeadm_api_url",
+)
 # How alike a name must be to one of ours to be taken for a slip: of 1.0.
 ALIKE = 0.88
 
@@ -71,7 +77,9 @@ def specifications() -> dict[str, list[dict[str, Any]]]:
     for path in sorted(ROLES.glob("*/meta/argument_specs.yml")):
         for entry in yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"].values():
             for name, option in (entry.get("options") or {}).items():
-                limits = {key: value for key, value in option.items() if key not in ("description", "default", "required")}
+                limits = {
+                    key: value for key, value in option.items() if key not in ("description", "default", "required")
+                }
                 if limits not in found[name]:
                     found[name].append(limits)
     return dict(found)
@@ -138,7 +146,12 @@ def setting_faults(groups: Any, hostvars: Any) -> list[dict[str, str]]:
         for fault in _faults_of_host(hostvars[host]):
             found[fault].append(host)
     return [
-        {"check": "settings", "where": name if len(where) == len(hosts) else f"{name} of {', '.join(where)}", "what": what, "fix": fix}
+        {
+            "check": "settings",
+            "where": name if len(where) == len(hosts) else f"{name} of {', '.join(where)}",
+            "what": what,
+            "fix": fix,
+        }
         for (name, what, fix), where in sorted(found.items())
     ]
 

@@ -206,7 +206,8 @@ def plan_removal(name: str, state: State) -> list[list[str]]:
 
 
 def load(name: str, zone: str, running: dict[str, dict[str, list[str]]]) -> State:
-    services, sources = names(permanent("zones", zone), "service", "name"), names(permanent("zones", "trusted"), "source", "address")
+    services = names(permanent("zones", zone), "service", "name")
+    sources = names(permanent("zones", "trusted"), "source", "address")
     return State(zone, running, permanent("services", name), services, sources)
 
 
@@ -216,7 +217,9 @@ def close_all(name: str, running: dict[str, dict[str, list[str]]]) -> list[list[
     commands = close_sources(own_sources(states[0].service), states[0]) if states else []
     for state in states:
         commands += plan_removal(name, state)
-    return [*commands, ["--permanent", f"--delete-service={name}"]] if states and states[0].service is not None else commands
+    if states and states[0].service is not None:
+        commands.append(["--permanent", f"--delete-service={name}"])
+    return commands
 
 
 def default_zone() -> str:

@@ -89,7 +89,9 @@ def sysctl_path(name: str) -> str:
 
 def wanted_sysctls(values: dict[str, Any], skip: list[str]) -> dict[str, str]:
     """The sysctls as text, without those of the skipped namespaces."""
-    return {name: " ".join(str(value).split()) for name, value in sorted(values.items()) if name.split(".")[0] not in skip}
+    return {
+        name: " ".join(str(value).split()) for name, value in sorted(values.items()) if name.split(".")[0] not in skip
+    }
 
 
 def fstab_without_swap(text: str) -> str:
@@ -151,7 +153,9 @@ class Kernel:
             if action[0] == "sysctl":
                 self.set_sysctl(action[1], action[2])
             else:
-                self.module.run_command([self.module.get_bin_path(action[0], required=True), *action[1:]], check_rc=True)
+                self.module.run_command(
+                    [self.module.get_bin_path(action[0], required=True), *action[1:]], check_rc=True
+                )
 
     def set_sysctl(self, name: str, value: str) -> None:
         path = sysctl_path(name)
@@ -176,8 +180,15 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         kernel.selinux_permissive()
     if not module.check_mode:
         kernel.apply()
-    actions = [" ".join(action[:2]) if action[0] != "sysctl" else f"{action[1]}={action[2]}" for action in kernel.actions]
-    live = {"before_header": "running kernel", "after_header": "running kernel", "before": "", "after": "\n".join(actions) + "\n"}
+    actions = [
+        " ".join(action[:2]) if action[0] != "sysctl" else f"{action[1]}={action[2]}" for action in kernel.actions
+    ]
+    live = {
+        "before_header": "running kernel",
+        "after_header": "running kernel",
+        "before": "",
+        "after": "\n".join(actions) + "\n",
+    }
     diff = [*kernel.files.diff, *([live] if actions else [])]
     return {"changed": bool(kernel.files.todo or actions), "actions": actions, "diff": diff}
 

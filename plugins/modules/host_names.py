@@ -79,7 +79,12 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     diff = files.diff
     if before != {name}:
         diff = [
-            {"before_header": "host name", "after_header": "host name", "before": f"{socket.gethostname()}\n", "after": f"{name}\n"},
+            {
+                "before_header": "host name",
+                "after_header": "host name",
+                "before": f"{socket.gethostname()}\n",
+                "after": f"{name}\n",
+            },
             *diff,
         ]
     if not module.check_mode:

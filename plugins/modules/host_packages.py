@@ -93,7 +93,9 @@ def package_manager(module: AnsibleModule) -> Dnf | Apt:
     for kind in (Dnf, Apt):
         if module.get_bin_path(kind.program):
             return kind(module)
-    raise Failure(f"this host has neither dnf nor apt-get; use one of the supported systems: {distributions.SUPPORTED_TEXT}")
+    raise Failure(
+        f"this host has neither dnf nor apt-get; use one of the supported systems: {distributions.SUPPORTED_TEXT}"
+    )
 
 
 def lines(packages: Iterable[str], versions: dict[str, str]) -> str:
@@ -119,7 +121,9 @@ def work(module: AnsibleModule) -> dict[str, Any]:
             after = manager.versions(wanted)
             left = missing(wanted, after)
             if left:
-                raise Failure(f"{', '.join(left)}: still not at the wanted version after the installation; is it pinned or excluded?")
+                raise Failure(
+                    f"{', '.join(left)}: still not at the wanted version after the installation; is it pinned or excluded?"
+                )
         if held:
             manager.hold(held)
     return {

@@ -180,7 +180,9 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         raise Failure(f"ca is not a certificate in PEM form: {error}") from error
     files = Files(module)
     want_proxy(module.params["proxy"], files, distributions.family(release))
-    for repository in distributions.repositories(release, machine, module.params["source"], module.params["kubernetes_version"]):
+    for repository in distributions.repositories(
+        release, machine, module.params["source"], module.params["kubernetes_version"]
+    ):
         name = repository["name"]
         if distributions.family(release) == "deb":
             key_path = f"/etc/apt/keyrings/{name}.gpg"

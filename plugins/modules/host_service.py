@@ -176,7 +176,9 @@ def find_unit(module: AnsibleModule, systemctl: str) -> dict[str, str]:
     """The unit's properties; fails where it cannot become what the task wants."""
     name, state = module.params["name"], module.params["state"]
     environment = {"LC_ALL": "C", "TZ": "UTC"}
-    unit = parse(module.run_command([systemctl, "show", name, "-p", PROPERTIES], environ_update=environment, check_rc=True)[1])
+    unit = parse(
+        module.run_command([systemctl, "show", name, "-p", PROPERTIES], environ_update=environment, check_rc=True)[1]
+    )
     load = unit.get("LoadState")
     if load == "masked" and state == "started":
         raise Failure(f"the unit {name} is masked on this host; unmask it: systemctl unmask {name}")
@@ -215,8 +217,10 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     if actions and not module.check_mode:
         act(module, systemctl, unit["Id"], actions)
     running = unit.get("ActiveState", "inactive")
-    after = {"start": "active", "restart": "active, restarted", "stop": "inactive"}.get(actions[-1] if actions else "", running)
-    state: dict[str, Any] = {"before_header": name, "after_header": name, "before": f"{running}\n", "after": f"{after}\n"}
+    states = {"start": "active", "restart": "active, restarted", "stop": "inactive"}
+    after = states[actions[-1]] if actions and actions[-1] in states else running
+    state: dict[str, Any] = {"before": f"{running}\n", "after": f"{after}\n"}
+    state |= {"before_header": name, "after_header": name}
     return {
         "changed": bool(files.todo or actions),
         "files": sorted(files.todo),

@@ -62,9 +62,13 @@ def bodies(pem: str) -> set[str]:
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
-    program, store = next(((path, STORES[name]) for name in STORES if (path := module.get_bin_path(name))), ("", ("", "")))
+    program, store = next(
+        ((path, STORES[name]) for name in STORES if (path := module.get_bin_path(name))), ("", ("", ""))
+    )
     if not program:
-        raise Failure("this host has neither update-ca-trust nor update-ca-certificates; install the package ca-certificates")
+        raise Failure(
+            "this host has neither update-ca-trust nor update-ca-certificates; install the package ca-certificates"
+        )
     folder, bundle = store
     known = bodies(read(bundle).decode(errors="replace"))
     files = Files(module)

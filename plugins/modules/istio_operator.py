@@ -231,7 +231,9 @@ def apply(engine: Engine, iop: dict[str, Any], objects: list[dict[str, Any]]) ->
     """Apply the objects of the mesh, group by group. The namespace is created if it does not exist."""
     namespace = installer.namespace_of(iop["spec"])
     prepared = engine.prepare(objects)
-    home = engine.prepare([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, **network_label(iop["spec"])}}])
+    home = engine.prepare(
+        [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, **network_label(iop["spec"])}}]
+    )
     live = engine.read(prepared + home)
     # An existing namespace belongs to the user, so its labels are not changed.
     done = [] if key(home[0]) in live else engine.write(home, live)
@@ -264,7 +266,13 @@ def without_istioctl(module: AnsibleModule, result: dict[str, Any], iop: dict[st
     """The result of check mode without istioctl."""
     plan = f"Istio with the profile {iop['spec'].get('profile') or 'default'} in the namespace {result['namespace']}"
     module.warn(f"istioctl is not at {module.params['istioctl']} yet, so the whole mesh counts as new")
-    return {**result, "changed": True, "objects": [], "istioctl_version": "", "diff": {"before": "", "after": f"{plan}\n"}}
+    return {
+        **result,
+        "changed": True,
+        "objects": [],
+        "istioctl_version": "",
+        "diff": {"before": "", "after": f"{plan}\n"},
+    }
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
@@ -284,7 +292,9 @@ def work(module: AnsibleModule) -> dict[str, Any]:
             return {**result, "istioctl_version": "", "rendered": []}
         result["istioctl_version"], result["rendered"] = wanted(istioctl, iop, None)
         return result
-    client = connect(module, "all of the mesh counts as new" if params["state"] == "present" else "there is nothing to remove")
+    client = connect(
+        module, "all of the mesh counts as new" if params["state"] == "present" else "there is nothing to remove"
+    )
     engine = Engine(
         client,
         installer.MANAGER,

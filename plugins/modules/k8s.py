@@ -194,7 +194,11 @@ ARGUMENTS: dict[str, Any] = {
     "wait_sleep": {"type": "float"},
 }
 # What check mode assumes without a cluster.
-WITHOUT_CLUSTER = {"present": "all objects count as new", "patched": "there is nothing to patch", "absent": "there is nothing to remove"}
+WITHOUT_CLUSTER = {
+    "present": "all objects count as new",
+    "patched": "there is nothing to patch",
+    "absent": "there is nothing to remove",
+}
 
 
 def definitions(params: dict[str, Any]) -> list[dict[str, Any]]:

@@ -105,7 +105,11 @@ def owner(pod: Pod) -> str:
 def has_to_leave(pod: Pod) -> bool:
     """Whether a drain evicts the pod: not if it has ended, belongs to a DaemonSet or is a static pod."""
     metadata, phase = pod["metadata"], (pod.get("status") or {}).get("phase")
-    return phase not in ("Succeeded", "Failed") and owner(pod) != "DaemonSet" and MIRROR not in (metadata.get("annotations") or {})
+    return (
+        phase not in ("Succeeded", "Failed")
+        and owner(pod) != "DaemonSet"
+        and MIRROR not in (metadata.get("annotations") or {})
+    )
 
 
 def full_name(pod: Pod) -> str:
@@ -128,7 +132,9 @@ def objections(pods: list[Pod], options: dict[str, Any]) -> list[str]:
     found = []
     lost = [full_name(pod) for pod in pods if not owner(pod)]
     if lost and not options["force"]:
-        found.append(f"no controller starts these pods again: {', '.join(lost)}. Delete them, or set delete_options.force")
+        found.append(
+            f"no controller starts these pods again: {', '.join(lost)}. Delete them, or set delete_options.force"
+        )
     volumes = [full_name(pod) for pod in pods if any("emptyDir" in one for one in pod["spec"].get("volumes") or [])]
     if volumes and not options["delete_emptydir_data"]:
         fix = "If the data may be deleted, set delete_options.delete_emptydir_data"
@@ -222,7 +228,9 @@ def work(module: AnsibleModule) -> dict[str, Any]:
 
 
 def _lines(closed: bool, pods: list[Pod]) -> str:
-    return "".join(f"{line}\n" for line in (f"unschedulable: {closed}".lower(), *(f"pod: {full_name(pod)}" for pod in pods)))
+    return "".join(
+        f"{line}\n" for line in (f"unschedulable: {closed}".lower(), *(f"pod: {full_name(pod)}" for pod in pods))
+    )
 
 
 def main() -> None:

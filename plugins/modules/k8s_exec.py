@@ -121,7 +121,9 @@ def choose(pods: list[dict[str, Any]], namespace: str, selector: str) -> str:
     raise Failure(f"the namespace {namespace} has no pod with the labels {selector}")
 
 
-def execute(client: Client, namespace: str, pod: str, container: str | None, command: list[str], timeout: int) -> dict[str, Any]:
+def execute(
+    client: Client, namespace: str, pod: str, container: str | None, command: list[str], timeout: int
+) -> dict[str, Any]:
     """Run the command over a websocket. timeout: seconds. Returns pod, rc, stdout and stderr.
 
     Raises Failure if the command cannot be started or does not end in time, or the connection is lost.
@@ -146,7 +148,9 @@ def execute(client: Client, namespace: str, pod: str, container: str | None, com
     except kubernetes.ApiException as error:
         raise Failure(f"no command can be run in {where}: {refusal(str(error.reason or error))}") from error
     except (websocket.WebSocketException, OSError) as error:
-        raise Failure(f"the connection to {where} was lost, so it is not known whether the command has run: {error}") from error
+        raise Failure(
+            f"the connection to {where} was lost, so it is not known whether the command has run: {error}"
+        ) from error
     return {"pod": pod, "rc": exit_code(status, where, command[0]), **output}
 
 
@@ -195,7 +199,11 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     if done["rc"]:
         said = (done["stderr"] or done["stdout"]).strip()
         # The command has run, so it may have changed something.
-        raise Failure(f"{' '.join(params['command'])} in {done['pod']} ended with status {done['rc']}: {said}", changed=True, **done)
+        raise Failure(
+            f"{' '.join(params['command'])} in {done['pod']} ended with status {done['rc']}: {said}",
+            changed=True,
+            **done,
+        )
     return {"changed": True, **done}
 
 

@@ -132,7 +132,9 @@ def expression(params: dict[str, Any], option: str) -> Any:
     try:
         return jmespath.compile(text)
     except jmespath.exceptions.JMESPathError as error:
-        raise Failure(f"{option} is not a valid JMESPath expression: {error}; see https://jmespath.org/specification.html") from error
+        raise Failure(
+            f"{option} is not a valid JMESPath expression: {error}; see https://jmespath.org/specification.html"
+        ) from error
 
 
 def evaluate(compiled: Any, option: str, found: list[dict[str, Any]]) -> Any:

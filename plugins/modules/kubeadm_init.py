@@ -124,7 +124,12 @@ def find_state(etcd: str) -> str:
             f"this host is a worker of a cluster already ({KUBELET_CONF} is there, {ADMIN_CONF} is not). "
             "To make a control plane of it, run the playbook bare.mesh.reset on it first."
         )
-    if not killed and not os.path.exists(ADMIN_CONF) and not glob(f"{KUBERNETES}/manifests/*.yaml") and not has_lived(etcd):
+    if (
+        not killed
+        and not os.path.exists(ADMIN_CONF)
+        and not glob(f"{KUBERNETES}/manifests/*.yaml")
+        and not has_lived(etcd)
+    ):
         return "absent"
     if api_ready():
         return "unfinished" if killed else "ready"

@@ -135,7 +135,9 @@ TO_JOIN = ("absent", "broken", "foreign")
 def find_state(api_server: str, name: str, wait_timeout: float) -> str:
     """See RETURN. Looks, and changes nothing. With a wait_timeout of 0, no answer is V(unknown), otherwise an error."""
     if os.path.exists(API_SERVER_MANIFEST):
-        raise Failure("this host is a control plane already; to make a worker of it, run the playbook bare.mesh.reset on it first")
+        raise Failure(
+            "this host is a control plane already; to make a worker of it, run the playbook bare.mesh.reset on it first"
+        )
     begun = any(os.path.exists(path) for path in (UNFINISHED, BOOTSTRAP_CONF))
     if not os.path.exists(KUBELET_CONF):
         return "broken" if begun or os.path.exists(CA) else "absent"
@@ -211,7 +213,9 @@ def join(kubeadm: Kubeadm, kubelet: Kubelet, params: dict[str, Any]) -> None:
     begin()
     kubelet.do("enable")
     if params["ca_certificate"]:
-        wait_signed(ApiServer(f"https://{params['api_server']}", params["ca_certificate"]), params["token"].split(".")[0])
+        wait_signed(
+            ApiServer(f"https://{params['api_server']}", params["ca_certificate"]), params["token"].split(".")[0]
+        )
     kubeadm.run("join", config=[{**document, **registration}])
     finish()
 

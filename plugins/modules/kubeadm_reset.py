@@ -60,7 +60,9 @@ def kubeconfig_of(user: str) -> str | None:
     try:
         path = os.path.join(pwd.getpwnam(user).pw_dir, ".kube", "config")
         with open(path, encoding="utf-8") as theirs, open(ADMIN_CONF, encoding="utf-8") as ours:
-            same = field(theirs.read(), "certificate-authority-data") == field(ours.read(), "certificate-authority-data")
+            same = field(theirs.read(), "certificate-authority-data") == field(
+                ours.read(), "certificate-authority-data"
+            )
     except (KeyError, OSError, ValueError):
         # No such user, no file, or one that is not kubeadm's.
         return None

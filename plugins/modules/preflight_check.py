@@ -178,7 +178,9 @@ def settings_findings(module: AnsibleModule, reports: dict[str, host_checks.Repo
     if fetch:
         faults += source_checks.source(settings, reports, fetch, verifier)
         if not verifier:
-            module.warn("the controller has no gpgv, so the package repositories' signatures were not verified beforehand; install gpgv")
+            module.warn(
+                "the controller has no gpgv, so the package repositories' signatures were not verified beforehand; install gpgv"
+            )
     return faults
 
 
@@ -209,7 +211,9 @@ def main() -> None:
             "ports": {
                 "type": "dict",
                 "required": True,
-                "options": {name: {"type": "list", "elements": "str", "required": True} for name in ("node", "control_plane")},
+                "options": {
+                    name: {"type": "list", "elements": "str", "required": True} for name in ("node", "control_plane")
+                },
             },
             "findings": {"type": "list", "elements": "dict", "default": []},
             "limits": {"type": "dict"},

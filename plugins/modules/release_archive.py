@@ -115,7 +115,9 @@ def fetcher(ca_file: str | None, timeout: float) -> Fetcher:
         with open(ca_file, encoding="utf-8") as file:
             return Fetcher(ca=file.read(), timeout=timeout)
     except (OSError, ValueError) as error:
-        raise Failure(f"ca_file {ca_file} cannot be used: {error}; name a file with a certificate in PEM form") from error
+        raise Failure(
+            f"ca_file {ca_file} cannot be used: {error}; name a file with a certificate in PEM form"
+        ) from error
 
 
 def wanted_checksum(fetch: Fetcher, url: str, checksum: str) -> str:
@@ -127,7 +129,9 @@ def wanted_checksum(fetch: Fetcher, url: str, checksum: str) -> str:
     text = fetch.get(checksum).decode("utf-8", "replace")
     found = archive.published(text, url.rsplit("/", 1)[-1])
     if not found:
-        raise Failure(f"{checksum} names no SHA-256 for {url.rsplit('/', 1)[-1]}; give the checksum itself, or a URL that names it")
+        raise Failure(
+            f"{checksum} names no SHA-256 for {url.rsplit('/', 1)[-1]}; give the checksum itself, or a URL that names it"
+        )
     return found
 
 

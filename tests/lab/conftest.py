@@ -39,7 +39,9 @@ def node(name):
 def pytest_generate_tests(metafunc):
     """Run tests with `host` once per node in the module's NODES, or else per node of the cluster."""
     if "host" in metafunc.fixturenames:
-        metafunc.parametrize("host", getattr(metafunc.module, "NODES", sorted(ADDRESSES)), indirect=True, scope="module")
+        metafunc.parametrize(
+            "host", getattr(metafunc.module, "NODES", sorted(ADDRESSES)), indirect=True, scope="module"
+        )
 
 
 @pytest.fixture(scope="module")

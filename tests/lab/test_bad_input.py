@@ -33,10 +33,18 @@ def refused(run, culprit, fix):
         ({"istio_profile": "nonsense"}, "istio_profile.*nonsense", "Choose from:.*default"),
         ({"bare_mesh_pod_cidr": "10.96.0.0/16"}, "bare_mesh_pod_cidr.*overlap", "Choose ranges that do not overlap"),
         ({"bare_mesh_mirror_url": "https://10.87.0.99"}, r"https://10\.87\.0\.99", REACH),
-        ({"istioctl_checksum": "0" * 64}, "istioctl_checksum.*0{64}", "set the checksum of this version, or leave it empty"),
+        (
+            {"istioctl_checksum": "0" * 64},
+            "istioctl_checksum.*0{64}",
+            "set the checksum of this version, or leave it empty",
+        ),
         ({"bare_mesh_key_fingerprints": WRONG_KEYS}, "bare_mesh_key_fingerprints.*0123456789ABCDEF", COMPARE),
         ({"istio_operator_spec": {"nonsense": True}}, "nonsense", "istio_operator_spec|IstioOperator"),
-        ({"host_prep_hostname": "same"}, "node1, node2, node3.*would all be named same", "Give each host a name of its own"),
+        (
+            {"host_prep_hostname": "same"},
+            "node1, node2, node3.*would all be named same",
+            "Give each host a name of its own",
+        ),
     ],
     ids=["profile", "ranges", "mirror", "checksum", "key", "spec", "names"],
 )
@@ -90,7 +98,9 @@ def test_unsupported_system(play):
     host = node("node3")
     host.check_output("cp -P /etc/os-release /etc/os-release.kept")
     try:
-        host.check_output("sed 's/^ID=.*/ID=arch/' /usr/lib/os-release >/tmp/os-release && mv -f /tmp/os-release /etc/os-release")
+        host.check_output(
+            "sed 's/^ID=.*/ID=arch/' /usr/lib/os-release >/tmp/os-release && mv -f /tmp/os-release /etc/os-release"
+        )
         refused(play("site.yml"), "node3.*is not supported", "Use one of:.*Debian 12")
     finally:
         host.check_output("mv -f /etc/os-release.kept /etc/os-release")
@@ -109,7 +119,9 @@ def test_weights_that_are_all_zero(play, tmp_path):
         },
     }
     playbook = tmp_path / "weights.yml"
-    playbook.write_text(yaml.safe_dump([{"name": "Route", "hosts": "localhost", "gather_facts": False, "tasks": [task]}]))
+    playbook.write_text(
+        yaml.safe_dump([{"name": "Route", "hosts": "localhost", "gather_facts": False, "tasks": [task]}])
+    )
     refused(play(str(playbook)), r"reviews.*http\[0\]\.route.*all weights are 0", "set at least one weight above 0")
 
 
@@ -131,7 +143,9 @@ def test_an_image_that_does_not_exist(play, tmp_path):
         {"name": "Say what happened", "ansible.builtin.debug": {"msg": "{{ deployed.msg }}"}},
     ]
     playbook = tmp_path / "nothing.yml"
-    playbook.write_text(yaml.safe_dump([{"name": "Deploy", "hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
+    playbook.write_text(
+        yaml.safe_dump([{"name": "Deploy", "hosts": "localhost", "gather_facts": False, "tasks": tasks}])
+    )
     run = play(str(playbook))
     assert run["code"] == 0, run["output"]
     cause = r"waiting does not change that: pod nothing-\S+, container nothing: \w+ .*not found"

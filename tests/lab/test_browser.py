@@ -9,7 +9,14 @@ import subprocess
 import pytest
 from conftest import LAB
 
-CHROMIUM = ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=1200,900"]
+CHROMIUM = [
+    "chromium",
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--hide-scrollbars",
+    "--window-size=1200,900",
+]
 SCREENSHOT = LAB / "bookinfo.png"
 
 

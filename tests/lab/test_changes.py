@@ -14,7 +14,9 @@ def test_the_backend_of_flannel(play, api):
     apps = client.AppsV1Api(api.api_client)
     for backend, device in (("host-gw", "via 10.87.0.11"), ("vxlan", "dev flannel.1")):
         run = play("playbooks/install_kubernetes.yml", "-e", f"flannel_backend={backend}")
-        assert run["code"] == 0 and run["changed"] == {"localhost": ["bare.mesh.flannel : Set up the pod network"]}, run["output"]
+        assert run["code"] == 0 and run["changed"] == {"localhost": ["bare.mesh.flannel : Set up the pod network"]}, (
+            run["output"]
+        )
         status = apps.read_namespaced_daemon_set("kube-flannel-ds", "kube-flannel").status
         assert status.updated_number_scheduled == status.number_available == 3
         assert device in node("node2").check_output(POD_ROUTE)

@@ -25,7 +25,9 @@ def title():
 def kill_when(moment):
     """Start site.yml, and kill it and kubeadm on the nodes when the condition is true."""
     command = ["ansible-playbook", "-i", "inventories/lab", "site.yml"]
-    with subprocess.Popen(command, cwd=ROOT, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as run:
+    with subprocess.Popen(
+        command, cwd=ROOT, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as run:
         deadline = time.monotonic() + 600
         while not moment():
             assert run.poll() is None, run.stdout.read()

@@ -67,14 +67,18 @@ def test_the_kubelet_survives_a_reboot(host):
 
 
 def test_no_run_is_left_unfinished(host):
-    names = host.check_output("find /etc/kubernetes -maxdepth 1 -name 'bootstrap-kubelet.conf' -o -maxdepth 1 -name '.bare-mesh-*'")
+    names = host.check_output(
+        "find /etc/kubernetes -maxdepth 1 -name 'bootstrap-kubelet.conf' -o -maxdepth 1 -name '.bare-mesh-*'"
+    )
     assert names == ""
 
 
 def test_pods_reach_pods_of_other_nodes(node1, api):
     """node1's host network reaches each coredns pod over the vxlan, on any node."""
     for pod in api.list_namespaced_pod("kube-system", label_selector="k8s-app=kube-dns").items:
-        assert node1.run(f"python3 -c 'import socket; socket.create_connection((\"{pod.status.pod_ip}\", 53), 5)'").rc == 0
+        assert (
+            node1.run(f"python3 -c 'import socket; socket.create_connection((\"{pod.status.pod_ip}\", 53), 5)'").rc == 0
+        )
 
 
 def test_no_token_is_left(api):

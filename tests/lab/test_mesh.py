@@ -14,7 +14,9 @@ PREFIX = Path.home() / ".local"
 
 
 def test_istioctl_is_the_wanted_version():
-    done = subprocess.run([PREFIX / "bin/istioctl", "version", "--remote=false"], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [PREFIX / "bin/istioctl", "version", "--remote=false"], capture_output=True, text=True, check=True
+    )
     assert ISTIO in done.stdout
 
 

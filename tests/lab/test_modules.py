@@ -20,7 +20,9 @@ MODULES = ["virtual_service", "destination_rule", "gateway", "k8s", "k8s_info", 
 HOME = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}
 FILES = {
     "definitions.yml": [HOME],
-    "shop.yml": [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"day": "2026-01-01"}}],
+    "shop.yml": [
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"day": "2026-01-01"}}
+    ],
 }
 
 
@@ -32,11 +34,23 @@ def tasks(play, tmp_path):
         defaults = {"group/bare.mesh.k8s": {"kubeconfig": str(LAB / "kubeconfig")}}
         names = [step["register"] for step in steps if "register" in step]
         results = tmp_path / "results.json"
-        keep = {"ansible.builtin.copy": {"dest": str(results), "content": "{{ dict(names | zip(values)) | to_json }}", "mode": "0600"}}
-        keep |= {"vars": {"names": names, "values": [f"{{{{ {name} }}}}" for name in names]}, "check_mode": False, "diff": False}
+        keep = {
+            "ansible.builtin.copy": {
+                "dest": str(results),
+                "content": "{{ dict(names | zip(values)) | to_json }}",
+                "mode": "0600",
+            }
+        }
+        keep |= {
+            "vars": {"names": names, "values": [f"{{{{ {name} }}}}" for name in names]},
+            "check_mode": False,
+            "diff": False,
+        }
         book = tmp_path / "book.yml"
         book.write_text(
-            yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "module_defaults": defaults, "tasks": [*steps, keep]}])
+            yaml.safe_dump(
+                [{"hosts": "localhost", "gather_facts": False, "module_defaults": defaults, "tasks": [*steps, keep]}]
+            )
         )
         done = play(str(book), *options)
         assert done["code"] == 0, done["output"]
@@ -95,7 +109,9 @@ GONE = {
         "destination_rule",
         {
             "host": "reviews",
-            "subsets": [{"name": "v1", "labels": {"version": "v1"}, "trafficPolicy": {"loadBalancer": {"simple": "RANDOM"}}}],
+            "subsets": [
+                {"name": "v1", "labels": {"version": "v1"}, "trafficPolicy": {"loadBalancer": {"simple": "RANDOM"}}}
+            ],
         },
         ("subsets", 0, "trafficPolicy"),
     ),
@@ -103,7 +119,13 @@ GONE = {
         "gateway",
         {
             "selector": {"istio": "nobody"},
-            "servers": [{"port": {"number": 80, "name": "h", "protocol": "HTTP"}, "hosts": ["*"], "tls": {"httpsRedirect": True}}],
+            "servers": [
+                {
+                    "port": {"number": 80, "name": "h", "protocol": "HTTP"},
+                    "hosts": ["*"],
+                    "tls": {"httpsRedirect": True},
+                }
+            ],
         },
         ("servers", 0, "tls"),
     ),
@@ -134,16 +156,22 @@ GENERIC = {
 
 def cases():
     for kind, (module, options, path) in GONE.items():
-        first, second = ({"name": "leaves", "namespace": "shop", **content} for content in (options, without(options, path)))
+        first, second = (
+            {"name": "leaves", "namespace": "shop", **content} for content in (options, without(options, path))
+        )
         yield pytest.param(kind, "networking.istio.io/v1", module, first, second, ("spec", *path), id=f"{kind}-options")
         first, second = (
             {"resources": [{"metadata": {"name": "leaves", "namespace": "shop"}, "spec": content}]}
             for content in (options, without(options, path))
         )
-        yield pytest.param(kind, "networking.istio.io/v1", module, first, second, ("spec", *path), id=f"{kind}-resources")
+        yield pytest.param(
+            kind, "networking.istio.io/v1", module, first, second, ("spec", *path), id=f"{kind}-resources"
+        )
     for kind, (version, content, path) in GENERIC.items():
         named = {"apiVersion": version, "kind": kind, "metadata": {"name": "leaves", "namespace": "shop"}, **content}
-        yield pytest.param(kind, version, "k8s", {"resources": [named]}, {"resources": [without(named, path)]}, path, id=kind)
+        yield pytest.param(
+            kind, version, "k8s", {"resources": [named]}, {"resources": [without(named, path)]}, path, id=kind
+        )
 
 
 def at(value, path):
@@ -190,7 +218,11 @@ def test_secrets_stay_secret_at_any_verbosity(tasks):
     _results, output = tasks(
         [
             {"bare.mesh.k8s": {"resources": [HOME, {**secret, "stringData": values}]}},
-            {"bare.mesh.k8s": {"resources": [{**secret, "data": {name: f"{value[:-4]}AAAA" for name, value in data.items()}}]}},
+            {
+                "bare.mesh.k8s": {
+                    "resources": [{**secret, "data": {name: f"{value[:-4]}AAAA" for name, value in data.items()}}]
+                }
+            },
             {"bare.mesh.k8s": {"resources": [{**secret, "data": data}]}},
         ],
         "-vvv",
@@ -204,16 +236,31 @@ def test_secrets_stay_secret_at_any_verbosity(tasks):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"command": ["no-such-program"]}, "there is no program no-such-program in the container of the pod bookinfo/ratings-"),
-        ({"container": "none"}, "no command can be run in the pod bookinfo/ratings-.*container none is not valid for pod"),
+        (
+            {"command": ["no-such-program"]},
+            "there is no program no-such-program in the container of the pod bookinfo/ratings-",
+        ),
+        (
+            {"container": "none"},
+            "no command can be run in the pod bookinfo/ratings-.*container none is not valid for pod",
+        ),
         ({"label_selectors": ["app=none"]}, "the namespace bookinfo has no pod with the labels app=none"),
-        ({"label_selectors": None, "pod": "none"}, 'no command can be run in the pod bookinfo/none: pods "none" not found'),
+        (
+            {"label_selectors": None, "pod": "none"},
+            'no command can be run in the pod bookinfo/none: pods "none" not found',
+        ),
         ({"command": ["sh", "-c", "echo no >&2; exit 3"]}, "ended with status 3: no"),
     ],
     ids=["program", "container", "labels", "pod", "status"],
 )
 def test_a_command_that_cannot_be_run(play, tmp_path, change, words):
-    options = {"namespace": "bookinfo", "label_selectors": ["app=ratings"], "container": "ratings", "command": ["true"], **change}
+    options = {
+        "namespace": "bookinfo",
+        "label_selectors": ["app=ratings"],
+        "container": "ratings",
+        "command": ["true"],
+        **change,
+    }
     module = {"kubeconfig": "{{ bare_mesh_kubeconfig }}", **{name: value for name, value in options.items() if value}}
     task = {"name": "Run it", "bare.mesh.k8s_exec": module}
     playbook = tmp_path / "command.yml"

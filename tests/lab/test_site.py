@@ -20,7 +20,8 @@ def test_page_answers_with_title_details_and_reviews(page_url):
 
 
 def test_make_url_prints_the_address_alone(page_url):
-    assert subprocess.run(["make", "-s", "url"], cwd=ROOT, capture_output=True, text=True, check=True).stdout == page_url + "\n"
+    done = subprocess.run(["make", "-s", "url"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == page_url + "\n"
 
 
 def test_every_pod_of_bookinfo_has_its_sidecar(api):
@@ -37,7 +38,9 @@ def test_mesh_is_of_the_wanted_version(api):
 
 
 def test_istio_resources_are_found_by_their_kind(custom_api):
-    found = custom_api.list_namespaced_custom_object("networking.istio.io", "v1", "bookinfo", "virtualservices")["items"]
+    found = custom_api.list_namespaced_custom_object("networking.istio.io", "v1", "bookinfo", "virtualservices")[
+        "items"
+    ]
     assert [item["metadata"]["name"] for item in found]
 
 

@@ -65,7 +65,9 @@ def test_jason_alone_gets_v2(route, page_url):
     assert versions(page_url, 20) == {"v1": 20}
 
 
-@pytest.mark.parametrize(("scenario", "expected"), [("all-v1", {"v1"}), ("reviews-v3", {"v3"}), ("default", {"v1", "v2", "v3"})])
+@pytest.mark.parametrize(
+    ("scenario", "expected"), [("all-v1", {"v1"}), ("reviews-v3", {"v3"}), ("default", {"v1", "v2", "v3"})]
+)
 def test_other_scenarios(route, page_url, scenario, expected):
     assert len(route(scenario)["localhost"]) == 1
     assert set(versions(page_url, 30)) == expected

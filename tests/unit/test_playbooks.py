@@ -11,13 +11,20 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-FOUND = [ROOT / "site.yml", *ROOT.glob("playbooks/*.yml"), *ROOT.glob("molecule/*/*.yml"), *ROOT.glob(".config/molecule/*.yml")]
+FOUND = [
+    ROOT / "site.yml",
+    *ROOT.glob("playbooks/*.yml"),
+    *ROOT.glob("molecule/*/*.yml"),
+    *ROOT.glob(".config/molecule/*.yml"),
+]
 # Molecule's settings files are not playbooks.
 PLAYBOOKS = sorted(str(path.relative_to(ROOT)) for path in FOUND if path.name not in ("molecule.yml", "config.yml"))
 
 
 def run(*command, cwd=ROOT, **environment):
-    done = subprocess.run(command, cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -40,15 +47,18 @@ def test_built_collection_installs_and_runs_elsewhere(tmp_path):
     existing = b"\0".join(name for name in tracked.split(b"\0") if name and os.path.lexists(ROOT / name.decode()))
     subprocess.run(["xargs", "-0", "cp", "-dP", "--parents", "-t", source], input=existing, cwd=ROOT, check=True)
     # What the tools of a checkout leave is not part of the product.
-    for name in (".mypy_cache/3.11", ".hypothesis/constants", ".pytest_cache/v", ".ruff_cache/0", "plugins/__pycache__"):
+    left = (".mypy_cache/3.11", ".hypothesis/constants", ".pytest_cache/v", ".ruff_cache/0", "plugins/__pycache__")
+    for name in left:
         (source / name).mkdir(parents=True)
         (source / name / "cache.pyc").write_text("cache")
     run("ansible-galaxy", "collection", "build", "--output-path", str(tmp_path), cwd=source)
     (archive,) = tmp_path.glob("bare-mesh-*.tar.gz")
     run("ansible-galaxy", "collection", "install", "--offline", "-p", str(elsewhere), str(archive), cwd=elsewhere)
     installed = elsewhere / "ansible_collections/bare/mesh"
-    product = {"CHANGELOG.rst", "CONTRIBUTING.md", "FILES.json", "LICENSE", "MANIFEST.json", "README.md", "README.zh-CN.md"}
-    product |= {"changelogs", "docs", "inventories", "meta", "playbooks", "plugins", "requirements.txt", "roles", "site.yml"}
+    product = {
+        "CHANGELOG.rst", "CONTRIBUTING.md", "FILES.json", "LICENSE", "MANIFEST.json", "README.md", "README.zh-CN.md",
+        "changelogs", "docs", "inventories", "meta", "playbooks", "plugins", "requirements.txt", "roles", "site.yml",
+    }  # fmt: skip
     with tarfile.open(archive) as packed:
         names = packed.getnames()
     assert {name.split("/")[0] for name in names} == product and not [name for name in names if name.endswith(".pyc")]

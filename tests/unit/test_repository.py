@@ -15,7 +15,9 @@ THIS = Path(__file__).resolve()
 
 
 def tracked(*patterns):
-    listed = subprocess.run(["git", "ls-files", "-z", "--", *patterns], cwd=ROOT, capture_output=True, text=True, check=True)
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--", *patterns], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     paths = [ROOT / name for name in listed.stdout.split("\0") if name]
     return [path for path in paths if path.is_file() and not path.is_symlink() and path != THIS]
 
@@ -46,7 +48,13 @@ def test_no_task_looks_away(pattern):
 
 @pytest.mark.parametrize(
     "pattern",
-    [r"#\s*noqa", r"#\s*type:\s*ignore", r"\b(TODO|FIXME|XXX)\b", r"pytest\.(mark\.)?(skip|xfail)", r"pylint:\s*disable"],
+    [
+        r"#\s*noqa",
+        r"#\s*type:\s*ignore",
+        r"\b(TODO|FIXME|XXX)\b",
+        r"pytest\.(mark\.)?(skip|xfail)",
+        r"pylint:\s*disable",
+    ],
 )
 def test_no_linter_is_silenced(pattern):
     assert not hits(tracked("*.py", "*.yml", "*.sh"), pattern)
@@ -59,7 +67,10 @@ def test_roles_spell_no_url():
 
 
 def test_task_files_fit_a_screen_or_two():
-    long = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in tracked("roles/*/tasks/**.yml", "playbooks/*.yml")}
+    long = {
+        str(path.relative_to(ROOT)): len(path.read_text().splitlines())
+        for path in tracked("roles/*/tasks/**.yml", "playbooks/*.yml")
+    }
     assert not {path: lines for path, lines in long.items() if lines > 120}
 
 
@@ -71,12 +82,16 @@ def code_lines(path):
     tables = [node for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.value, data)]
     prose = {line for table in tables for line in range(table.lineno, table.end_lineno + 1)}
     for node in ast.walk(tree):
-        documentation = isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in ("DOCUMENTATION", "EXAMPLES", "RETURN")
-        docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        named = isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "")
+        documentation = named in ("DOCUMENTATION", "EXAMPLES", "RETURN")
+        text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        docstring = text and isinstance(node.value.value, str)
         if documentation or docstring:
             prose.update(range(node.lineno, node.end_lineno + 1))
     return sum(
-        1 for number, line in enumerate(source.splitlines(), 1) if number not in prose and line.strip() and not line.strip().startswith("#")
+        1
+        for number, line in enumerate(source.splitlines(), 1)
+        if number not in prose and line.strip() and not line.strip().startswith("#")
     )
 
 

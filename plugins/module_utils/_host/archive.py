@@ -60,8 +60,10 @@ def satisfies(record: dict[str, Any] | None, url: str, checksum: str, members: l
         record
         and record.get("url") == url
         and checksum in ("", record.get("sha256"))
-        and {path: facts["mode"] for path, facts in record["files"].items()} == {member["dest"]: member["mode"] for member in members}
-        and {path: facts["member"] for path, facts in record["files"].items()} == {member["dest"]: member["member"] for member in members}
+        and {path: facts["mode"] for path, facts in record["files"].items()}
+        == {member["dest"]: member["mode"] for member in members}
+        and {path: facts["member"] for path, facts in record["files"].items()}
+        == {member["dest"]: member["member"] for member in members}
     )
 
 

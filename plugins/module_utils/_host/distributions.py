@@ -46,7 +46,9 @@ def family(release: dict[str, str]) -> str:
     return "deb" if release.get("ID") in ("debian", "ubuntu") else "rpm"
 
 
-def repositories(release: dict[str, str], machine: str, source: dict[str, str], kubernetes_version: str) -> list[dict[str, Any]]:
+def repositories(
+    release: dict[str, str], machine: str, source: dict[str, str], kubernetes_version: str
+) -> list[dict[str, Any]]:
     """The package repositories a cluster host needs, as dicts.
 
     source has the base URLs `kubernetes` and `docker`. Docker publishes no packages for openEuler and Anolis;

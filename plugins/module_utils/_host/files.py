@@ -49,7 +49,9 @@ class Files:
         """Notes the file for removal if it is this collection's; shown as with want."""
         if ours(path):
             self.todo[path] = (None, 0)
-            self.diff.append({"before_header": path, "after_header": path, "before": shown or _text(read(path)), "after": ""})
+            self.diff.append(
+                {"before_header": path, "after_header": path, "before": shown or _text(read(path)), "after": ""}
+            )
 
     def write(self) -> None:
         for path, (data, mode) in self.todo.items():

@@ -38,7 +38,9 @@ class Images:
         """The images that are not there. In check mode containerd need not be installed yet."""
         if not self.ctr and not self.module.check_mode:
             raise Failure("ctr is not installed on this host; run the containerd role first")
-        code, out, err = self.module.run_command([self.ctr, "-n", "k8s.io", "images", "ls", "-q"]) if self.ctr else (1, "", "")
+        code, out, err = (
+            self.module.run_command([self.ctr, "-n", "k8s.io", "images", "ls", "-q"]) if self.ctr else (1, "", "")
+        )
         if code and not self.module.check_mode:
             raise Failure(f"containerd does not answer: {err.strip()}; see: systemctl status containerd")
         present = set() if code else set(out.split())
@@ -50,4 +52,6 @@ class Images:
             reasons = list(pool.map(pull, ([*command, image] for image in images)))
         failed = [f"{image}: {reason}" for image, reason in zip(images, reasons) if reason]
         if failed:
-            raise Failure("could not pull " + "\n".join(failed) + "\nCheck that the registry of bare_mesh_source serves them.")
+            raise Failure(
+                "could not pull " + "\n".join(failed) + "\nCheck that the registry of bare_mesh_source serves them."
+            )

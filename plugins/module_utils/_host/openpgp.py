@@ -74,7 +74,8 @@ def fingerprints(data: bytes) -> list[str]:
             if tag != PUBLIC_KEY:
                 continue
             if body[0] == 4:
-                found.append(hashlib.sha1(b"\x99" + len(body).to_bytes(2, "big") + body, usedforsecurity=False).hexdigest().upper())
+                digest = hashlib.sha1(b"\x99" + len(body).to_bytes(2, "big") + body, usedforsecurity=False)
+                found.append(digest.hexdigest().upper())
             elif body[0] == 6:
                 found.append(hashlib.sha256(b"\x9b" + len(body).to_bytes(4, "big") + body).hexdigest().upper())
     except IndexError as error:

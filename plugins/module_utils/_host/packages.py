@@ -21,12 +21,16 @@ POLICY_TEXT = "#!/bin/sh\n# bare.mesh: no service starts before it is configured
 def matches(wanted: str, installed: str) -> bool:
     """Whether the installed version is the wanted one, whose epoch and revision may be left out."""
     bare = installed.split(":", 1)[-1]
-    return not wanted or any(version == wanted or version.startswith((wanted + "-", wanted + "~")) for version in (installed, bare))
+    return not wanted or any(
+        version == wanted or version.startswith((wanted + "-", wanted + "~")) for version in (installed, bare)
+    )
 
 
 def missing(wanted: dict[str, str], installed: dict[str, str]) -> list[str]:
     """The names that are absent or at another version."""
-    return sorted(name for name, version in wanted.items() if name not in installed or not matches(version, installed[name]))
+    return sorted(
+        name for name, version in wanted.items() if name not in installed or not matches(version, installed[name])
+    )
 
 
 class Manager:
@@ -130,11 +134,17 @@ class Apt(Manager):
             return True
         sources = ["/etc/apt/sources.list", *glob.glob("/etc/apt/sources.list.d/*")]
         changed = [os.stat(path).st_mtime for path in sources if os.path.exists(path)]
-        return not glob.glob("/var/lib/apt/lists/*Packages*") or time.time() - indexed > 3600 or max(changed, default=0) >= indexed
+        return (
+            not glob.glob("/var/lib/apt/lists/*Packages*")
+            or time.time() - indexed > 3600
+            or max(changed, default=0) >= indexed
+        )
 
     def install(self, packages: dict[str, str], fresh: bool) -> None:
         # 1.36.3 asks for any revision of it, but not for 1.36.30.
-        patterns = {name: version if "-" in version else f"{version}-*" for name, version in packages.items() if version}
+        patterns = {
+            name: version if "-" in version else f"{version}-*" for name, version in packages.items() if version
+        }
         specs = [f"{name}={patterns[name]}" if name in patterns else name for name in sorted(packages)]
         updated = self.stale()
         if updated:

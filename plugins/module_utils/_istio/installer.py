@@ -128,7 +128,11 @@ def canonical_webhook(objects: list[dict[str, Any]]) -> dict[str, Any] | None:
     """The injection webhook configuration of the revision, if it is among the objects."""
     for one in objects:
         labels = one["metadata"].get("labels") or {}
-        if one["kind"] == "MutatingWebhookConfiguration" and TAG not in labels and any(map(_injects, one.get("webhooks") or [])):
+        if (
+            one["kind"] == "MutatingWebhookConfiguration"
+            and TAG not in labels
+            and any(map(_injects, one.get("webhooks") or []))
+        ):
             return one
     return None
 
@@ -161,9 +165,11 @@ def tag_settings(spec: dict[str, Any], webhook: dict[str, Any]) -> dict[str, str
     return settings
 
 
-def tag_objects(rendered: list[dict[str, Any]], webhook: dict[str, Any], labels: dict[str, str], namespace: str) -> list[dict[str, Any]]:
+def tag_objects(
+    rendered: list[dict[str, Any]], webhook: dict[str, Any], labels: dict[str, str], namespace: str
+) -> list[dict[str, Any]]:
     """The objects of the tag as istioctl deploys them: with the address of the revision's webhook, and never pruned."""
-    first = next(filter(_injects, webhook["webhooks"]))
+    address = next(filter(_injects, webhook["webhooks"]))["clientConfig"]
     meta = webhook["metadata"]
     general = {name: value for name, value in (meta.get("labels") or {}).items() if name != "app"}
     mine = {**labels, NOT_PRUNED: "true"}
@@ -174,7 +180,7 @@ def tag_objects(rendered: list[dict[str, Any]], webhook: dict[str, Any], labels:
             for entry in one["webhooks"]:
                 if "service" in entry["clientConfig"]:
                     entry["clientConfig"]["service"].update(
-                        {key: first["clientConfig"]["service"][key] for key in ("name", "path") if key in first["clientConfig"]["service"]}
+                        {key: address["service"][key] for key in ("name", "path") if key in address["service"]}
                     )
             result.append(_annotated(one, meta))
         elif one["kind"] == "Service":
@@ -184,7 +190,7 @@ def tag_objects(rendered: list[dict[str, Any]], webhook: dict[str, Any], labels:
                 port.setdefault("targetPort", port["port"])
             result.append(one)
     if result:
-        validator = default_validator(first["clientConfig"], namespace, revision_of_label(labels))
+        validator = default_validator(address, namespace, revision_of_label(labels))
         result.append(_annotated(labelled(validator, {**general, **mine, "app": "istiod", "istio": "istiod"}), meta))
     return result
 
@@ -220,7 +226,9 @@ def default_validator(client_config: dict[str, Any], namespace: str, revision: s
                 "rules": [
                     {
                         "operations": ["CREATE", "UPDATE"],
-                        "apiGroups": ["security.istio.io", "networking.istio.io", "telemetry.istio.io", "extensions.istio.io"],
+                        "apiGroups": [
+                            f"{name}.istio.io" for name in ("security", "networking", "telemetry", "extensions")
+                        ],
                         "apiVersions": ["*"],
                         "resources": ["*"],
                     }
@@ -254,7 +262,9 @@ def adapt(desired: dict[str, Any], live: dict[str, Any]) -> dict[str, Any]:
         return desired
     policies = {entry["name"]: entry.get("failurePolicy") for entry in live.get("webhooks") or []}
     entries = [
-        {**entry, "failurePolicy": "Fail"} if policies.get(entry["name"]) == "Fail" and entry.get("failurePolicy") == "Ignore" else entry
+        {**entry, "failurePolicy": "Fail"}
+        if policies.get(entry["name"]) == "Fail" and entry.get("failurePolicy") == "Ignore"
+        else entry
         for entry in desired["webhooks"]
     ]
     return {**desired, "webhooks": entries}

@@ -80,18 +80,28 @@ class Istioctl:
         environment = {**os.environ, "KUBECONFIG": config}
         try:
             done = subprocess.run(
-                [self.program, *arguments], input=text, env=environment, capture_output=True, text=True, timeout=120, check=False
+                [self.program, *arguments],
+                input=text,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=False,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise Failure(f"{self.program} cannot be run: {error}") from error
         if done.returncode:
-            raise Failure(done.stderr.strip().removeprefix("Error: ") or f"{self.program} failed with code {done.returncode}")
+            raise Failure(
+                done.stderr.strip().removeprefix("Error: ") or f"{self.program} failed with code {done.returncode}"
+            )
         return done.stdout
 
     def version(self) -> str:
         """The version of istioctl, which it also writes into the labels of installed objects. Raises Failure if it prints none."""
         try:
-            return str(json.loads(self.run(["version", "--remote=false", "--output", "json"]))["clientVersion"]["version"])
+            return str(
+                json.loads(self.run(["version", "--remote=false", "--output", "json"]))["clientVersion"]["version"]
+            )
         except (ValueError, KeyError, TypeError) as error:
             raise Failure(f"{self.program} does not print its version: {error!r}") from error
 
@@ -129,7 +139,9 @@ def explain(message: str, spec: dict[str, Any]) -> str:
     if field:
         places = list(paths_of(spec, field[1], "spec"))
         where = " or ".join(places) or field[1]
-        return f"the IstioOperator spec has an unknown field: {where}; correct or remove it, see {REFERENCE} ({message})"
+        return (
+            f"the IstioOperator spec has an unknown field: {where}; correct or remove it, see {REFERENCE} ({message})"
+        )
     return f"istioctl refuses the IstioOperator spec: {message}; see {REFERENCE}"
 
 

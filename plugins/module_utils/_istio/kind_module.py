@@ -114,8 +114,12 @@ def _parts(facts: ResourceKind, item: dict[str, Any], where: str) -> tuple[dict[
     unknown = [name for name in item if name not in facts.options and name not in names]
     if unknown:
         known = ", ".join([*names, *facts.options])
-        raise Failure(f"{where} ({item.get('name', 'without name')}): unknown option {', '.join(map(str, unknown))}; known: {known}")
-    spec = {facts.options[name][0]: value for name, value in item.items() if name in facts.options and value is not None}
+        raise Failure(
+            f"{where} ({item.get('name', 'without name')}): unknown option {', '.join(map(str, unknown))}; known: {known}"
+        )
+    spec = {
+        facts.options[name][0]: value for name, value in item.items() if name in facts.options and value is not None
+    }
     return {name: item[name] for name in names if name in item}, spec
 
 

@@ -16,8 +16,9 @@ _ESCAPE = re.compile(
 _POSIX_CLASS = re.compile(r"\[:(.*?):\]", re.DOTALL)
 _CONTROLS = {"a": "\a", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _POSIX_NAMES = (
-    "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper", "word", "xdigit"
-)
+    "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph",
+    "lower", "print", "punct", "space", "upper", "word", "xdigit",
+)  # fmt: skip
 _REPETITION = re.compile(r"\{(0|[1-9][0-9]*)(?:(,)(0|[1-9][0-9]*)?)?\}")
 _NAMED_GROUP = re.compile(r"\(\?P?<([A-Za-z0-9_]+)>")
 _FLAGS = re.compile(r"\(\?[imsU]*(?:-[imsU]+)?([:)])")
@@ -135,7 +136,9 @@ class _Reader:
                 return
             if not named and not flags:
                 start = self.text[begin : begin + 4]
-                raise _Refused(f"{start!r} does not begin a group; lookaround, comments and conditions are not possible")
+                raise _Refused(
+                    f"{start!r} does not begin a group; lookaround, comments and conditions are not possible"
+                )
             if named:
                 self.names.add(named[1])
         else:
@@ -203,7 +206,11 @@ class _Reader:
         if self._class():
             return
         low = self._set_char(begin)
-        if self.text.startswith("-", self.at) and not self.text.startswith("-]", self.at) and self.at + 1 < len(self.text):
+        if (
+            self.text.startswith("-", self.at)
+            and not self.text.startswith("-]", self.at)
+            and self.at + 1 < len(self.text)
+        ):
             self.at += 1
             high = self._set_char(begin)
             if high < low:

@@ -94,7 +94,9 @@ def check(value: Any, node: Any, definitions: dict[str, Any], path: str, aliases
         yield from _object(value, node, definitions, path, aliases)
 
 
-def _object(value: dict[str, Any], node: dict[str, Any], definitions: dict[str, Any], path: str, aliases: bool) -> Iterator[Fault]:
+def _object(
+    value: dict[str, Any], node: dict[str, Any], definitions: dict[str, Any], path: str, aliases: bool
+) -> Iterator[Fault]:
     fields = [name for name in node if name not in ("!", "1")]
     for name, item in value.items():
         known = name if name in fields else _camel(str(name)) if aliases else None
@@ -121,8 +123,13 @@ def _bounds(value: Any, node: dict[str, Any], path: str) -> Iterator[Fault]:
         size, what = len(value), "characters"
     if (least is None or size >= least) and (most is None or size <= most):
         return
-    limits = f"{least} to {most}" if None not in (least, most) else f"at most {most}" if least is None else f"at least {least}"
-    yield Fault(path, f"has {size} {what}, allowed are {limits}" if what else f"{value} is out of range, allowed is {limits}")
+    limits = f"{least} to {most}"
+    if None in (least, most):
+        limits = f"at most {most}" if least is None else f"at least {least}"
+    if what:
+        yield Fault(path, f"has {size} {what}, allowed are {limits}")
+    else:
+        yield Fault(path, f"{value} is out of range, allowed is {limits}")
 
 
 def _fits(value: Any, node: str) -> bool:
@@ -147,7 +154,9 @@ def duration(text: str) -> str:
     length = nanoseconds(text)
     if length is None or length < MILLISECOND:
         return f"{text!r} is not a duration of at least 1ms, such as 500ms, 10s or 1h"
-    return f"{text!r} must be a whole number of milliseconds, such as {max(1, length // MILLISECOND)}ms" if length % MILLISECOND else ""
+    if length % MILLISECOND:
+        return f"{text!r} must be a whole number of milliseconds, such as {max(1, length // MILLISECOND)}ms"
+    return ""
 
 
 def _base64(text: str) -> bool:
@@ -165,7 +174,9 @@ def coerce(value: Any, node: Any, definitions: dict[str, Any]) -> Any:
     if isinstance(node, dict) and "=" in node:
         node = node["="]
     if isinstance(value, str) and node in ("int", "uint", "integer", "number"):
-        return int(value) if re.fullmatch(r"-?\d{1,20}", value) else float(value) if re.fullmatch(r"-?\d+\.\d+", value) else value
+        if re.fullmatch(r"-?\d{1,20}", value):
+            return int(value)
+        return float(value) if re.fullmatch(r"-?\d+\.\d+", value) else value
     if isinstance(value, str) and node == "boolean":
         return {"true": True, "false": False}.get(value.lower(), value)
     if isinstance(value, list) and isinstance(node, dict) and "[]" in node:

@@ -68,7 +68,12 @@ def sni_host(text: str) -> str:
     direction, *parts = text.split("_")
     if len(text) > 255:
         return "is longer than 255 characters"
-    if direction != "outbound" or len(parts) < 3 or not re.search("[0-9]", parts[0]) or not re.search("[a-zA-Z]", parts[2]):
+    if (
+        direction != "outbound"
+        or len(parts) < 3
+        or not re.search("[0-9]", parts[0])
+        or not re.search("[a-zA-Z]", parts[2])
+    ):
         return f"{text!r} is not a generated host: its form is outbound_.PORT_._.HOST"
     return ""
 
@@ -87,7 +92,9 @@ def subnet(text: str) -> str:
     """Check an address or range by Go's netip.ParsePrefix: a length instead of a netmask, and no zone."""
     address, slash, length = text.partition("/")
     most = 128 if ":" in address else 32
-    if not is_ip(address) or (slash and ("%" in address or not re.fullmatch("0|[1-9][0-9]{0,2}", length) or int(length) > most)):
+    if not is_ip(address) or (
+        slash and ("%" in address or not re.fullmatch("0|[1-9][0-9]{0,2}", length) or int(length) > most)
+    ):
         return f"{text!r} is neither an IP address nor a range such as 10.0.0.0/16"
     return ""
 
@@ -143,8 +150,12 @@ def metadata(meta: dict[str, Any]) -> Iterator[Fault]:
         yield Fault("metadata.name", "is required")
     elif len(name) > 253 or not re.fullmatch(_SUBDOMAIN, name):
         yield Fault("metadata.name", f"{name!r} is not a valid name: at most 253 lower-case letters, digits, - and .")
-    if namespace is not None and not (isinstance(namespace, str) and dns_label(namespace) and namespace == namespace.lower()):
-        yield Fault("metadata.namespace", f"{namespace!r} is not a valid namespace: at most 63 lower-case letters, digits and -")
+    if namespace is not None and not (
+        isinstance(namespace, str) and dns_label(namespace) and namespace == namespace.lower()
+    ):
+        yield Fault(
+            "metadata.namespace", f"{namespace!r} is not a valid namespace: at most 63 lower-case letters, digits and -"
+        )
     yield from labels(meta.get("labels"), "metadata.labels", own=True)
     for key, value in (meta.get("annotations") or {}).items():
         if key in _FORBIDDEN_ANNOTATIONS:

@@ -14,14 +14,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.bare.mesh.plugins.module_utils._k8s import discovery
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import PARALLEL, ApiError, Client
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.diff import render, visible
-from ansible_collections.bare.mesh.plugins.module_utils._k8s.discovery import Kinds, UnknownKind, group_kind, is_crd, not_served, suggest
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.ownership import in_order, same
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.reader import Key, missing_namespaces, read
-from ansible_collections.bare.mesh.plugins.module_utils._k8s.resource import duplicates, identity, key, normalise, summary, waves
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.resource import (
+    duplicates,
+    identity,
+    key,
+    normalise,
+    summary,
+    waves,
+)
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.waiter import wait_gone, wait_ready
+
+Objects = list[dict[str, Any]]
 
 
 @dataclass
@@ -62,7 +71,7 @@ class Engine:
     adopt: bool = True
 
     def __post_init__(self) -> None:
-        self.kinds = Kinds(self.client)
+        self.kinds = discovery.Kinds(self.client)
         # All changes of this run, for the result if the run fails.
         self.done: list[Change] = []
         # What the user should know although nothing has failed.
@@ -87,7 +96,7 @@ class Engine:
             for wave in waves(objects):
                 changes = self._each(wave, lambda one: self._write(one, self._still(one, live)), objects)
                 done += changes
-                fresh = [one.desired for one in changes if one.changed and is_crd(one.desired)]
+                fresh = [one.desired for one in changes if one.changed and discovery.is_crd(one.desired)]
                 if fresh and self.client and not self.check:
                     wait_ready(self.client, self.kinds, fresh, {}, self.timeout, self.sleep)
             self._wait_ready(objects, done)
@@ -146,14 +155,15 @@ class Engine:
         """Raise Failure, before anything is written, for objects whose API version or kind the cluster does not serve."""
         faults = []
         for one in missing:
-            if self.client is None or group_kind(one) in self.kinds.brought:
+            if self.client is None or discovery.group_kind(one) in self.kinds.brought:
                 continue
             served = self.kinds.served_versions(one["apiVersion"], one["kind"])
             if served and one["apiVersion"] not in served:
-                faults.append(f"{identity(one)}: the cluster serves {one['kind']} in {' and '.join(served)}, not in {one['apiVersion']}")
+                versions, wanted = " and ".join(served), one["apiVersion"]
+                faults.append(f"{identity(one)}: the cluster serves {one['kind']} in {versions}, not in {wanted}")
             elif not served and not self.check:
                 # In check mode, an earlier task may install the kind in the real run.
-                faults.append(f"{identity(one)}: {not_served(one['apiVersion'], one['kind'])}")
+                faults.append(f"{identity(one)}: {discovery.not_served(one['apiVersion'], one['kind'])}")
         if faults:
             raise Failure("; ".join(faults) + ". Nothing was written.")
 
@@ -167,7 +177,7 @@ class Engine:
         return None if self._in_recreated(one) else live.get(key(one))
 
     def _in_recreated(self, one: dict[str, Any]) -> bool:
-        return bool(self.recreated & {("Namespace", one["metadata"].get("namespace", "")), group_kind(one)})
+        return bool(self.recreated & {("Namespace", one["metadata"].get("namespace", "")), discovery.group_kind(one)})
 
     def prepare(self, definitions: list[dict[str, Any]], strict: bool = True) -> list[dict[str, Any]]:
         """The definitions in normal form. Raises Failure for an object that is named twice and, if strict, for unknown kinds.
@@ -179,8 +189,8 @@ class Engine:
         for definition in definitions:
             try:
                 namespaced = self.kinds.namespaced(definition)
-            except UnknownKind as error:
-                hint = suggest(definition["apiVersion"], definition["kind"])
+            except discovery.UnknownKind as error:
+                hint = discovery.suggest(definition["apiVersion"], definition["kind"])
                 if hint and self.client and (self.check or not strict):
                     self.notes.append(f"{identity(definition)}: {error}")
                 if not strict:
@@ -199,7 +209,7 @@ class Engine:
         """The live objects among these, by key; none without a cluster."""
         return read(self.client, self.kinds, objects) if self.client else {}
 
-    def _each(self, wave: list[dict[str, Any]], work: Callable[[dict[str, Any]], Change], objects: list[dict[str, Any]]) -> list[Change]:
+    def _each(self, wave: Objects, work: Callable[[dict[str, Any]], Change], objects: Objects) -> list[Change]:
         """Work on the objects of a wave in parallel. Raises Failure with what was written and what was not tried.
 
         If a request was given up because the API server did not answer, the remaining objects are not tried: each would
@@ -241,9 +251,9 @@ class Engine:
     def _write(self, one: dict[str, Any], live: dict[str, Any] | None) -> Change:
         if live and self.client and live["metadata"].get("deletionTimestamp"):
             # If it were applied now, the change would be deleted with the object.
-            if group_kind(one) == ("", "Namespace"):
+            if discovery.group_kind(one) == ("", "Namespace"):
                 self.recreated.add(("Namespace", one["metadata"]["name"]))
-            elif is_crd(one):
+            elif discovery.is_crd(one):
                 self.recreated.add((one["spec"]["group"], one["spec"]["names"]["kind"]))
             if self.check:
                 return Change(one, None, one, "created")
@@ -258,7 +268,7 @@ class Engine:
             return Change(one, None, one, action)
         try:
             after = self.client.apply(self.kinds.path(one), one, self.manager, self.check, self.validation)
-        except UnknownKind:
+        except discovery.UnknownKind:
             return Change(one, None, one, action)
         except ApiError as error:
             if error.status == 404 and self.check and live is None:
@@ -292,8 +302,10 @@ def _explained(error: ApiError, one: dict[str, Any]) -> Failure:
     if error.status == 404 and "namespaces" in message:
         fix = f"create the namespace {namespace} first, or in the same task"
     elif error.status == 404:
-        fix = not_served(one["apiVersion"], one["kind"])
-    elif error.status == 403 and ("NamespaceTerminating" in error.causes or "because it is being terminated" in message):
+        fix = discovery.not_served(one["apiVersion"], one["kind"])
+    elif error.status == 403 and (
+        "NamespaceTerminating" in error.causes or "because it is being terminated" in message
+    ):
         fix = f"the namespace {namespace} is being deleted; run again when it is gone"
     elif error.status == 403 and "exceeded quota" in message:
         fix = f"raise the ResourceQuota of the namespace {namespace}, or ask for less"

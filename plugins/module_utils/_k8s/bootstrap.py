@@ -87,7 +87,9 @@ def certificate_authority(client: Client) -> tuple[str, str]:
             "if a task of the control plane host failed, fix that first and run again"
         ) from error
     serialization = library("cryptography.hazmat.primitives.serialization", "cryptography")
-    key = certificate.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    key = certificate.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
     return authority.decode(), f"sha256:{hashlib.sha256(key).hexdigest()}"
 
 

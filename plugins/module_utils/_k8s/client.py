@@ -24,6 +24,7 @@ CONNECT_TIMEOUT = 5
 READ_TIMEOUT = 60
 # How long a request is repeated while the API server does not answer or is busy. A restart of it takes about 20 s.
 PATIENCE = 60
+Object = dict[str, Any]
 
 
 class ApiError(Failure):
@@ -64,7 +65,9 @@ def _configuration(params: dict[str, Any]) -> Any:
                 config_file=path, context=params.get("context"), client_configuration=settings, persist_config=False
             )
         except OSError as error:
-            raise Failure(f"the kubeconfig {path} cannot be read: {error.strerror}; check its owner and mode") from error
+            raise Failure(
+                f"the kubeconfig {path} cannot be read: {error.strerror}; check its owner and mode"
+            ) from error
         except Exception as error:  # the loader passes on all errors of YAML, base64 and exec plugins
             raise Failure(f"the kubeconfig {path} is not usable: {error}") from error
     elif not params.get("api_host"):
@@ -116,8 +119,9 @@ class Client:
     """A connection to one API server. Requests are repeated while it does not answer or is busy, for PATIENCE seconds."""
 
     def __init__(self, params: dict[str, Any]) -> None:
-        if params.get("api_host") and urlsplit(params["api_host"]).scheme not in ("http", "https"):
-            raise Failure(f"api_host is {params['api_host']!r}: set the URL of the API server, such as https://10.0.0.1:6443")
+        url = params.get("api_host")
+        if url and urlsplit(url).scheme not in ("http", "https"):
+            raise Failure(f"api_host is {url!r}: set the URL of the API server, such as https://10.0.0.1:6443")
         self.settings = _configuration(params)
         # Kept here, because the refresh of a token in one thread sets all settings again while others send requests.
         self.host = self.settings.host
@@ -150,8 +154,8 @@ class Client:
         return headers
 
     def request(
-        self, method: str, path: str, query: dict[str, Any] | None = None, body: Any = None, content_type: str = ""
-    ) -> dict[str, Any]:
+        self, method: str, path: str, query: Object | None = None, body: Any = None, content_type: str = ""
+    ) -> Object:
         """Send a request and return the answer.
 
         Raises ApiError for an error answer, Unreachable without an answer, and Failure for a certificate that is not trusted
@@ -192,7 +196,7 @@ class Client:
             time.sleep(pause)
             pause = min(pause * 2, 5)
 
-    def _content(self, answer: Any) -> dict[str, Any]:
+    def _content(self, answer: Any) -> Object:
         try:
             content = json.loads(answer.data)
         except ValueError:
@@ -210,7 +214,7 @@ class Client:
             " the file may belong to an earlier cluster, or ca_cert names the wrong CA"
         )
 
-    def get(self, path: str) -> dict[str, Any] | None:
+    def get(self, path: str) -> Object | None:
         """An object, or None if it or its kind does not exist. Raises Failure like request."""
         try:
             return self.request("GET", path)
@@ -219,7 +223,7 @@ class Client:
                 return None
             raise
 
-    def pages(self, path: str, query: dict[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+    def pages(self, path: str, query: Object | None = None) -> Iterator[Object]:
         """The objects of a collection, read page by page to save memory. Empty if the kind does not exist. Raises Failure like request."""
         query = {**(query or {}), "limit": 500}
         given: set[str] = set()
@@ -244,7 +248,7 @@ class Client:
             if not query["continue"]:
                 return
 
-    def patch(self, path: str, body: dict[str, Any], manager: str, dry_run: bool = False, validation: str = "Strict") -> dict[str, Any]:
+    def patch(self, path: str, body: Object, manager: str, dry_run: bool = False, validation: str = "Strict") -> Object:
         """Strategic merge patch, as kubectl patch sends it; a JSON merge patch for custom resources, which have no other.
 
         Raises ApiError, with status 404 where the object does not exist.
@@ -260,7 +264,7 @@ class Client:
                 raise
             return self.request("PATCH", path, query, body, "application/merge-patch+json")
 
-    def apply(self, path: str, body: dict[str, Any], manager: str, dry_run: bool = False, validation: str = "Strict") -> dict[str, Any]:
+    def apply(self, path: str, body: Object, manager: str, dry_run: bool = False, validation: str = "Strict") -> Object:
         """Server-side apply with force, as istioctl does: fields with other values are taken over from other managers.
 
         Returns the object after the change. Raises Failure like request.
@@ -322,6 +326,5 @@ def _passing(error: ApiError) -> bool:
     """Whether to try again: overload, a write conflict, or a webhook whose server is starting."""
     if error.status in (429, 502, 503, 504) or (error.status == 409 and error.reason == "Conflict"):
         return True
-    return error.status == 500 and any(
-        sign in str(error) for sign in ("connection refused", "no endpoints available", "etcdserver: ", "context deadline exceeded")
-    )
+    signs = ("connection refused", "no endpoints available", "etcdserver: ", "context deadline exceeded")
+    return error.status == 500 and any(sign in str(error) for sign in signs)

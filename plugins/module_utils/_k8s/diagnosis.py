@@ -94,11 +94,16 @@ def explain(client: Client, one: dict[str, Any]) -> str:
             notes.append(f"pod {pod['metadata']['name']}: {pod_trouble(pod) or 'not ready'}")
         if one.get("kind") == "Deployment":
             # The event about a refused pod belongs to the ReplicaSet.
-            involved += [owner["metadata"]["name"] for owner in _selected(client, one, "/apis/apps/v1/namespaces/{namespace}/replicasets")]
+            involved += [
+                owner["metadata"]["name"]
+                for owner in _selected(client, one, "/apis/apps/v1/namespaces/{namespace}/replicasets")
+            ]
         events = list(client.pages(f"/api/v1/namespaces/{namespace}/events", {"fieldSelector": "type=Warning"}))
         for name in involved:
             of_object = (event for event in events if event["involvedObject"]["name"] == name)
-            latest = sorted(of_object, key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "")[-1:]
+            latest = sorted(of_object, key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "")[
+                -1:
+            ]
             notes += [f"event {event.get('reason')}: {event.get('message')}" for event in latest]
     except Failure:
         # The reason itself is known. Its details are not worth another error.

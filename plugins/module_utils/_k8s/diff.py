@@ -23,7 +23,9 @@ def visible(definition: dict[str, Any] | None) -> dict[str, Any]:
 def managers(definition: dict[str, Any] | None) -> list[str]:
     """The field managers of an object with their operations, sorted."""
     entries = (definition or {}).get("metadata", {}).get("managedFields") or []
-    return sorted({f"{entry.get('manager')} ({entry.get('operation')})" for entry in entries if not entry.get("subresource")})
+    return sorted(
+        {f"{entry.get('manager')} ({entry.get('operation')})" for entry in entries if not entry.get("subresource")}
+    )
 
 
 def _name(item: Any) -> Any:
@@ -56,7 +58,9 @@ def delta(before: Any, after: Any) -> tuple[Any, Any]:
             return (gone, come) if gone or come else ([*olds], [*news])
         if len(before) == len(after):
             pairs = [(old, new, delta(old, new)) for old, new in zip(before, after) if old != new]
-            return [_named(old, parts[0]) for old, _new, parts in pairs], [_named(new, parts[1]) for _old, new, parts in pairs]
+            return [_named(old, parts[0]) for old, _new, parts in pairs], [
+                _named(new, parts[1]) for _old, new, parts in pairs
+            ]
     return before, after
 
 
@@ -103,6 +107,8 @@ def _yaml(value: Any) -> str:
         # Several lines are written as a block, so that the diff shows single lines.
         return dumper.represent_scalar("tag:yaml.org,2002:str", data, style="|" if "\n" in data else None)
 
-    dumper: Any = type("Dumper", (getattr(yaml, "CSafeDumper", yaml.SafeDumper),), {"ignore_aliases": lambda self, data: True})
+    dumper: Any = type(
+        "Dumper", (getattr(yaml, "CSafeDumper", yaml.SafeDumper),), {"ignore_aliases": lambda self, data: True}
+    )
     dumper.add_representer(str, text)
     return yaml.dump(value, Dumper=dumper, sort_keys=True, default_flow_style=False, width=1000)

@@ -180,7 +180,9 @@ class Kinds:
                 if self._dynamic is None:
                     # A cache only for this run: the default is a file in /tmp that any user can write.
                     with tempfile.TemporaryDirectory() as folder:
-                        self._dynamic = dynamic.DynamicClient(self.client.api_client, cache_file=os.path.join(folder, "cache"))
+                        self._dynamic = dynamic.DynamicClient(
+                            self.client.api_client, cache_file=os.path.join(folder, "cache")
+                        )
                 resource = self._dynamic.resources.get(api_version=api_version, kind=kind)
                 return Kind(resource.name, resource.namespaced)
             except (errors.ResourceNotFoundError, errors.ResourceNotUniqueError, errors.NotFoundError):
@@ -192,7 +194,11 @@ class Kinds:
         found = self.find(api_version, kind)
         base = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
         namespace = quote(namespace, safe="")
-        return f"{base}/namespaces/{namespace}/{found.plural}" if found.namespaced and namespace else f"{base}/{found.plural}"
+        return (
+            f"{base}/namespaces/{namespace}/{found.plural}"
+            if found.namespaced and namespace
+            else f"{base}/{found.plural}"
+        )
 
     def namespaced(self, definition: dict[str, Any]) -> bool:
         return self.find(definition["apiVersion"], definition["kind"]).namespaced

@@ -22,7 +22,8 @@ _ORDER = {
             (
                 ("scheduling.k8s.io", "PriorityClass"),
                 ("storage.k8s.io", "StorageClass"),
-                *((("", kind)) for kind in ("ServiceAccount", "Secret", "ConfigMap", "LimitRange", "ResourceQuota", "Service")),
+                *(("", kind) for kind in ("ServiceAccount", "Secret", "ConfigMap")),
+                *(("", kind) for kind in ("LimitRange", "ResourceQuota", "Service")),
                 *((("", kind)) for kind in ("PersistentVolume", "PersistentVolumeClaim")),
                 ("rbac.authorization.k8s.io", "Role"),
                 ("rbac.authorization.k8s.io", "ClusterRole"),
@@ -35,7 +36,11 @@ _ORDER = {
                 ("batch", "Job"),
                 ("batch", "CronJob"),
             ),
-            (("autoscaling", "HorizontalPodAutoscaler"), ("policy", "PodDisruptionBudget"), ("networking.k8s.io", "Ingress")),
+            (
+                ("autoscaling", "HorizontalPodAutoscaler"),
+                ("policy", "PodDisruptionBudget"),
+                ("networking.k8s.io", "Ingress"),
+            ),
             (
                 ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"),
                 ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
@@ -70,7 +75,9 @@ def load_yaml(text: str, origin: str) -> list[Any]:
         # Without the text around the error, which may be part of a Secret.
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise Failure(f"{origin} is not valid YAML{where}: {getattr(error, 'problem', None) or type(error).__name__}") from error
+        raise Failure(
+            f"{origin} is not valid YAML{where}: {getattr(error, 'problem', None) or type(error).__name__}"
+        ) from error
 
 
 def read_file(path: str) -> list[Any]:
@@ -127,7 +134,11 @@ def _secret_faults(definition: dict[str, Any]) -> Iterator[str]:
 def normalise(definition: dict[str, Any], namespaced: bool, namespace: str) -> dict[str, Any]:
     """A copy for the API server: with the namespace, and without the fields that only the API server writes."""
     # The API server drops empty labels.
-    meta = {key: value for key, value in definition["metadata"].items() if key not in SERVER_FIELDS and value not in (None, {}, [])}
+    meta = {
+        key: value
+        for key, value in definition["metadata"].items()
+        if key not in SERVER_FIELDS and value not in (None, {}, [])
+    }
     if namespaced:
         meta["namespace"] = meta.get("namespace") or namespace
     else:

@@ -8,7 +8,13 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import Client
-from ansible_collections.bare.mesh.plugins.module_utils._k8s.diagnosis import condition, explain, is_ready, permanent_cause, pod_trouble
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.diagnosis import (
+    condition,
+    explain,
+    is_ready,
+    permanent_cause,
+    pod_trouble,
+)
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.discovery import Kinds, group_kind
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.resource import identity, key
@@ -46,7 +52,9 @@ def _deployment(live: dict[str, Any]) -> str:
     if updated >= wanted and total <= updated and available >= updated:
         return ""
     note = f" ({progress['message']})" if progress.get("reason") == "ProgressDeadlineExceeded" else ""
-    return f"{available} of {wanted} replicas available, {updated} updated, {max(total - updated, 0)} old ones left{note}"
+    return (
+        f"{available} of {wanted} replicas available, {updated} updated, {max(total - updated, 0)} old ones left{note}"
+    )
 
 
 def _daemon_set(live: dict[str, Any]) -> str:
@@ -222,7 +230,9 @@ def wait_ready(
         time.sleep(pause)
 
 
-def wait_gone(client: Client, kinds: Kinds, objects: list[dict[str, Any]], timeout: float, sleep: float | None = None) -> None:
+def wait_gone(
+    client: Client, kinds: Kinds, objects: list[dict[str, Any]], timeout: float, sleep: float | None = None
+) -> None:
     """Wait until no object exists any more. timeout and sleep are in seconds.
 
     Raises Failure with the objects that still exist and what keeps them.
@@ -235,7 +245,9 @@ def wait_gone(client: Client, kinds: Kinds, objects: list[dict[str, Any]], timeo
             return
         if time.monotonic() + pause > deadline:
             reasons = [f"{identity(one)}{_holders(client.get(kinds.path(one)))}" for one in left]
-            raise Failure(f"still there after {timeout:g} s: " + "; ".join(reasons), not_gone=[identity(one) for one in left])
+            raise Failure(
+                f"still there after {timeout:g} s: " + "; ".join(reasons), not_gone=[identity(one) for one in left]
+            )
         time.sleep(pause)
 
 
@@ -243,7 +255,11 @@ def _holders(live: dict[str, Any] | None) -> str:
     """Why an object is still being deleted: its finalizers, and the conditions of a namespace."""
     if not live:
         return ""
-    notes = [one["message"] for one in live.get("status", {}).get("conditions") or [] if one.get("status") == "True" and one.get("message")]
+    notes = [
+        one["message"]
+        for one in live.get("status", {}).get("conditions") or []
+        if one.get("status") == "True" and one.get("message")
+    ]
     finalizers = live["metadata"].get("finalizers") or []
     if finalizers:
         notes.append(f"finalizers {', '.join(finalizers)}")

@@ -6,7 +6,12 @@ from __future__ import annotations
 import base64
 import re
 
-from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.node import KUBELET_CERTIFICATE, KUBELET_CONF, KUBERNETES, UNFINISHED
+from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.node import (
+    KUBELET_CERTIFICATE,
+    KUBELET_CONF,
+    KUBERNETES,
+    UNFINISHED,
+)
 
 CONTROLLER_MANAGER = f"{KUBERNETES}/manifests/kube-controller-manager.yaml"
 KUBELET_CONFIG = "/var/lib/kubelet/config.yaml"

@@ -142,7 +142,9 @@ class NodeReset:
                 # The rest of this method does what kubeadm has not done.
                 self.warnings.append(str(error))
         if self.module.get_bin_path("ctr") and not self.output("ctr", "--connect-timeout", "5s", "version"):
-            self.module.warn("containerd does not run, so its records of old containers stay; start it and run this again")
+            self.module.warn(
+                "containerd does not run, so its records of old containers stay; start it and run this again"
+            )
         for name in self.containers():
             self.output("ctr", "-n", "k8s.io", "tasks", "kill", "-s", "SIGKILL", name)
             self.output("ctr", "-n", "k8s.io", "tasks", "rm", "-f", name)

@@ -9,7 +9,9 @@ from typing import Any
 from ansible_collections.bare.mesh.plugins.module_utils._preflight.hosts import Finding, Report
 
 FIX = "Set it back. To make a new cluster with it, run the playbook bare.mesh.reset first"
-RENAME = "Give it back its name. To rename the node, run the playbook bare.mesh.remove_node first, and let it join again"
+RENAME = (
+    "Give it back its name. To rename the node, run the playbook bare.mesh.remove_node first, and let it join again"
+)
 
 
 def wanted_settings(settings: dict[str, Any]) -> dict[str, tuple[str, str]]:
@@ -30,7 +32,9 @@ def wanted_settings(settings: dict[str, Any]) -> dict[str, tuple[str, str]]:
     }
 
 
-def fixed_settings(hosts: list[dict[str, Any]], reports: dict[str, Report], settings: dict[str, Any]) -> Iterator[Finding]:
+def fixed_settings(
+    hosts: list[dict[str, Any]], reports: dict[str, Report], settings: dict[str, Any]
+) -> Iterator[Finding]:
     """Changes that the cluster of the control plane host cannot follow. hosts are entries of the filter cluster_hosts."""
     alive = [host for host in hosts if host["control_plane"] and reports.get(host["name"], {}).get("cluster")]
     if not alive:
@@ -44,4 +48,9 @@ def fixed_settings(hosts: list[dict[str, Any]], reports: dict[str, Report], sett
     for host in hosts:
         known = (reports.get(host["name"], {}).get("cluster") or {}).get("node_name")
         if known and known != host["node_name"]:
-            yield Finding("cluster", host["name"], f"is the node {known} of the cluster, and would become {host['node_name']}", RENAME)
+            yield Finding(
+                "cluster",
+                host["name"],
+                f"is the node {known} of the cluster, and would become {host['node_name']}",
+                RENAME,
+            )

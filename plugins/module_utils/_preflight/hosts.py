@@ -17,12 +17,17 @@ Mapping = dict[str, Any]
 Report = dict[str, Any]
 # The names of all checks.
 CHECKS = (
-    *("architecture", "cgroup_v1", "checksum", "clock", "cluster", "cpus", "disk", "firewall", "hostname", "inventory", "istio_profile"),
-    *("kernel", "kubeconfig", "mac", "memory", "node_ip", "os", "ports", "product_id", "ranges", "registry", "settings", "signing_key"),
+    *("architecture", "cgroup_v1", "checksum", "clock", "cluster", "cpus", "disk", "firewall", "hostname"),
+    *("inventory", "istio_profile", "kernel", "kubeconfig", "mac", "memory", "node_ip", "os", "ports", "product_id"),
+    *("ranges", "registry", "settings", "signing_key"),
     *("source", "ssh", "sudo", "versions"),
 )
 # Check, key in report and limits, and what it counts.
-AMOUNTS = (("cpus", "cpus", "CPUs"), ("memory", "memory_mb", "MiB of memory"), ("disk", "disk_gb", "GiB free below /var/lib"))
+AMOUNTS = (
+    ("cpus", "cpus", "CPUs"),
+    ("memory", "memory_mb", "MiB of memory"),
+    ("disk", "disk_gb", "GiB free below /var/lib"),
+)
 # From 1.35 on the kubelet refuses a host with cgroup version 1.
 CGROUP_V1_REFUSED = (1, 35)
 NODE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?\Z")
@@ -44,7 +49,9 @@ def access(inspections: Mapping) -> tuple[dict[str, Report], list[Finding]]:
     """(reports of the hosts that answered, faults of those that did not)."""
     reports, faults = {}, []
     for host, result in inspections.items():
-        message = " ".join(str((result or {}).get("msg", "no answer")).split()).removeprefix("Task failed: ").rstrip(".")
+        message = (
+            " ".join(str((result or {}).get("msg", "no answer")).split()).removeprefix("Task failed: ").rstrip(".")
+        )
         if (result or {}).get("unreachable"):
             fix = "Check the host's ansible_host, ansible_user and SSH key, and that its SSH server runs"
             faults.append(Finding("ssh", host, f"cannot be reached by SSH: {message}", fix))
@@ -63,12 +70,16 @@ def layout(hosts: list[Mapping]) -> Iterator[Finding]:
     control_plane = [entry["name"] for entry in hosts if entry["control_plane"]]
     workers = [entry["name"] for entry in hosts if entry["worker"]]
     if not control_plane:
-        yield Finding("inventory", "group control_plane", "has no host", "Put the host that is to run the control plane into it")
+        yield Finding(
+            "inventory", "group control_plane", "has no host", "Put the host that is to run the control plane into it"
+        )
     if len(control_plane) > 1:
         what = f"has {len(control_plane)} hosts, and this release makes one control plane"
         yield Finding("inventory", "group control_plane", what, "Leave one there and move the others to the workers")
     if not workers:
-        yield Finding("inventory", "group workers", "has no host", "Put at least one host into it, for the mesh to run on")
+        yield Finding(
+            "inventory", "group workers", "has no host", "Put at least one host into it, for the mesh to run on"
+        )
     for host in sorted(set(control_plane) & set(workers)):
         yield Finding("inventory", host, "is in both control_plane and workers", "Leave it in one of the two groups")
     names = {entry["name"]: entry["hostname"] for entry in hosts}
@@ -93,14 +104,18 @@ def shared(values: dict[str, Any]) -> list[tuple[str, list[str]]]:
     return [(value, hosts) for value, hosts in owners.items() if len(hosts) > 1]
 
 
-def machine(host: str, report: Report, limits: Mapping, kubernetes_version: str, kubelet_config: Mapping) -> Iterator[Finding]:
+def machine(
+    host: str, report: Report, limits: Mapping, kubernetes_version: str, kubelet_config: Mapping
+) -> Iterator[Finding]:
     """Faults of one host."""
     release = report["os"]
     if not distributions.supported(release):
         name = release.get("PRETTY_NAME") or f"{release.get('ID')} {release.get('VERSION_ID')}"
         yield Finding("os", host, f"{name} is not supported", f"Use one of: {distributions.SUPPORTED_TEXT}")
     if report["machine"] not in distributions.MACHINES:
-        yield Finding("architecture", host, f"{report['machine']} is not supported", "Use a machine with x86_64 or aarch64")
+        yield Finding(
+            "architecture", host, f"{report['machine']} is not supported", "Use a machine with x86_64 or aarch64"
+        )
     for check, key, what in AMOUNTS:
         if report[key] < limits[key]:
             fix = f"Give the machine more, or lower preflight_min_{key}"
@@ -126,12 +141,16 @@ def taken_ports(host: str, report: Report, needed: list[str]) -> Iterator[Findin
     for port in needed if not report["member"] else []:
         if port in report["listening"]:
             owner = report["listening"][port] or "another program"
-            yield Finding("ports", host, f"port {port} is taken by {owner}", "Stop that program, or move it to another port")
+            yield Finding(
+                "ports", host, f"port {port} is taken by {owner}", "Stop that program, or move it to another port"
+            )
 
 
 def identity(reports: dict[str, Report]) -> Iterator[Finding]:
     """What must differ from host to host."""
-    fix = "Give each clone of an image its own; if it is one machine with two names in the inventory, remove one of them"
+    fix = (
+        "Give each clone of an image its own; if it is one machine with two names in the inventory, remove one of them"
+    )
     for mac, hosts in shared({host: report["macs"] for host, report in reports.items()}):
         yield Finding("mac", ", ".join(hosts), f"have the same MAC address {mac}", fix)
     for product, hosts in shared({host: report["product_id"] for host, report in reports.items()}):
@@ -161,7 +180,9 @@ def clocks(reports: dict[str, Report], limit: float) -> Iterator[Finding]:
     if spread > limit:
         worst = max(order, key=lambda host: abs(reports[host]["clock"] - middle))
         fix = "Set its clock; host_prep keeps it right by chrony afterwards, see host_prep_ntp_servers"
-        yield Finding("clock", worst, f"its clock is {spread:.0f} s away from another host's ({limit} s are allowed)", fix)
+        yield Finding(
+            "clock", worst, f"its clock is {spread:.0f} s away from another host's ({limit} s are allowed)", fix
+        )
 
 
 def ranges(settings: Mapping, reports: dict[str, Report]) -> Iterator[Finding]:
@@ -189,10 +210,14 @@ def versions(settings: Mapping) -> Iterator[Finding]:
     kubernetes, istio = str(settings["kubernetes_version"]), str(settings["istio_version"])
     known = settings["kubernetes_releases"]
     if kubernetes not in known:
-        yield Finding("versions", "bare_mesh_kubernetes_version", f"{kubernetes} is not known", f"Choose from: {', '.join(known)}")
+        yield Finding(
+            "versions", "bare_mesh_kubernetes_version", f"{kubernetes} is not known", f"Choose from: {', '.join(known)}"
+        )
     known = settings["istio_releases"]
     if istio not in known:
-        yield Finding("versions", "bare_mesh_istio_version", f"{istio} is not known", f"Choose from: {', '.join(known)}")
+        yield Finding(
+            "versions", "bare_mesh_istio_version", f"{istio} is not known", f"Choose from: {', '.join(known)}"
+        )
         return
     minors, profiles = known[istio]["kubernetes"], known[istio]["profiles"]
     minor = ".".join(kubernetes.split(".")[:2])

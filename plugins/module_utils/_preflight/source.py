@@ -21,7 +21,10 @@ def verify(key: bytes, files: list[bytes], verifier: str) -> str:
     """What gpgv finds wrong with the signature of files, which are [clear-signed] or [data, detached signature]; empty if nothing."""
     with tempfile.TemporaryDirectory(prefix="bare-mesh-") as folder:
         paths = []
-        for name, data in (("key.gpg", openpgp.dearmor(key)), *((f"file{index}", data) for index, data in enumerate(files))):
+        for name, data in (
+            ("key.gpg", openpgp.dearmor(key)),
+            *((f"file{index}", data) for index, data in enumerate(files)),
+        ):
             paths.append(os.path.join(folder, name))
             with open(paths[-1], "wb") as file:
                 file.write(data)
@@ -50,7 +53,8 @@ def repository(entry: dict[str, Any], fingerprints: dict[str, str], fetcher: Fet
     refused = verify(key, files, verifier) if files and verifier else ""
     if refused:
         fix = "The repository's index was changed or signed by another key: do not use it, or have its owner sign it again"
-        return [Finding("signing_key", "bare_mesh_source", f"the signature of {entry['signed'][0]} is not good: {refused}", fix)]
+        what = f"the signature of {entry['signed'][0]} is not good: {refused}"
+        return [Finding("signing_key", "bare_mesh_source", what, fix)]
     return []
 
 
@@ -61,7 +65,9 @@ def registry(url: str, fetcher: Fetcher) -> list[Finding]:
         fetcher.get(f"{parts.scheme}://{parts.netloc}/v2/")
     except FetchError as error:
         if " answers 401 " not in str(error):
-            return [Finding("registry", "bare_mesh_source", str(error), REACH.replace("mirror_url", "mirror_registry_url"))]
+            return [
+                Finding("registry", "bare_mesh_source", str(error), REACH.replace("mirror_url", "mirror_registry_url"))
+            ]
     return []
 
 
@@ -86,14 +92,21 @@ def source(settings: dict[str, Any], reports: dict[str, Report], fetcher: Fetche
     entries = {}
     for report in reports.values():
         if distributions.supported(report["os"]) and settings["kubernetes_version"] in settings["kubernetes_releases"]:
-            found = distributions.repositories(report["os"], report["machine"], settings["source"], settings["kubernetes_version"])
+            found = distributions.repositories(
+                report["os"], report["machine"], settings["source"], settings["kubernetes_version"]
+            )
             entries.update({entry["url"]: entry for entry in found})
     endpoints = {urlsplit(url)[:2]: url for url in settings["source"]["registries"].values()}
     with ThreadPoolExecutor(max_workers=8) as pool:
-        jobs = [pool.submit(repository, entry, settings["fingerprints"], fetcher, verifier) for entry in entries.values()]
+        jobs = [
+            pool.submit(repository, entry, settings["fingerprints"], fetcher, verifier) for entry in entries.values()
+        ]
         jobs += [pool.submit(registry, url, fetcher) for url in endpoints.values()]
         jobs.append(pool.submit(istio_archive, settings, fetcher))
         faults = [fault for job in jobs for fault in job.result()]
     # One server that is down is one fault, however many of its files were asked for.
-    first = {(fault.check, fault.where, urlsplit(fault.what.split()[0]).netloc or fault.what): fault for fault in reversed(faults)}
+    first = {
+        (fault.check, fault.where, urlsplit(fault.what.split()[0]).netloc or fault.what): fault
+        for fault in reversed(faults)
+    }
     return list(reversed(first.values()))

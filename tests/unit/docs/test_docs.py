@@ -13,7 +13,9 @@ import yaml
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = sorted(
     ROOT / name
-    for name in subprocess.run(["git", "ls-files", "--", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    for name in subprocess.run(
+        ["git", "ls-files", "--", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
 )
 IDS = [str(page.relative_to(ROOT)) for page in PAGES]
 GUIDES = [page for page in PAGES if "roles" not in page.parts]
@@ -53,7 +55,9 @@ def test_named_files_exist(page):
 def test_named_variables_exist(page):
     prefixes = "|".join(sorted(path.name for path in (ROOT / "roles").iterdir()))
     text = page.read_text()
-    named = set(re.findall(r"`(bare_mesh_[a-z_]+)`", text)) | set(re.findall(rf"`((?:{prefixes})_[a-z_]+)(?:: [^`]*)?`", text))
+    named = set(re.findall(r"`(bare_mesh_[a-z_]+)`", text)) | set(
+        re.findall(rf"`((?:{prefixes})_[a-z_]+)(?:: [^`]*)?`", text)
+    )
     modules = {path.stem for path in (ROOT / "plugins/modules").glob("*.py")}
     assert not named - known_variables() - modules
 
@@ -119,7 +123,11 @@ def test_sample_settings_are_real_and_default():
     shown = yaml.safe_load("\n".join(re.findall(r"^# ([a-z_]+: .*)$", text, re.MULTILINE)))
     assert set(shown) <= known_variables()
     defaults = yaml.safe_load((ROOT / "meta/defaults.yml").read_text())
-    plain = {name: value for name, value in shown.items() if name in defaults and defaults[name] and "{{" not in str(defaults[name])}
+    plain = {
+        name: value
+        for name, value in shown.items()
+        if name in defaults and defaults[name] and "{{" not in str(defaults[name])
+    }
     assert plain == {name: defaults[name] for name in plain}
 
 

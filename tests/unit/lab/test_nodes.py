@@ -19,7 +19,9 @@ def checkout(tmp_path, monkeypatch):
     """A temporary checkout and cache, with a bundle that has the files that the machines need."""
     monkeypatch.setenv("BARE_MESH_CACHE", str(tmp_path / "cache"))
     for name in ("SSH_KEY", "KNOWN_HOSTS", "CA", "FINGERPRINTS", "KUBECONFIG"):
-        monkeypatch.setattr(credentials, name, tmp_path / "private" / getattr(credentials, name).relative_to(paths.PRIVATE))
+        monkeypatch.setattr(
+            credentials, name, tmp_path / "private" / getattr(credentials, name).relative_to(paths.PRIVATE)
+        )
     monkeypatch.setattr(paths, "PRIVATE", tmp_path / "private")
     keys = {"el9/repodata/repomd.xml.key": "rpm key", "debian12/Release.key": "deb key"}
     for name, text in keys.items():
@@ -34,7 +36,11 @@ def test_inventory_names_the_same_machines():
     inventory = yaml.safe_load((paths.REPOSITORY / "inventories/lab/hosts.yml").read_text())
 
     def hosts(group):
-        found = {name: values["ansible_host"] for name, values in (group.get("hosts") or {}).items() if "ansible_host" in (values or {})}
+        found = {
+            name: values["ansible_host"]
+            for name, values in (group.get("hosts") or {}).items()
+            if "ansible_host" in (values or {})
+        }
         for child in (group.get("children") or {}).values():
             found |= hosts(child)
         return found
@@ -76,8 +82,9 @@ def test_keys_and_certificates_are_made_once(checkout):
     assert [line.split()[0] for line in known] == [each.address for each in machines.MACHINES]
     assert credentials.SSH_KEY.stat().st_mode & 0o777 == 0o600
     assert (credentials.CA / "mirror.key").stat().st_mode & 0o777 == 0o600
+    ca = credentials.CA / "ca.crt"
     subprocess.run(
-        ["openssl", "verify", "-CAfile", credentials.CA / "ca.crt", "-verify_ip", machines.MIRROR.address, credentials.CA / "mirror.crt"],
+        ["openssl", "verify", "-CAfile", ca, "-verify_ip", machines.MIRROR.address, credentials.CA / "mirror.crt"],
         check=True,
         capture_output=True,
     )

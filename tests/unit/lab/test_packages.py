@@ -41,7 +41,9 @@ def test_the_kubelets_settings_lie_where_its_unit_reads_them(programs, family, s
 
 
 def test_control_and_spec_say_what_is_required(programs):
-    made = Package("one", "1", "2", "A thing", {"/etc/one": ("x\n", 0o644)}, config=("/etc/one",), requires=("two", "three"))
+    made = Package(
+        "one", "1", "2", "A thing", {"/etc/one": ("x\n", 0o644)}, config=("/etc/one",), requires=("two", "three")
+    )
     assert "Depends: two, three\n" in package.deb_control(made)
     spec = package.rpm_spec(made, programs)
     assert "Requires: two\nRequires: three\n" in spec
@@ -57,7 +59,10 @@ def test_a_deb_and_its_index(tmp_path, monkeypatch):
     assert "Package: one\nVersion: 1-2\n" in index
     assert "\nFilename: amd64/one_1-2_amd64.deb\n" in index
     listing = subprocess.run(
-        ["dpkg-deb", "--contents", tmp_path / "repo" / "amd64" / "one_1-2_amd64.deb"], check=True, capture_output=True, text=True
+        ["dpkg-deb", "--contents", tmp_path / "repo" / "amd64" / "one_1-2_amd64.deb"],
+        check=True,
+        capture_output=True,
+        text=True,
     ).stdout
     assert "-rwxr-xr-x root/root" in listing
 
@@ -71,7 +76,11 @@ def test_release_names_the_digest_of_each_index(tmp_path):
 
 @pytest.mark.parametrize(
     ("deb", "expected"),
-    [("4.3-2+deb12u3", ("4.3", "2.deb12u3.el9")), ("1:1.4.7-1+b2", ("1.4.7", "1.b2.el9")), ("3.1-20221030-2", ("3.1.20221030", "2.el9"))],
+    [
+        ("4.3-2+deb12u3", ("4.3", "2.deb12u3.el9")),
+        ("1:1.4.7-1+b2", ("1.4.7", "1.b2.el9")),
+        ("3.1-20221030-2", ("3.1.20221030", "2.el9")),
+    ],
 )
 def test_el_versions(deb, expected):
     assert os_packages.el_version(deb) == expected

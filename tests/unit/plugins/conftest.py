@@ -45,7 +45,9 @@ def merge(live, old, new):
 def merge_items(live, old, new):
     there, names = {item["name"]: item for item in live}, [item["name"] for item in new]
     owned = {json.loads(name[2:])["name"]: inner for name, inner in old.items() if name.startswith("k:")}
-    merged = [merge(there[item["name"]], owned.get(item["name"], {}), item) if item["name"] in there else item for item in new]
+    merged = [
+        merge(there[item["name"]], owned.get(item["name"], {}), item) if item["name"] in there else item for item in new
+    ]
     return copy.deepcopy(merged + [item for name, item in there.items() if name not in names and name not in owned])
 
 
@@ -96,8 +98,8 @@ class Cluster:
             return {"versions": self.groups[""]}
         if path.startswith("/apis/") and len(parts) == 1:
             group = parts[0]
-            versions = self.groups.get(group)
-            return {"versions": [{"version": one, "groupVersion": f"{group}/{one}"} for one in versions]} if versions else None
+            versions = [{"version": one, "groupVersion": f"{group}/{one}"} for one in self.groups.get(group) or []]
+            return {"versions": versions} if versions else None
         if len(parts) == (1 if path.startswith("/api/") else 2):
             group, version = parts if len(parts) == 2 else ["", *parts]
             known = [{"kind": kind, "name": found.plural} for (owner, kind), found in KNOWN.items() if owner == group]
@@ -112,7 +114,9 @@ class Cluster:
         for where, one in sorted(self.objects.items()):
             labels = one["metadata"].get("labels") or {}
             plural = path.rpartition("/")[2]
-            inside = where.startswith(path + "/") or ("/namespaces/" in where and where.split("/")[-2] == plural and path.count("/") < 5)
+            inside = where.startswith(path + "/") or (
+                "/namespaces/" in where and where.split("/")[-2] == plural and path.count("/") < 5
+            )
             if inside and all(labels.get(name) == value for name, value in wanted.items()):
                 if any(labels.get(name) == value for name, value in unwanted.items()):
                     continue
@@ -124,12 +128,17 @@ class Cluster:
             if path in self.refuse:
                 raise ApiError(*self.refuse[path])
             live = self.objects.get(path)
-            entries = [one for one in (live or {}).get("metadata", {}).get("managedFields", []) if one["manager"] != manager]
-            mine = [one for one in (live or {}).get("metadata", {}).get("managedFields", []) if one["manager"] == manager]
+            managed = (live or {}).get("metadata", {}).get("managedFields", [])
+            entries = [one for one in managed if one["manager"] != manager]
+            mine = [one for one in managed if one["manager"] == manager]
             old = mine[0]["fieldsV1"] if mine else {}
             named = {**body, "metadata": {n: v for n, v in body["metadata"].items() if n not in ("name", "namespace")}}
             own = fields({n: v for n, v in named.items() if n not in ("apiVersion", "kind") and v != {}})
-            base = live or {"apiVersion": body["apiVersion"], "kind": body["kind"], "metadata": {"uid": path, "resourceVersion": "0"}}
+            base = live or {
+                "apiVersion": body["apiVersion"],
+                "kind": body["kind"],
+                "metadata": {"uid": path, "resourceVersion": "0"},
+            }
             after = merge(base, old, body)
             after["metadata"]["managedFields"] = [*entries, {"manager": manager, "operation": "Apply", "fieldsV1": own}]
             if after != live:
@@ -207,7 +216,10 @@ def run_for_real(capsys):
     """Run main() of a module and return its whole output with the arguments, as Ansible shows it with -vvv."""
 
     def run(module, check=False, **arguments):
-        with patch_module_args({**arguments, "_ansible_check_mode": check, "_ansible_diff": True}), pytest.raises(SystemExit):
+        with (
+            patch_module_args({**arguments, "_ansible_check_mode": check, "_ansible_diff": True}),
+            pytest.raises(SystemExit),
+        ):
             module.main()
         printed = capsys.readouterr()
         return printed.out + printed.err

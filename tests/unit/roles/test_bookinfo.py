@@ -35,7 +35,8 @@ def test_every_service_has_its_account_and_every_version_its_deployment(objects)
     names = {kind: {one["metadata"]["name"] for one in objects if one["kind"] == kind} for kind in kinds}
     assert names["Service"] == {"productpage", "details", "ratings", "reviews"}
     assert names["ServiceAccount"] == {f"bookinfo-{name}" for name in names["Service"]}
-    assert names["Deployment"] == {"productpage-v1", "details-v1", "ratings-v1", "reviews-v1", "reviews-v2", "reviews-v3"}
+    versions = {"productpage-v1", "details-v1", "ratings-v1", "reviews-v1", "reviews-v2", "reviews-v3"}
+    assert names["Deployment"] == versions
     assert {one["metadata"]["namespace"] for one in objects} == {"shop"}
 
 

@@ -21,7 +21,9 @@ def entry_points(role):
 
 
 def options(role):
-    return {name: option for entry in entry_points(role).values() for name, option in (entry.get("options") or {}).items()}
+    return {
+        name: option for entry in entry_points(role).values() for name, option in (entry.get("options") or {}).items()
+    }
 
 
 def own_defaults(role):
@@ -63,7 +65,11 @@ def test_internal_variables_carry_the_name_of_the_role(role):
 def test_no_role_reads_the_internal_variables_of_another(role):
     files = [path for path in (ROOT / "roles" / role).rglob("*") if path.suffix in (".yml", ".j2")]
     for path in files:
-        others = {name for name in re.findall(r"\b__([a-z_]+)", path.read_text()) if not name.startswith((f"{role}_", "bare_mesh_"))}
+        others = {
+            name
+            for name in re.findall(r"\b__([a-z_]+)", path.read_text())
+            if not name.startswith((f"{role}_", "bare_mesh_"))
+        }
         assert not others, path
 
 
@@ -93,11 +99,15 @@ def test_galaxy_information_is_uniform(role):
 
 
 def test_generated_pages_are_fresh():
-    done = subprocess.run([sys.executable, ROOT / "tools/role_docs.py", "--check"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools/role_docs.py", "--check"], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.glob("roles/*/*/main/*.yml")), ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "path", sorted(ROOT.glob("roles/*/*/main/*.yml")), ids=lambda path: str(path.relative_to(ROOT))
+)
 def test_expressions_can_be_read(path):
     """What takes more is a filter, with tests of its own."""
     expressions = [" ".join(found.split()) for found in re.findall(r"\{\{.*?\}\}", path.read_text(), re.DOTALL)]

@@ -25,7 +25,7 @@ def test_changes_of_a_file():
 
 
 def test_a_chosen_change_that_is_not_there_is_an_error(monkeypatch):
-    monkeypatch.setattr(mutation, "CHOSEN", (("none.py", "a < 1", "True"), ("none.py", "never", "x")))
+    monkeypatch.setattr(mutation, "CHOSEN", {"none.py": (("a < 1", "True"), ("never", "x"))})
     found = mutation.mutants(SOURCE, "none.py")
     assert next(found).change == "if a < 1 and not b:  ->  if True and not b:"
     with pytest.raises(SystemExit, match=r"none.py holds 0 times 'never'"):

@@ -12,11 +12,20 @@ from typing import Any
 from ansible_collections.bare.mesh.plugins.module_utils._istio import validators
 from ansible_collections.bare.mesh.plugins.module_utils._istio.schema import MILLISECOND, Fault, duration, nanoseconds
 
-_POLICY = ("outlierDetection", "connectionPool", "loadBalancer", "tls", "portLevelSettings", "tunnel", "proxyProtocol", "retryBudget")
+_POLICY = (
+    "outlierDetection", "connectionPool", "loadBalancer", "tls",
+    "portLevelSettings", "tunnel", "proxyProtocol", "retryBudget",
+)  # fmt: skip
 _PORT_POLICY = ("outlierDetection", "connectionPool", "loadBalancer", "tls")
 _TOPOLOGY = ("topology.kubernetes.io/region", "topology.kubernetes.io/zone", "topology.istio.io/subzone")
 _NOT_NEGATIVE = {
-    "http": ("http1MaxPendingRequests", "http2MaxRequests", "maxRequestsPerConnection", "maxRetries", "maxConcurrentStreams"),
+    "http": (
+        "http1MaxPendingRequests",
+        "http2MaxRequests",
+        "maxRequestsPerConnection",
+        "maxRetries",
+        "maxConcurrentStreams",
+    ),
     "tcp": ("maxConnections",),
 }
 
@@ -45,7 +54,10 @@ def faults(definition: dict[str, Any]) -> Iterator[Fault]:
             yield Fault("spec.exportTo", "a rule with a workloadSelector can only be exported to its own namespace (.)")
         for name, value in (spec["workloadSelector"].get("matchLabels") or {}).items():
             if not name or "*" in name or "*" in str(value):
-                yield Fault(f"spec.workloadSelector.matchLabels[{name!r}]", "names must not be empty, and wildcards are not allowed")
+                yield Fault(
+                    f"spec.workloadSelector.matchLabels[{name!r}]",
+                    "names must not be empty, and wildcards are not allowed",
+                )
 
 
 def _policy(policy: dict[str, Any] | None, path: str, namespace: str) -> Iterator[Fault]:
@@ -119,9 +131,14 @@ def _balancer(balancer: dict[str, Any], path: str) -> Iterator[Fault]:
     yield from _cookie(cookie or {}, f"{path}.consistentHash.httpCookie")
     size = (hashing.get("maglev") or {}).get("tableSize")
     if hashing.get("maglev") is not None and (not size or size >= 5000011 or not _prime(size)):
-        yield Fault(f"{path}.consistentHash.maglev.tableSize", f"{size} must be a prime number below 5000011, such as 65537")
+        yield Fault(
+            f"{path}.consistentHash.maglev.tableSize", f"{size} must be a prime number below 5000011, such as 65537"
+        )
     if hashing.get("minimumRingSize") and (hashing.get("ringHash") is not None or hashing.get("maglev") is not None):
-        yield Fault(f"{path}.consistentHash", "minimumRingSize cannot be combined with ringHash or maglev: use ringHash.minimumRingSize")
+        yield Fault(
+            f"{path}.consistentHash",
+            "minimumRingSize cannot be combined with ringHash or maglev: use ringHash.minimumRingSize",
+        )
     warmup = balancer.get("warmup")
     if warmup is not None:
         if warmup.get("duration") is None:
@@ -142,7 +159,9 @@ def _cookie(cookie: dict[str, Any], path: str) -> Iterator[Fault]:
         if not name:
             yield Fault(f"{path}.attributes[{index}].name", "must not be empty, such as SameSite")
         elif name in names:
-            yield Fault(f"{path}.attributes[{index}].name", f"there is another attribute {name!r}: remove one of the two")
+            yield Fault(
+                f"{path}.attributes[{index}].name", f"there is another attribute {name!r}: remove one of the two"
+            )
         names.add(name)
 
 
@@ -154,7 +173,10 @@ def _locality(setting: dict[str, Any], path: str) -> Iterator[Fault]:
     for index, entry in enumerate(distribute):
         weights = [weight or 0 for weight in (entry.get("to") or {}).values()]
         if any(not 1 <= weight <= 100 for weight in weights) or sum(weights) != 100:
-            yield Fault(f"{path}.distribute[{index}].to", f"the weights must be 1 to 100 each and 100 together, they are {sum(weights)}")
+            yield Fault(
+                f"{path}.distribute[{index}].to",
+                f"the weights must be 1 to 100 each and 100 together, they are {sum(weights)}",
+            )
         to = list(entry.get("to") or {})
         # Istio reads the map in random order, so a pair that it refuses in one order is refused.
         for place, locality in enumerate(to):
@@ -164,7 +186,9 @@ def _locality(setting: dict[str, Any], path: str) -> Iterator[Fault]:
             yield Fault(f"{path}.distribute[{index}].from", wrong)
     for index, name in enumerate(setting.get("failoverPriority") or []):
         if failover and name in _TOPOLOGY:
-            yield Fault(f"{path}.failoverPriority[{index}]", f"{name!r} cannot be combined with failover: remove one of the two")
+            yield Fault(
+                f"{path}.failoverPriority[{index}]", f"{name!r} cannot be combined with failover: remove one of the two"
+            )
     for index, entry in enumerate(failover):
         sides = entry.get("from") or "", entry.get("to") or ""
         if sides[0] == sides[1]:
@@ -207,9 +231,15 @@ def _tls(tls: dict[str, Any], path: str, namespace: str) -> Iterator[Fault]:
     if credential.startswith("configmap://"):
         owner, *names = credential.removeprefix("configmap://").split("/")
         if owner != namespace or not names or not names[0]:
-            yield Fault(f"{path}.credentialName", f"{credential!r} must be configmap://{namespace}/NAME: in the namespace of the rule")
+            yield Fault(
+                f"{path}.credentialName",
+                f"{credential!r} must be configmap://{namespace}/NAME: in the namespace of the rule",
+            )
     if tls.get("insecureSkipVerify"):
-        never = {"SIMPLE": ("caCertificates", "credentialName", "subjectAltNames"), "MUTUAL": ("caCertificates", "subjectAltNames")}
+        never = {
+            "SIMPLE": ("caCertificates", "credentialName", "subjectAltNames"),
+            "MUTUAL": ("caCertificates", "subjectAltNames"),
+        }
         for name in never.get(mode, ()):
             if tls.get(name):
                 yield Fault(f"{path}.{name}", "cannot be combined with insecureSkipVerify: true")

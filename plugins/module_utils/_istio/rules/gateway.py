@@ -16,7 +16,10 @@ _HTTP = ("HTTP", "HTTP2", "HTTP_PROXY", "GRPC", "GRPC-WEB")
 _TLS = ("HTTPS", "TLS")
 _OTHERS = ("TCP", "UDP", "MONGO", "REDIS", "MYSQL")
 _PASSTHROUGH = ("PASSTHROUGH", "AUTO_PASSTHROUGH")
-_CERTIFICATES = ("serverCertificate", "privateKey", "caCertificates", "tlsCertificates", "credentialName", "credentialNames")
+_CERTIFICATES = (
+    "serverCertificate", "privateKey", "caCertificates",
+    "tlsCertificates", "credentialName", "credentialNames",
+)  # fmt: skip
 
 
 def faults(definition: dict[str, Any]) -> Iterator[Fault]:
@@ -32,7 +35,9 @@ def faults(definition: dict[str, Any]) -> Iterator[Fault]:
         yield from _server(server, path)
         port_name = (server.get("port") or {}).get("name") or ""
         if port_name in names:
-            yield Fault(f"{path}.port.name", f"{port_name!r} is the port name of another server: each port needs its own name")
+            yield Fault(
+                f"{path}.port.name", f"{port_name!r} is the port name of another server: each port needs its own name"
+            )
         names.add(port_name)
 
 
@@ -51,7 +56,10 @@ def _server(server: dict[str, Any], path: str) -> Iterator[Fault]:
         yield Fault(f"{path}.tls", f"is required with the protocol {protocol}")
     elif protocol in _HTTP and tls is not None:
         if (tls.get("mode") or "PASSTHROUGH") not in _PASSTHROUGH or any(tls.get(name) for name in _CERTIFICATES[:3]):
-            yield Fault(f"{path}.tls", f"certificates and modes are for HTTPS or TLS; with {protocol} only httpsRedirect is possible")
+            yield Fault(
+                f"{path}.tls",
+                f"certificates and modes are for HTTPS or TLS; with {protocol} only httpsRedirect is possible",
+            )
     elif protocol in _OTHERS and tls is not None:
         yield Fault(f"{path}.tls", f"is for HTTPS or TLS, not for {protocol}")
 

@@ -22,14 +22,14 @@ _RETRY_ON = [
     "5xx", "gateway-error", "reset", "reset-before-request", "connect-failure", "retriable-4xx", "refused-stream",
     "retriable-status-codes", "retriable-headers", "envoy-ratelimited", "http3-post-connect-failure", "cancelled",
     "deadline-exceeded", "internal", "resource-exhausted", "unavailable",
-]
+]  # fmt: skip
 _STATUSES = {status.value for status in HTTPStatus}
 # https://github.com/grpc/grpc/blob/master/doc/statuscodes.md
 _GRPC = [
-    "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE",
-    "DATA_LOSS", "UNAUTHENTICATED",
-]
+    "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
+    "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED",
+    "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED",
+]  # fmt: skip
 
 
 def route_faults(route: dict[str, Any], path: str, delegate: bool) -> Iterator[Fault]:
@@ -58,10 +58,15 @@ def _direct(direct: dict[str, Any] | None, path: str) -> Iterator[Fault]:
     if not 200 <= (direct.get("status") or 0) <= 600:
         yield Fault(f"{path}.status", f"{direct.get('status')} is not an HTTP status: 200 to 599")
     body = direct.get("body") or {}
-    sizes = {"string": len((body.get("string") or "").encode("utf-8", "replace")), "bytes": len(base64.b64decode(body.get("bytes") or ""))}
+    sizes = {
+        "string": len((body.get("string") or "").encode("utf-8", "replace")),
+        "bytes": len(base64.b64decode(body.get("bytes") or "")),
+    }
     for name, size in sizes.items():
         if size > 2**20:
-            yield Fault(f"{path}.body.{name}", f"has {size} bytes; 1048576 (1 MB) are possible: serve it from a workload")
+            yield Fault(
+                f"{path}.body.{name}", f"has {size} bytes; 1048576 (1 MB) are possible: serve it from a workload"
+            )
 
 
 def _kind(route: dict[str, Any], path: str, delegate: bool) -> Iterator[Fault]:
@@ -163,7 +168,11 @@ def _authority(route: dict[str, Any], path: str) -> Iterator[Fault]:
     places = [f"{path}.rewrite.authority"] if (route.get("rewrite") or {}).get("authority") else []
     request = (route.get("headers") or {}).get("request") or {}
     for verb in ("set", "add"):
-        places += [f"{path}.headers.request.{verb}" for name in request.get(verb) or {} if name.lower() in (":authority", "host")]
+        places += [
+            f"{path}.headers.request.{verb}"
+            for name in request.get(verb) or {}
+            if name.lower() in (":authority", "host")
+        ]
     if len(places) > 1:
         yield Fault(places[1], f"the authority is set already by {places[0]}")
 
@@ -245,8 +254,10 @@ def _retries(retries: dict[str, Any], path: str) -> Iterator[Fault]:
     attempts = retries.get("attempts") or 0
     if attempts < 0:
         yield Fault(f"{path}.attempts", f"{attempts} is negative")
-    if attempts == 0 and any(retries.get(name) not in (None, "") for name in ("perTryTimeout", "retryOn", "retryRemoteLocalities")):
-        yield Fault(f"{path}.attempts", "is 0, so there are no retries to configure: set it, or remove the other fields")
+    others = ("perTryTimeout", "retryOn", "retryRemoteLocalities")
+    if attempts == 0 and any(retries.get(name) not in (None, "") for name in others):
+        what = "is 0, so there are no retries to configure: set it, or remove the other fields"
+        yield Fault(f"{path}.attempts", what)
     for policy in retries["retryOn"].split(",") if retries.get("retryOn") else []:
         if policy not in _RETRY_ON and not (re.fullmatch("[+]?0*[0-9]{3}", policy) and int(policy) in _STATUSES):
             yield Fault(f"{path}.retryOn", f"{policy!r} is neither a status nor one of {', '.join(_RETRY_ON)}")

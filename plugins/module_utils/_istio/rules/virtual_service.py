@@ -10,7 +10,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from ansible_collections.bare.mesh.plugins.module_utils._istio import validators
-from ansible_collections.bare.mesh.plugins.module_utils._istio.rules.http_route import destination, route_faults, weights
+from ansible_collections.bare.mesh.plugins.module_utils._istio.rules.http_route import (
+    destination,
+    route_faults,
+    weights,
+)
 from ansible_collections.bare.mesh.plugins.module_utils._istio.schema import Fault
 
 
@@ -21,13 +25,18 @@ def faults(definition: dict[str, Any]) -> Iterator[Fault]:
     if not hosts:
         for name in ("gateways", "tls", "tcp"):
             if spec.get(name):
-                yield Fault(f"spec.{name}", "cannot be given without hosts: a VirtualService without hosts is a delegate. Set spec.hosts")
+                yield Fault(
+                    f"spec.{name}",
+                    "cannot be given without hosts: a VirtualService without hosts is a delegate. Set spec.hosts",
+                )
     if not (http or tls or tcp):
         yield Fault("spec", "has no routes: http, tls or tcp is required")
     yield from validators.gateway_names(gateways, "spec.gateways")
     # Without gateways the object is for sidecars. With mesh among the gateways it is for both, and the rules of both apply.
     for_gateways = bool(gateways) and "mesh" not in gateways
-    yield from _hosts(hosts, for_gateways, any(match.get("sniHosts") for route in tls for match in route.get("match") or []))
+    yield from _hosts(
+        hosts, for_gateways, any(match.get("sniHosts") for route in tls for match in route.get("match") or [])
+    )
     for index, route in enumerate(http):
         path = f"spec.http[{index}]"
         yield from route_faults(route, path, delegate=not hosts)
@@ -45,7 +54,9 @@ def faults(definition: dict[str, Any]) -> Iterator[Fault]:
 
 def _domain(host: str, generated: bool) -> str:
     """A host by Istio's ValidateWildcardDomain. For TLS routes at gateways, the names that Istio generates are allowed too."""
-    return validators.sni_host(host) if generated and host.startswith("outbound_") else validators.fqdn(host, wildcard=True)
+    if generated and host.startswith("outbound_"):
+        return validators.sni_host(host)
+    return validators.fqdn(host, wildcard=True)
 
 
 def _hosts(hosts: list[str], for_gateways: bool, sni: bool) -> Iterator[Fault]:

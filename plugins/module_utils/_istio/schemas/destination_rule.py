@@ -7,31 +7,36 @@ from __future__ import annotations
 import json
 from typing import Any
 
-_TEXT = r'''
-{"1":{"http":{"h2UpgradePolicy":{"?":["DEFAULT","DO_NOT_UPGRADE","UPGRADE"]},"http1MaxPendingRequests":"int","http2MaxRequests":"int",
-"idleTimeout":"duration","maxConcurrentStreams":"int","maxRequestsPerConnection":"int","maxRetries":"int","useClientProtocol":"boolean"},
-"tcp":{"connectTimeout":"duration","idleTimeout":"string","maxConnectionDuration":"duration","maxConnections":"int",
-"tcpKeepalive":{"interval":"duration","probes":"uint","time":"duration"}}},
-"2":{"consistentHash":{"httpCookie":{"attributes":{"[]":{"name":"string","value":"string","!":["name"]}},"name":"string","path":"string",
-"ttl":"string","!":["name"]},"httpHeaderName":"string","httpQueryParameterName":"string","maglev":{"tableSize":{"=":"integer","..":[0,
-null]}},"minimumRingSize":{"=":"integer","..":[0,null]},"ringHash":{"minimumRingSize":{"=":"integer","..":[0,null]}},
-"useSourceIp":"boolean","1":[["httpHeaderName","httpCookie","useSourceIp","httpQueryParameterName"],["ringHash","maglev"]]},
-"localityLbSetting":{"distribute":{"[]":{"from":"string","to":{"{}":"uint"}}},"enabled":"boolean","failover":{"[]":{"from":"string",
-"to":"string"}},"failoverPriority":{"[]":"string"}},"simple":{"?":["UNSPECIFIED","LEAST_CONN","RANDOM","PASSTHROUGH","ROUND_ROBIN",
-"LEAST_REQUEST"]},"warmup":{"aggression":{"=":"number","..":[0,null]},"duration":"duration","minimumPercent":{"=":"number","..":[0,100]},
-"!":["duration"]},"warmupDurationSecs":"duration","1":[["simple","consistentHash"]]},
-"3":{"baseEjectionTime":"duration","consecutive5xxErrors":"uint","consecutiveErrors":"int","consecutiveGatewayErrors":"uint",
-"consecutiveLocalOriginFailures":"uint","interval":"duration","maxEjectionPercent":"int","minHealthPercent":"int",
-"splitExternalLocalOriginErrors":"boolean"},
-"4":{"caCertificates":"string","caCrl":"string","clientCertificate":"string","credentialName":"string","insecureSkipVerify":"boolean",
-"mode":{"?":["DISABLE","SIMPLE","MUTUAL","ISTIO_MUTUAL"]},"privateKey":"string","sni":"string","subjectAltNames":{"[]":"string"}},
-"5":{"connectionPool":"#1","loadBalancer":"#2","outlierDetection":"#3","portLevelSettings":{"[]":{"connectionPool":"#1",
-"loadBalancer":"#2","outlierDetection":"#3","port":{"number":"uint"},"tls":"#4"},"..":[null,4096]},"proxyProtocol":{"version":{"?":["V1",
-"V2"]}},"retryBudget":{"minRetryConcurrency":"uint","percent":{"=":"number","..":[0,100]}},"tls":"#4","tunnel":{"protocol":"string",
-"targetHost":"string","targetPort":"uint","!":["targetHost","targetPort"]}},
-"DestinationRule":{"exportTo":{"[]":"string"},"host":"string","subsets":{"[]":{"labels":{"{}":"string"},"name":"string",
-"trafficPolicy":"#5","!":["name"]}},"trafficPolicy":"#5","workloadSelector":{"matchLabels":{"{}":{"=":"string","..":[null,63]},"..":[null,
-4096]}},"!":["host"]}}
-'''
+_TEXT = r"""
+{"1":{"http":{"h2UpgradePolicy":{"?":["DEFAULT","DO_NOT_UPGRADE","UPGRADE"]},"http1MaxPendingRequests":"int",
+"http2MaxRequests":"int","idleTimeout":"duration","maxConcurrentStreams":"int","maxRequestsPerConnection":"int",
+"maxRetries":"int","useClientProtocol":"boolean"},"tcp":{"connectTimeout":"duration","idleTimeout":"string",
+"maxConnectionDuration":"duration","maxConnections":"int","tcpKeepalive":{"interval":"duration","probes":"uint",
+"time":"duration"}}},
+"2":{"consistentHash":{"httpCookie":{"attributes":{"[]":{"name":"string","value":"string","!":["name"]}},
+"name":"string","path":"string","ttl":"string","!":["name"]},"httpHeaderName":"string",
+"httpQueryParameterName":"string","maglev":{"tableSize":{"=":"integer","..":[0,null]}},
+"minimumRingSize":{"=":"integer","..":[0,null]},"ringHash":{"minimumRingSize":{"=":"integer","..":[0,null]}},
+"useSourceIp":"boolean","1":[["httpHeaderName","httpCookie","useSourceIp","httpQueryParameterName"],["ringHash",
+"maglev"]]},"localityLbSetting":{"distribute":{"[]":{"from":"string","to":{"{}":"uint"}}},"enabled":"boolean",
+"failover":{"[]":{"from":"string","to":"string"}},"failoverPriority":{"[]":"string"}},"simple":{"?":["UNSPECIFIED",
+"LEAST_CONN","RANDOM","PASSTHROUGH","ROUND_ROBIN","LEAST_REQUEST"]},"warmup":{"aggression":{"=":"number","..":[0,
+null]},"duration":"duration","minimumPercent":{"=":"number","..":[0,100]},"!":["duration"]},
+"warmupDurationSecs":"duration","1":[["simple","consistentHash"]]},
+"3":{"baseEjectionTime":"duration","consecutive5xxErrors":"uint","consecutiveErrors":"int",
+"consecutiveGatewayErrors":"uint","consecutiveLocalOriginFailures":"uint","interval":"duration",
+"maxEjectionPercent":"int","minHealthPercent":"int","splitExternalLocalOriginErrors":"boolean"},
+"4":{"caCertificates":"string","caCrl":"string","clientCertificate":"string","credentialName":"string",
+"insecureSkipVerify":"boolean","mode":{"?":["DISABLE","SIMPLE","MUTUAL","ISTIO_MUTUAL"]},"privateKey":"string",
+"sni":"string","subjectAltNames":{"[]":"string"}},
+"5":{"connectionPool":"#1","loadBalancer":"#2","outlierDetection":"#3",
+"portLevelSettings":{"[]":{"connectionPool":"#1","loadBalancer":"#2","outlierDetection":"#3","port":{"number":"uint"},
+"tls":"#4"},"..":[null,4096]},"proxyProtocol":{"version":{"?":["V1","V2"]}},
+"retryBudget":{"minRetryConcurrency":"uint","percent":{"=":"number","..":[0,100]}},"tls":"#4",
+"tunnel":{"protocol":"string","targetHost":"string","targetPort":"uint","!":["targetHost","targetPort"]}},
+"DestinationRule":{"exportTo":{"[]":"string"},"host":"string","subsets":{"[]":{"labels":{"{}":"string"},
+"name":"string","trafficPolicy":"#5","!":["name"]}},"trafficPolicy":"#5",
+"workloadSelector":{"matchLabels":{"{}":{"=":"string","..":[null,63]},"..":[null,4096]}},"!":["host"]}}
+"""
 DEFINITIONS: dict[str, Any] = json.loads(_TEXT)
 ROOT = "#DestinationRule"

@@ -7,17 +7,18 @@ from __future__ import annotations
 import json
 from typing import Any
 
-_TEXT = r'''
+_TEXT = r"""
 {"1":{"?":["TLS_AUTO","TLSV1_0","TLSV1_1","TLSV1_2","TLSV1_3"]},
-"Gateway":{"selector":{"{}":"string"},"servers":{"[]":{"bind":"string","defaultEndpoint":"string","hosts":{"[]":"string"},"name":"string",
-"port":{"name":"string","number":"uint","protocol":"string","targetPort":"uint","!":["number","protocol","name"]},
-"tls":{"caCertCredentialName":"string","caCertificates":"string","caCrl":"string","cipherSuites":{"[]":"string"},
-"credentialName":"string","credentialNames":{"[]":"string","..":[1,2]},"httpsRedirect":"boolean","maxProtocolVersion":"#1",
-"minProtocolVersion":"#1","mode":{"?":["PASSTHROUGH","SIMPLE","MUTUAL","AUTO_PASSTHROUGH","ISTIO_MUTUAL","OPTIONAL_MUTUAL"]},
-"privateKey":"string","serverCertificate":"string","subjectAltNames":{"[]":"string"},"tlsCertificates":{"[]":{"caCertificates":"string",
-"privateKey":"string","serverCertificate":"string"},"..":[1,2]},"verifyCertificateHash":{"[]":"string"},
-"verifyCertificateSpki":{"[]":"string"},"1":[["credentialNames","tlsCertificates"],["credentialName","credentialNames"]]},"!":["port",
-"hosts"]}}}}
-'''
+"Gateway":{"selector":{"{}":"string"},"servers":{"[]":{"bind":"string","defaultEndpoint":"string",
+"hosts":{"[]":"string"},"name":"string","port":{"name":"string","number":"uint","protocol":"string",
+"targetPort":"uint","!":["number","protocol","name"]},"tls":{"caCertCredentialName":"string",
+"caCertificates":"string","caCrl":"string","cipherSuites":{"[]":"string"},"credentialName":"string",
+"credentialNames":{"[]":"string","..":[1,2]},"httpsRedirect":"boolean","maxProtocolVersion":"#1",
+"minProtocolVersion":"#1","mode":{"?":["PASSTHROUGH","SIMPLE","MUTUAL","AUTO_PASSTHROUGH","ISTIO_MUTUAL",
+"OPTIONAL_MUTUAL"]},"privateKey":"string","serverCertificate":"string","subjectAltNames":{"[]":"string"},
+"tlsCertificates":{"[]":{"caCertificates":"string","privateKey":"string","serverCertificate":"string"},"..":[1,2]},
+"verifyCertificateHash":{"[]":"string"},"verifyCertificateSpki":{"[]":"string"},"1":[["credentialNames",
+"tlsCertificates"],["credentialName","credentialNames"]]},"!":["port","hosts"]}}}}
+"""
 DEFINITIONS: dict[str, Any] = json.loads(_TEXT)
 ROOT = "#Gateway"

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-_TEXT = r'''
+_TEXT = r"""
 {"1":{"exact":"string","prefix":"string","regex":"string","1":[["exact","prefix","regex"]]},
 "2":{"add":{"{}":"string"},"remove":{"[]":"string"},"set":{"{}":"string"}},
 "3":{"request":"#2","response":"#2"},
@@ -15,25 +15,29 @@ _TEXT = r'''
 "5":{"host":"string","port":{"number":"uint"},"subset":"string","!":["host"]},
 "6":{"[]":{"destination":"#5","weight":"int","!":["destination"]}},
 "VirtualService":{"exportTo":{"[]":"string"},"gateways":{"[]":"string"},"hosts":{"[]":"string"},
-"http":{"[]":{"corsPolicy":{"allowCredentials":"boolean","allowHeaders":{"[]":"string"},"allowMethods":{"[]":"string"},
-"allowOrigin":{"[]":"string"},"allowOrigins":{"[]":"#1"},"exposeHeaders":{"[]":"string"},"maxAge":"duration",
-"unmatchedPreflights":{"?":["UNSPECIFIED","FORWARD","IGNORE"]}},"delegate":{"name":"string","namespace":"string"},
-"directResponse":{"body":{"bytes":"bytes","string":"string","1":[["string","bytes"]]},"status":"uint","!":["status"]},
-"fault":{"abort":{"grpcStatus":"string","http2Error":"string","httpStatus":"int","percentage":{"value":"number"},"1":[["httpStatus",
-"grpcStatus","http2Error"]]},"delay":{"exponentialDelay":"duration","fixedDelay":"duration","percent":"int",
-"percentage":{"value":"number"},"1":[["fixedDelay","exponentialDelay"]]}},"headers":"#3","match":{"[]":{"authority":"#1",
-"gateways":{"[]":"string"},"headers":"#4","ignoreUriCase":"boolean","method":"#1","name":"string","port":"uint","queryParams":"#4",
-"scheme":"#1","sourceLabels":{"{}":"string"},"sourceNamespace":"string","statPrefix":"string","uri":"#1","withoutHeaders":"#4"}},
-"mirror":"#5","mirror_percent":"uint","mirrorPercent":"uint","mirrorPercentage":{"value":"number"},"mirrors":{"[]":{"destination":"#5",
-"percentage":{"value":"number"},"!":["destination"]}},"name":"string","redirect":{"authority":"string",
-"derivePort":{"?":["FROM_PROTOCOL_DEFAULT","FROM_REQUEST_PORT"]},"port":"uint","redirectCode":"uint","scheme":"string","uri":"string",
-"1":[["port","derivePort"]]},"retries":{"attempts":"int","backoff":"duration","perTryTimeout":"duration",
-"retryIgnorePreviousHosts":"boolean","retryOn":"string","retryRemoteLocalities":"boolean"},"rewrite":{"authority":"string","uri":"string",
-"uriRegexRewrite":{"match":"string","rewrite":"string"}},"route":{"[]":{"destination":"#5","headers":"#3","weight":"int",
-"!":["destination"]}},"timeout":"duration"}},"tcp":{"[]":{"match":{"[]":{"destinationSubnets":{"[]":"string"},"gateways":{"[]":"string"},
+"http":{"[]":{"corsPolicy":{"allowCredentials":"boolean","allowHeaders":{"[]":"string"},
+"allowMethods":{"[]":"string"},"allowOrigin":{"[]":"string"},"allowOrigins":{"[]":"#1"},
+"exposeHeaders":{"[]":"string"},"maxAge":"duration","unmatchedPreflights":{"?":["UNSPECIFIED","FORWARD","IGNORE"]}},
+"delegate":{"name":"string","namespace":"string"},"directResponse":{"body":{"bytes":"bytes","string":"string",
+"1":[["string","bytes"]]},"status":"uint","!":["status"]},"fault":{"abort":{"grpcStatus":"string",
+"http2Error":"string","httpStatus":"int","percentage":{"value":"number"},"1":[["httpStatus","grpcStatus",
+"http2Error"]]},"delay":{"exponentialDelay":"duration","fixedDelay":"duration","percent":"int",
+"percentage":{"value":"number"},"1":[["fixedDelay","exponentialDelay"]]}},"headers":"#3",
+"match":{"[]":{"authority":"#1","gateways":{"[]":"string"},"headers":"#4","ignoreUriCase":"boolean","method":"#1",
+"name":"string","port":"uint","queryParams":"#4","scheme":"#1","sourceLabels":{"{}":"string"},
+"sourceNamespace":"string","statPrefix":"string","uri":"#1","withoutHeaders":"#4"}},"mirror":"#5",
+"mirror_percent":"uint","mirrorPercent":"uint","mirrorPercentage":{"value":"number"},
+"mirrors":{"[]":{"destination":"#5","percentage":{"value":"number"},"!":["destination"]}},"name":"string",
+"redirect":{"authority":"string","derivePort":{"?":["FROM_PROTOCOL_DEFAULT","FROM_REQUEST_PORT"]},"port":"uint",
+"redirectCode":"uint","scheme":"string","uri":"string","1":[["port","derivePort"]]},"retries":{"attempts":"int",
+"backoff":"duration","perTryTimeout":"duration","retryIgnorePreviousHosts":"boolean","retryOn":"string",
+"retryRemoteLocalities":"boolean"},"rewrite":{"authority":"string","uri":"string","uriRegexRewrite":{"match":"string",
+"rewrite":"string"}},"route":{"[]":{"destination":"#5","headers":"#3","weight":"int","!":["destination"]}},
+"timeout":"duration"}},"tcp":{"[]":{"match":{"[]":{"destinationSubnets":{"[]":"string"},"gateways":{"[]":"string"},
 "port":"uint","sourceLabels":{"{}":"string"},"sourceNamespace":"string","sourceSubnet":"string"}},"route":"#6"}},
-"tls":{"[]":{"match":{"[]":{"destinationSubnets":{"[]":"string"},"gateways":{"[]":"string"},"port":"uint","sniHosts":{"[]":"string"},
-"sourceLabels":{"{}":"string"},"sourceNamespace":"string","!":["sniHosts"]}},"route":"#6","!":["match"]}}}}
-'''
+"tls":{"[]":{"match":{"[]":{"destinationSubnets":{"[]":"string"},"gateways":{"[]":"string"},"port":"uint",
+"sniHosts":{"[]":"string"},"sourceLabels":{"{}":"string"},"sourceNamespace":"string","!":["sniHosts"]}},"route":"#6",
+"!":["match"]}}}}
+"""
 DEFINITIONS: dict[str, Any] = json.loads(_TEXT)
 ROOT = "#VirtualService"

@@ -14,7 +14,9 @@ def make_action():
 
     def make(plugin, arguments, check=False, loader=None, templar=None, shared=None):
         name = f"bare.mesh.{plugin.__name__.rpartition('.')[2]}"
-        task = types.SimpleNamespace(args=arguments, check_mode=check, async_val=0, diff=False, action=name, environment=None)
+        task = types.SimpleNamespace(
+            args=arguments, check_mode=check, async_val=0, diff=False, action=name, environment=None
+        )
         play = types.SimpleNamespace(no_log=False)
         connection = types.SimpleNamespace(_play_context=play, _shell=types.SimpleNamespace(tmpdir=""))
         return plugin.ActionModule(task, connection, play, loader, templar, shared)

@@ -17,12 +17,14 @@ from ansible_collections.bare.mesh.plugins.action import host_service
 def act(tmp_path, monkeypatch, make_action):
     """Run the action; what it gives to the module."""
     (tmp_path / "templates").mkdir()
-    (tmp_path / "templates/hosts.j2").write_text("# {{ name }}\n{% if value %}\nserver = \"{{ value }}\"\n{% endif %}\n")
+    (tmp_path / "templates/hosts.j2").write_text('# {{ name }}\n{% if value %}\nserver = "{{ value }}"\n{% endif %}\n')
 
     def run(**arguments):
         variables = {"name": r"back\\1slash", "ansible_search_path": [str(tmp_path)]}
         data = DataLoader()
-        action = make_action(host_service, arguments, loader=data, templar=Templar(loader=data, variables=variables), shared=loader)
+        action = make_action(
+            host_service, arguments, loader=data, templar=Templar(loader=data, variables=variables), shared=loader
+        )
         given, before = {}, copy.deepcopy(arguments)
 
         def execute(name, module_args, task_vars):
@@ -47,7 +49,7 @@ def test_templates_are_rendered_one_by_one(act):
     given = act(files=files, absent=["/d"])
     assert given["absent"] == ["/d"]
     assert given["files"] == [
-        {"dest": "/a", "mode": "0600", "content": "# back\\\\1slash\nserver = \"https://a\"\n"},
+        {"dest": "/a", "mode": "0600", "content": '# back\\\\1slash\nserver = "https://a"\n'},
         {"dest": "/b", "content": "# back\\\\1slash\n"},
         files[2],
     ]

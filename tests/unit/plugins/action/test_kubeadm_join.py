@@ -10,7 +10,12 @@ from ansible.errors import AnsibleActionFail
 from ansible_collections.bare.mesh.plugins.action import kubeadm_join
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure, Unreachable
 
-GIVEN = {"api_server": "192.0.2.10:6443", "kubeconfig": "~/k", "node_ip": "192.0.2.11", "node_registration": {"name": "w1"}}
+GIVEN = {
+    "api_server": "192.0.2.10:6443",
+    "kubeconfig": "~/k",
+    "node_ip": "192.0.2.11",
+    "node_registration": {"name": "w1"},
+}
 TO_JOIN = {"failed": True, "msg": "token and ca_cert_hash are needed", "join": True, "node": "w1", "state": "absent"}
 JOINED = {"changed": True, "join": True, "node": "w1", "state": "absent"}
 
@@ -122,7 +127,9 @@ def test_a_host_that_needs_no_token(act, played, answer, options):
 @pytest.mark.parametrize("error", [Failure("the reason"), Unreachable("the reason")])
 def test_failures_say_what_was_to_happen(act, played, step, error):
     played.fails[step] = error
-    with pytest.raises(AnsibleActionFail, match="the host is to join the cluster, and no token can be made for it: the reason"):
+    with pytest.raises(
+        AnsibleActionFail, match="the host is to join the cluster, and no token can be made for it: the reason"
+    ):
         act(TO_JOIN)
 
 

@@ -31,7 +31,9 @@ def test_the_node_address(known, node_ip):
     found = one(**known)
     assert (found["node_ip"], found["set_ip"]) == (node_ip, known.get("bare_mesh_node_ip", ""))
     assert found["ssh_address"] == known.get("ansible_host", "n1")
-    assert found["names"] == sorted({"n1", found["ssh_address"], node_ip}, key=["n1", found["ssh_address"], node_ip].index)
+    assert found["names"] == sorted(
+        {"n1", found["ssh_address"], node_ip}, key=["n1", found["ssh_address"], node_ip].index
+    )
 
 
 def test_names():

@@ -45,7 +45,12 @@ def test_pending_load_balancer_falls_back_to_its_node_port():
 
 
 def test_node_port_is_asked_for_where_a_pod_runs():
-    pods = [pod("192.0.2.11", phase="Pending"), pod("192.0.2.10", deletionTimestamp="now"), pod("192.0.2.13"), pod("192.0.2.12")]
+    pods = [
+        pod("192.0.2.11", phase="Pending"),
+        pod("192.0.2.10", deletionTimestamp="now"),
+        pod("192.0.2.13"),
+        pod("192.0.2.12"),
+    ]
     assert gateway_url([service(), *pods]) == "http://192.0.2.12:31380"
 
 

@@ -32,7 +32,9 @@ def test_every_default_is_a_good_setting():
 
 def test_no_settings_and_others_settings():
     assert faults() == []
-    assert faults({"ansible_host": "192.0.2.1", "ntp_servers": [], "__istio_x": 1, "docker_users": [], "istiod": 1}) == []
+    assert (
+        faults({"ansible_host": "192.0.2.1", "ntp_servers": [], "__istio_x": 1, "docker_users": [], "istiod": 1}) == []
+    )
 
 
 @pytest.mark.parametrize(

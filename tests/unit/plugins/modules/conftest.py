@@ -27,7 +27,8 @@ PLAYED = (
 # What takes a path, by the number of paths.
 REDIRECTED = {
     1: (
-        *("access", "chmod", "chown", "getxattr", "listdir", "listxattr", "lstat", "mkdir", "open", "readlink", "remove", "rmdir"),
+        *("access", "chmod", "chown", "getxattr", "listdir", "listxattr", "lstat"),
+        *("mkdir", "open", "readlink", "remove", "rmdir"),
         *("scandir", "setxattr", "stat", "unlink", "utime"),
     ),
     2: ("rename", "replace"),
@@ -71,7 +72,9 @@ class Machine:
             for name in (*folders, *names):
                 path = Path(folder, name)
                 info = path.lstat()
-                content = path.read_bytes() if stat.S_ISREG(info.st_mode) else os.readlink(path) if path.is_symlink() else ""
+                content = (
+                    path.read_bytes() if stat.S_ISREG(info.st_mode) else os.readlink(path) if path.is_symlink() else ""
+                )
                 found[str(path)] = (info.st_mode, info.st_ino, content)
         return found
 
@@ -83,7 +86,9 @@ class Machine:
             found = self.looks[begin]
         else:
             self.ran.append(command)
-            found = next((self.acts[one] for one in sorted(self.acts, key=len, reverse=True) if command.startswith(one)), "")
+            found = next(
+                (self.acts[one] for one in sorted(self.acts, key=len, reverse=True) if command.startswith(one)), ""
+            )
         if options.get("data"):
             self.inputs.append(options["data"])
         for number in options.get("pass_fds") or ():
@@ -155,7 +160,10 @@ def call(capsys, monkeypatch):
 
     def run(module, check=False, **params):
         warnings._global_warnings.clear()
-        with patch_module_args({**params, "_ansible_check_mode": check, "_ansible_diff": True}), pytest.raises(SystemExit) as end:
+        with (
+            patch_module_args({**params, "_ansible_check_mode": check, "_ansible_diff": True}),
+            pytest.raises(SystemExit) as end,
+        ):
             module.main()
         printed = capsys.readouterr()
         run.printed = printed.out + printed.err
@@ -260,7 +268,9 @@ class Cluster:
         self.objects: dict[str, object] = {}
         self.deleted: list[str] = []
         machine.programs = {"kubeadm", "systemctl"}
-        machine.looks = {"systemctl show kubelet": lambda _command: "".join(f"{key}={value}\n" for key, value in self.unit.items())}
+        machine.looks = {
+            "systemctl show kubelet": lambda _command: "".join(f"{key}={value}\n" for key, value in self.unit.items())
+        }
         machine.acts = {
             "systemctl enable": lambda command: self.unit.update(
                 UnitFileState="enabled", **({"ActiveState": "active"} if "--now" in command else {})

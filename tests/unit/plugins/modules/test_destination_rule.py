@@ -8,5 +8,6 @@ from ansible_collections.bare.mesh.plugins.modules import destination_rule
 
 def test_the_password_of_a_proxy_is_not_printed(cluster, run_for_real):
     for check in (True, False):
-        printed = run_for_real(destination_rule, check=check, name="x", proxy="http://user:correct-horse@p:1", host="reviews")
+        options = {"name": "x", "host": "reviews", "proxy": "http://user:correct-horse@p:1"}
+        printed = run_for_real(destination_rule, check=check, **options)
         assert "correct-horse" not in printed and '"changed": true' in printed

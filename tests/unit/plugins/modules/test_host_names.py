@@ -28,7 +28,9 @@ def named(machine, monkeypatch):
     machine.put("/etc/hosts", "127.0.0.1 localhost\n")
     machine.put("/etc/hostname", "old\n")
     monkeypatch.setattr(host_names.socket, "gethostname", lambda: machine.text("/etc/hostname").strip())
-    machine.acts = {"hostnamectl set-hostname": lambda command: machine.put("/etc/hostname", command.split()[-1] + "\n") and ""}
+    machine.acts = {
+        "hostnamectl set-hostname": lambda command: machine.put("/etc/hostname", command.split()[-1] + "\n") and ""
+    }
     return machine
 
 

@@ -23,9 +23,12 @@ class Host:
         self.unit = "Id=x.service\nLoadState=not-found\nActiveState=inactive\nUnitFileState=\n"
 
     def run_command(self, _module, arguments, **_options):
-        program, *rest = [argument.rsplit("/", 1)[-1] if index == 0 else argument for index, argument in enumerate(arguments)]
+        program, *rest = [
+            argument.rsplit("/", 1)[-1] if index == 0 else argument for index, argument in enumerate(arguments)
+        ]
         if program == "rpm":
-            return 1, "".join(f"{name} 0:{version}\n" for name, version in self.packages.items()) + "package x is not installed\n", ""
+            found = "".join(f"{name} 0:{version}\n" for name, version in self.packages.items())
+            return 1, f"{found}package x is not installed\n", ""
         if program == "dpkg-query":
             return 1, "".join(f"{name} installed {version}\n" for name, version in self.packages.items()), ""
         if rest[0] == "showhold":
@@ -52,7 +55,9 @@ def host(request, monkeypatch, tmp_path):
     monkeypatch.setattr(basic.AnsibleModule, "run_command", run_command)
     known = ("dnf",) if found.manager == "dnf" else ("apt-get",)
     monkeypatch.setattr(
-        basic.AnsibleModule, "get_bin_path", lambda _module, name, **_kwargs: name if name in (*known, "systemctl") else None
+        basic.AnsibleModule,
+        "get_bin_path",
+        lambda _module, name, **_kwargs: name if name in (*known, "systemctl") else None,
     )
     monkeypatch.setattr(packages, "POLICY", str(tmp_path / "policy-rc.d"))
     monkeypatch.setattr(packages.time, "sleep", lambda _seconds: None)
@@ -156,13 +161,17 @@ def test_an_upgrade_of_dnf(host, call, monkeypatch):
     def run_command(module, arguments, **options):
         if "upgrade" in arguments:
             updates.clear()
-        return updates.get(arguments[-1], (0, "", "")) if arguments[-1] == "check-update" else real(module, arguments, **options)
+        if arguments[-1] == "check-update":
+            return updates.get(arguments[-1], (0, "", ""))
+        return real(module, arguments, **options)
 
     monkeypatch.setattr(host, "run_command", run_command)
     predicted = call(host_packages, check=True, packages={}, upgrade=True)
     assert host.ran == []
     done = call(host_packages, packages={}, upgrade=True)
-    assert predicted["upgraded"] == done["upgraded"] == ["bash.x86_64"] and predicted["changed"] is done["changed"] is True
+    assert (
+        predicted["upgraded"] == done["upgraded"] == ["bash.x86_64"] and predicted["changed"] is done["changed"] is True
+    )
     assert predicted["diff"] == done["diff"] and host.ran == [["dnf", "-y", "upgrade"]]
     assert not call(host_packages, packages={}, upgrade=True)["changed"]
 

@@ -23,7 +23,8 @@ def test_systems(name, version, supported, family):
 
 
 def test_os_release():
-    assert distributions.parse_os_release('ID="centos"\n# x=1\nVERSION_ID="9"\n\n') == {"ID": "centos", "VERSION_ID": "9"}
+    text = 'ID="centos"\n# x=1\nVERSION_ID="9"\n\n'
+    assert distributions.parse_os_release(text) == {"ID": "centos", "VERSION_ID": "9"}
 
 
 @pytest.mark.parametrize(("release", "docker"), [
@@ -46,7 +47,9 @@ def test_yum_repositories_check_signatures_and_keep_pinned_packages():
 
 
 def test_apt_sources_name_their_key():
-    entries = distributions.repositories({"ID": "debian", "VERSION_ID": "12", "VERSION_CODENAME": "bookworm"}, "x86_64", SOURCE, "1.36.3")
+    entries = distributions.repositories(
+        {"ID": "debian", "VERSION_ID": "12", "VERSION_CODENAME": "bookworm"}, "x86_64", SOURCE, "1.36.3"
+    )
     flat, docker = (host_repositories.apt_file(entry, "/key", "amd64") for entry in entries)
     assert "Suites: /\nArchitectures: amd64\nSigned-By: /key\n" in flat
     assert "Suites: bookworm\nComponents: stable\n" in docker
@@ -105,7 +108,10 @@ def test_check_mode_predicts_the_run(system, machine, answers, predicted):
     assert len(done["files"]) == 4 and KEY_FILE[system] in done["files"]
     assert f"the key {FINGERPRINT}\n" in [diff["after"] for diff in done["diff"]]
     assert machine.path(KEY_FILE[system]).read_bytes() == (KEY if system == "rpm" else openpgp.dearmor(KEY))
-    source = {"deb": "/etc/apt/sources.list.d/bare-mesh-docker.sources", "rpm": "/etc/yum.repos.d/bare-mesh-docker.repo"}[system]
+    source = {
+        "deb": "/etc/apt/sources.list.d/bare-mesh-docker.sources",
+        "rpm": "/etc/yum.repos.d/bare-mesh-docker.repo",
+    }[system]
     assert "https://d/linux/" in machine.text(source)
 
 
@@ -143,7 +149,8 @@ def test_a_source_that_is_down_does_not_disturb_a_host_that_has_the_keys(system,
 def test_another_key_is_refused(system, machine, answers, call):
     before = machine.everything()
     for check in (True, False):
-        failed = call(host_repositories, check=check, **{**WANTED, "fingerprints": dict.fromkeys(WANTED["fingerprints"], "AB" * 20)})
+        wanted = {**WANTED, "fingerprints": dict.fromkeys(WANTED["fingerprints"], "AB" * 20)}
+        failed = call(host_repositories, check=check, **wanted)
         assert f"has the fingerprint {FINGERPRINT}" in failed["msg"] and "AB" * 20 in failed["msg"]
     assert "has no entry kubernetes" in call(host_repositories, **{**WANTED, "fingerprints": {}})["msg"]
     answers["key"] = b"<html>"

@@ -104,8 +104,9 @@ def test_check_mode_predicts_the_files(machine, predicted):
         "/etc/old": ("# bare.mesh\n", ""),
         "x": ("active\n", "active, restarted\n"),
     }
-    assert (machine.text("/etc/x/a"), machine.text("/etc/b"), machine.text("/etc/theirs")) == ("one\n", "two\n", "theirs\n")
-    assert (machine.mode("/etc/x/a"), machine.mode("/etc/b")) == (0o600, 0o644) and not machine.path("/etc/old").exists()
+    assert (machine.text("/etc/x/a"), machine.text("/etc/b")) == ("one\n", "two\n")
+    assert machine.text("/etc/theirs") == "theirs\n" and not machine.path("/etc/old").exists()
+    assert (machine.mode("/etc/x/a"), machine.mode("/etc/b")) == (0o600, 0o644)
     assert sorted(path.name for path in machine.path("/etc").iterdir()) == ["b", "theirs", "x"]
 
 

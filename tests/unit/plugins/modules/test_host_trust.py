@@ -36,7 +36,10 @@ def test_check_mode_predicts_the_run(store, machine, predicted):
     program, folder, bundle = store
     done = predicted(host_trust, certificates={"a": PEM.format("aa"), "known": PEM.format("known")})
     assert done["trusted"] == ["a"] and machine.ran == [program]
-    assert [diff["after_header"] for diff in done["diff"]] == [f"{folder}/bare-mesh-a.crt", f"{folder}/bare-mesh-known.crt"]
+    assert [diff["after_header"] for diff in done["diff"]] == [
+        f"{folder}/bare-mesh-a.crt",
+        f"{folder}/bare-mesh-known.crt",
+    ]
     assert machine.text(f"{folder}/bare-mesh-a.crt") == PEM.format("aa") and "aa" in machine.text(bundle)
 
 

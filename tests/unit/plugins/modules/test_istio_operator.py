@@ -90,7 +90,9 @@ def test_install_again_and_remove(cluster, run_module, istioctl):
     assert predicted == done and done["changed"] and done["istioctl_version"] == "1.29.1"
     names = [one["name"] for one in done["objects"]]
     assert names[0] == "istio-system" and names[-1] == "istio-ingressgateway"
-    labels = cluster.objects["/apis/apps/v1/namespaces/istio-system/deployments/istio-ingressgateway"]["metadata"]["labels"]
+    labels = cluster.objects["/apis/apps/v1/namespaces/istio-system/deployments/istio-ingressgateway"]["metadata"][
+        "labels"
+    ]
     assert labels == {
         "helm.sh/chart": "istio-ingress-1.0.0",
         "operator.istio.io/component": "IngressGateways",
@@ -109,9 +111,15 @@ def test_install_again_and_remove(cluster, run_module, istioctl):
 
 def test_tag_takes_over_from_the_revision_s_webhook(cluster, run_module, istioctl):
     run(run_module)
-    assert cluster.objects[INJECTOR]["webhooks"][0]["objectSelector"] == {"matchLabels": {"istio.io/deactivated": "never-match"}}
+    assert cluster.objects[INJECTOR]["webhooks"][0]["objectSelector"] == {
+        "matchLabels": {"istio.io/deactivated": "never-match"}
+    }
     tag = cluster.objects[INJECTOR.replace("istio-sidecar-injector", "istio-revision-tag-default")]
-    assert tag["webhooks"][0]["clientConfig"]["service"] == {"name": "istiod", "namespace": "istio-system", "path": "/inject"}
+    assert tag["webhooks"][0]["clientConfig"]["service"] == {
+        "name": "istiod",
+        "namespace": "istio-system",
+        "path": "/inject",
+    }
     assert tag["metadata"]["labels"][installer.NOT_PRUNED] == "true"
     service = cluster.objects["/api/v1/namespaces/istio-system/services/istiod-revision-tag-default"]
     assert service["spec"]["ports"] == [{"port": 15010, "targetPort": 15010}, {"port": 443, "targetPort": 15017}]
@@ -140,7 +148,9 @@ def test_drift_is_seen(cluster, run_module, istioctl):
 
 
 def test_gateways_wait_for_the_ca(cluster, run_module, istioctl, monkeypatch):
-    monkeypatch.setattr("ansible_collections.bare.mesh.plugins.module_utils._k8s.apply.wait_ready", lambda *arguments: None)
+    monkeypatch.setattr(
+        "ansible_collections.bare.mesh.plugins.module_utils._k8s.apply.wait_ready", lambda *arguments: None
+    )
     order, get = [], cluster.get
 
     def by_istiod(path):
@@ -177,13 +187,20 @@ def test_two_revisions_share_the_base(cluster, run_module, istioctl):
     for one in istioctl["rendered"][1:]:
         one["metadata"]["name"] += "-canary"
     assert set(changed(run(run_module, revision="canary"))) == {"istiod-canary", "istio-ingressgateway-canary"}
-    assert set(changed(run(run_module, revision="canary", state="absent"))) == {"istiod-canary", "istio-ingressgateway-canary"}
+    assert set(changed(run(run_module, revision="canary", state="absent"))) == {
+        "istiod-canary",
+        "istio-ingressgateway-canary",
+    }
     istiod["metadata"]["labels"].pop("app")
     assert "istio-reader-service-account" in changed(run(run_module, state="absent"))
 
 
 def test_existing_namespace_is_left_alone(cluster, run_module, istioctl):
-    cluster.objects["/api/v1/namespaces/istio-system"] = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "istio-system"}}
+    cluster.objects["/api/v1/namespaces/istio-system"] = {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": "istio-system"},
+    }
     assert "istio-system" not in [one["name"] for one in run(run_module)["objects"]]
 
 
@@ -219,7 +236,10 @@ def test_options_and_file(cluster, run_module, istioctl, tmp_path):
     ("spec", "place"),
     [
         ({"profil": "x"}, "spec.profil: unknown field; did you mean profile?"),
-        ({"meshConfig": {"accesLogFile": "x"}}, "spec.meshConfig.accesLogFile: unknown field; did you mean accessLogFile?"),
+        (
+            {"meshConfig": {"accesLogFile": "x"}},
+            "spec.meshConfig.accesLogFile: unknown field; did you mean accessLogFile?",
+        ),
         ({"components": {"pilot": {"k8s": {"replicaCounts": 2}}}}, "spec.components.pilot.k8s.replicaCounts"),
         ({"components": {"ingressGateways": [{"nam": "x"}]}}, "spec.components.ingressGateways[0].nam"),
         ({"values": {"global": {"proxy": {"log": "x"}}}}, "spec.values.global.proxy.log"),
@@ -259,7 +279,9 @@ def test_revisions_and_the_tag():
 
 
 def test_validator_at_a_url():
-    hook = installer.default_validator({"url": "https://istiod.example.com:15017/inject"}, "istio-system", "")["webhooks"][0]
+    hook = installer.default_validator({"url": "https://istiod.example.com:15017/inject"}, "istio-system", "")[
+        "webhooks"
+    ][0]
     assert hook["clientConfig"] == {"url": "https://istiod.example.com:15017/validate"}
 
 
@@ -278,7 +300,9 @@ def test_istioctl_s_refusals_in_words(message, text):
 def test_running_istioctl(tmp_path):
     program = tmp_path / "istioctl"
     answer = '{"clientVersion": {"version": "1.2.3"}}'
-    program.write_text(f"#!/bin/sh\nif [ \"$1\" = version ]; then echo '{answer}'; else echo 'Error: bad thing' >&2; exit 1; fi\n")
+    program.write_text(
+        f"#!/bin/sh\nif [ \"$1\" = version ]; then echo '{answer}'; else echo 'Error: bad thing' >&2; exit 1; fi\n"
+    )
     program.chmod(0o755)
     real = Istioctl(str(program))
     assert real.version() == "1.2.3"

@@ -10,7 +10,12 @@ PATH = "/api/v1/namespaces/shop/configmaps/settings"
 
 
 def settings(**data):
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings", "namespace": "shop"}, "data": data}
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "settings", "namespace": "shop"},
+        "data": data,
+    }
 
 
 CRD = {
@@ -76,7 +81,12 @@ def test_taking_over_fields_is_a_change(cluster, run_module):
 
 
 def test_secrets_are_hidden(cluster, run_module):
-    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": {"password": "correct horse"}}
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "s"},
+        "stringData": {"password": "correct horse"},
+    }
     result = run_module(k8s, resources=[secret])
     assert "correct" not in str(result["diff"]) and "password: (hidden, after)" in result["diff"][0]["after"]
 
@@ -112,17 +122,29 @@ def test_definitions_that_are_not_valid(cluster, run_module):
 
 def test_secrets_in_a_definition_are_hidden(run_for_real, cluster):
     one = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": {"pin": "4711"}}
-    for definition in (one, [one], "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {pin: '4711'}\n", "Secret: [4711"):
+    for definition in (
+        one,
+        [one],
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {pin: '4711'}\n",
+        "Secret: [4711",
+    ):
         assert "4711" not in run_for_real(k8s, definition=definition)
 
 
 def test_dependency_order_and_namespace(cluster, run_module, monkeypatch):
-    monkeypatch.setattr("ansible_collections.bare.mesh.plugins.module_utils._k8s.apply.wait_ready", lambda *arguments: None)
+    monkeypatch.setattr(
+        "ansible_collections.bare.mesh.plugins.module_utils._k8s.apply.wait_ready", lambda *arguments: None
+    )
     thing = {"apiVersion": "example.com/v1", "kind": "Foo", "metadata": {"name": "one"}}
     home = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", "namespace": "nonsense"}}
-    run_module(k8s, resources=[thing, {"apiVersion": "v1", "kind": "List", "items": [settings(), CRD, home]}], namespace="shop")
+    run_module(
+        k8s, resources=[thing, {"apiVersion": "v1", "kind": "List", "items": [settings(), CRD, home]}], namespace="shop"
+    )
     applied = [path for verb, path in cluster.requests if verb == "APPLY"]
-    assert set(applied[:2]) == {"/api/v1/namespaces/shop", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/foos.example.com"}
+    assert set(applied[:2]) == {
+        "/api/v1/namespaces/shop",
+        "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/foos.example.com",
+    }
     assert applied[2:] == [PATH, "/apis/example.com/v1/namespaces/shop/foos/one"]
 
 
@@ -137,7 +159,11 @@ def test_many_of_a_kind_are_listed_once(cluster, run_module):
 def test_refusal_names_what_was_written(cluster, run_module):
     cluster.refuse["/apis/apps/v1/namespaces/shop/deployments/web"] = (422, "spec.selector: Required value")
     web = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "shop"}}
-    scaler = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "web", "namespace": "shop"}}
+    scaler = {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "web", "namespace": "shop"},
+    }
     result = run_module(k8s, resources=[scaler, web, settings(a="1")])
     assert result["failed"] and result["written"] == ["ConfigMap shop/settings"]
     assert "Deployment shop/web: spec.selector: Required value" in result["msg"]
@@ -195,13 +221,16 @@ def test_objects_of_a_namespace_that_is_created_again_are_new(cluster, run_modul
 
 
 def test_objects_of_a_kind_that_is_created_again_are_new(cluster, run_module, monkeypatch):
-    monkeypatch.setattr("ansible_collections.bare.mesh.plugins.module_utils._k8s.apply.wait_ready", lambda *arguments: None)
+    monkeypatch.setattr(
+        "ansible_collections.bare.mesh.plugins.module_utils._k8s.apply.wait_ready", lambda *arguments: None
+    )
     both = [CRD, {"apiVersion": "example.com/v1", "kind": "Foo", "metadata": {"name": "one", "namespace": "shop"}}]
     run_module(k8s, resources=both)
     (path,) = [path for path in cluster.objects if path.endswith("foos.example.com")]
     cluster.objects[path]["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     monkeypatch.setattr(
-        "ansible_collections.bare.mesh.plugins.module_utils._k8s.apply.wait_gone", lambda *arguments: cluster.objects.clear()
+        "ansible_collections.bare.mesh.plugins.module_utils._k8s.apply.wait_gone",
+        lambda *arguments: cluster.objects.clear(),
     )
     expected = {"foos.example.com": "created", "one": "created"}
     assert actions(run_module(k8s, resources=both, check=True)) == expected
@@ -210,7 +239,11 @@ def test_objects_of_a_kind_that_is_created_again_are_new(cluster, run_module, mo
 
 @pytest.mark.parametrize("check", [False, True])
 def test_version_that_is_not_served(cluster, run_module, check):
-    scaler = {"apiVersion": "autoscaling/v9", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "web", "namespace": "shop"}}
+    scaler = {
+        "apiVersion": "autoscaling/v9",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "web", "namespace": "shop"},
+    }
     result = run_module(k8s, resources=[settings(a="1"), scaler], check=check)
     assert "HorizontalPodAutoscaler shop/web: the cluster serves HorizontalPodAutoscaler in " in result["msg"]
     assert "in autoscaling/v2 and autoscaling/v1, not in autoscaling/v9" in result["msg"]
@@ -218,7 +251,11 @@ def test_version_that_is_not_served(cluster, run_module, check):
 
 
 def test_absent_finds_the_object_under_the_version_that_is_served(cluster, run_module):
-    scaler = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "web", "namespace": "shop"}}
+    scaler = {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "web", "namespace": "shop"},
+    }
     run_module(k8s, resources=[scaler])
     old = {**scaler, "apiVersion": "autoscaling/v9"}
     for check in (True, False):
@@ -228,7 +265,11 @@ def test_absent_finds_the_object_under_the_version_that_is_served(cluster, run_m
 
 def test_kind_that_an_earlier_task_will_bring(cluster, run_module):
     del cluster.groups["security.istio.io"]
-    policy = {"apiVersion": "security.istio.io/v1", "kind": "AuthorizationPolicy", "metadata": {"name": "x", "namespace": "shop"}}
+    policy = {
+        "apiVersion": "security.istio.io/v1",
+        "kind": "AuthorizationPolicy",
+        "metadata": {"name": "x", "namespace": "shop"},
+    }
     assert actions(run_module(k8s, resources=[policy], check=True)) == {"x": "created"}
     assert "install its CustomResourceDefinition" in run_module(k8s, resources=[policy])["msg"]
 
@@ -236,10 +277,19 @@ def test_kind_that_an_earlier_task_will_bring(cluster, run_module):
 @pytest.mark.parametrize(
     ("error", "fix"),
     [
-        ((403, 'configmaps "x" is forbidden: exceeded quota: q', "Forbidden"), "raise the ResourceQuota of the namespace shop"),
-        ((403, "unable to create in namespace shop because it is being terminated", "Forbidden"), "is being deleted; run again"),
+        (
+            (403, 'configmaps "x" is forbidden: exceeded quota: q', "Forbidden"),
+            "raise the ResourceQuota of the namespace shop",
+        ),
+        (
+            (403, "unable to create in namespace shop because it is being terminated", "Forbidden"),
+            "is being deleted; run again",
+        ),
         ((403, "no", "Forbidden", ("NamespaceTerminating",)), "is being deleted; run again"),
-        ((403, 'configmaps is forbidden: User "me" cannot patch resource "configmaps"', "Forbidden"), "the credentials lack this right"),
+        (
+            (403, 'configmaps is forbidden: User "me" cannot patch resource "configmaps"', "Forbidden"),
+            "the credentials lack this right",
+        ),
         ((403, 'pods "x" is forbidden: violates PodSecurity "restricted"', "Forbidden"), "violates PodSecurity"),
     ],
 )
@@ -256,7 +306,12 @@ def secret(**content):
 
 @pytest.mark.parametrize("wrap", [lambda one: one, lambda one: {"apiVersion": "v1", "kind": "List", "items": [one]}])
 def test_secrets_of_any_length_are_hidden(run_for_real, cluster, wrap):
-    contents = ({"stringData": {"pin": "4711"}}, {"data": {"pin": "NDcxMQ=="}}, {"data": {"pin": 4711}}, {"data": ["4711", "NDcxMQ=="]})
+    contents = (
+        {"stringData": {"pin": "4711"}},
+        {"data": {"pin": "NDcxMQ=="}},
+        {"data": {"pin": 4711}},
+        {"data": ["4711", "NDcxMQ=="]},
+    )
     for content in contents:
         output = run_for_real(k8s, resources=[wrap(secret(**content))])
         assert "4711" not in output and "NDcxMQ==" not in output, output
@@ -272,7 +327,9 @@ def test_values_of_secrets_are_hidden_in_messages(run_for_real, cluster):
 def test_arguments_stay_out_of_the_system_log(run_for_real, cluster, monkeypatch):
     logged = []
     monkeypatch.setattr("ansible.module_utils.basic.AnsibleModule.log", lambda self, text, **more: logged.append(text))
-    run_for_real(k8s, resources=[secret(stringData={"pin": "4711"})], api_key="a-secret-token", proxy="http://me:pass%40word@p:1")
+    run_for_real(
+        k8s, resources=[secret(stringData={"pin": "4711"})], api_key="a-secret-token", proxy="http://me:pass%40word@p:1"
+    )
     assert "4711" not in str(logged) and "a-secret-token" not in str(logged)
 
 
@@ -285,7 +342,9 @@ def test_credentials_of_the_connection_are_hidden(run_for_real, cluster):
 
 def test_dates_in_files_are_strings(cluster, run_module, tmp_path):
     file = tmp_path / "shop.yml"
-    file.write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings, namespace: shop}\ndata: {day: 2026-01-01}\n")
+    file.write_text(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings, namespace: shop}\ndata: {day: 2026-01-01}\n"
+    )
     run_module(k8s, src=[str(file)])
     assert cluster.objects[PATH]["data"] == {"day": "2026-01-01"}
     file.write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\nbinaryData: {a: !!binary aGk=}\n")
@@ -297,8 +356,14 @@ def test_dates_in_files_are_strings(cluster, run_module, tmp_path):
     [
         ([{"kind": "ConfigMap", "metadata": {"name": "x"}}], "resources, object 1: apiVersion missing"),
         ([{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {}}], "metadata.name missing"),
-        ([{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": ["x"]}], "Secret s: data must be a mapping"),
-        ([{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": {"k": 12345678}}], "Secret s: data.k must be a string"),
+        (
+            [{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": ["x"]}],
+            "Secret s: data must be a mapping",
+        ),
+        (
+            [{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": {"k": 12345678}}],
+            "Secret s: data.k must be a string",
+        ),
         ([settings(), settings()], "ConfigMap shop/settings is named more than once"),
     ],
 )
@@ -336,7 +401,9 @@ def test_unknown_kind(cluster, run_module, monkeypatch):
 
 def test_from_file(cluster, run_module, tmp_path):
     file = tmp_path / "shop.yml"
-    file.write_text("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings, namespace: shop}\ndata: {a: '1'}\n---\n")
+    file.write_text(
+        "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings, namespace: shop}\ndata: {a: '1'}\n---\n"
+    )
     assert actions(run_module(k8s, src=[str(file)])) == {"settings": "created"}
     file.write_text("a: [")
     assert "not valid YAML" in run_module(k8s, src=[str(file)])["msg"]

@@ -13,7 +13,11 @@ NODE = "/api/v1/nodes/n1"
 def pod(name, controller="ReplicaSet", **more):
     owners = [{"kind": controller, "controller": True}] if controller else []
     metadata = {"name": name, "namespace": "ns", "uid": name, "ownerReferences": owners, **more.pop("metadata", {})}
-    return {"metadata": metadata, "spec": {"nodeName": "n1", **more.pop("spec", {})}, "status": {"phase": "Running", **more}}
+    return {
+        "metadata": metadata,
+        "spec": {"nodeName": "n1", **more.pop("spec", {})},
+        "status": {"phase": "Running", **more},
+    }
 
 
 @pytest.fixture
@@ -48,7 +52,11 @@ def node(cluster, monkeypatch):
             return {}
 
     found = Node()
-    cluster.objects[NODE] = {"metadata": {"name": "n1"}, "spec": {}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}}
+    cluster.objects[NODE] = {
+        "metadata": {"name": "n1"},
+        "spec": {},
+        "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+    }
     cluster.pages, cluster.request = found.pages, found.request
     monkeypatch.setattr(k8s_drain, "Client", lambda params: cluster)
     clock = iter(range(0, 10**6, 10))
@@ -84,7 +92,8 @@ def test_pods_that_would_be_lost_are_reported_before_any_change(run_module, clus
     assert "starts these pods again: ns/alone." in failed["msg"] and "emptyDir volumes: ns/cache." in failed["msg"]
     assert len(left(cluster)) == 3 and not cluster.objects[NODE]["spec"].get("unschedulable")
     allowed = {"force": True, "delete_emptydir_data": True}
-    assert run_module(k8s_drain, check=check, name="n1", delete_options=allowed)["pods"] == ["ns/a", "ns/alone", "ns/cache"]
+    done = run_module(k8s_drain, check=check, name="n1", delete_options=allowed)
+    assert done["pods"] == ["ns/a", "ns/alone", "ns/cache"]
 
 
 def test_a_disruption_budget_is_asked_again(run_module, cluster, node):
@@ -99,7 +108,8 @@ def test_a_disruption_budget_that_never_allows_it(run_module, cluster, node):
     failed = run_module(k8s_drain, name="n1", delete_options={"wait_timeout": 25})
     assert "not empty after 25 seconds: ns/a: Cannot evict pod" in failed["msg"] and "disable_eviction" in failed["msg"]
     assert failed["changed"] and failed["pods"] == ["ns/a"] and left(cluster) == ["a"]
-    assert run_module(k8s_drain, name="n1", delete_options={"disable_eviction": True})["pods"] == ["ns/a"] and left(cluster) == []
+    done = run_module(k8s_drain, name="n1", delete_options={"disable_eviction": True})
+    assert done["pods"] == ["ns/a"] and left(cluster) == []
 
 
 def test_a_pod_that_does_not_end(run_module, cluster, node):

@@ -96,7 +96,9 @@ def test_program_that_is_missing(channel, run_module):
     assert run_module(k8s_exec, **ARGUMENTS)["msg"] == "there is no program true in the container of the pod ns/a"
 
 
-@pytest.mark.parametrize("error", [None, websocket.WebSocketConnectionClosedException("closed"), ConnectionResetError("reset")])
+@pytest.mark.parametrize(
+    "error", [None, websocket.WebSocketConnectionClosedException("closed"), ConnectionResetError("reset")]
+)
 def test_connection_that_is_lost(channel, run_module, error):
     channel.error, channel.status = error, ""
     assert "the connection to the pod ns/a was lost" in run_module(k8s_exec, **ARGUMENTS)["msg"]
@@ -110,5 +112,7 @@ def test_api_server_s_refusal(channel, run_module):
     channel.error = kubernetes.client.ApiException(status=0, reason=text)
     assert run_module(k8s_exec, **ARGUMENTS)["msg"] == 'no command can be run in the pod ns/a: pods "a" not found'
     for body in ("b'no JSON'", "b'{}'", "{", "b'[]'"):
-        channel.error = kubernetes.client.ApiException(status=0, reason=f"Handshake status 502 Bad Gateway -+-+- {{}} -+-+- {body}")
+        channel.error = kubernetes.client.ApiException(
+            status=0, reason=f"Handshake status 502 Bad Gateway -+-+- {{}} -+-+- {body}"
+        )
         assert run_module(k8s_exec, **ARGUMENTS)["msg"].endswith(": Handshake status 502 Bad Gateway")

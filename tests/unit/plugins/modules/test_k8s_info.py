@@ -34,7 +34,9 @@ def test_until(pods, run_module):
     assert run_module(k8s_info, check=True, kind="Pod", namespace="shop", until="[?status.ready=='no']")["met"] is False
 
 
-@pytest.mark.parametrize(("expression", "message"), [("[", "query is not a valid JMESPath"), ("length(`1`)", "query cannot be evaluated")])
+@pytest.mark.parametrize(
+    ("expression", "message"), [("[", "query is not a valid JMESPath"), ("length(`1`)", "query cannot be evaluated")]
+)
 def test_bad_expressions(pods, run_module, expression, message):
     assert message in run_module(k8s_info, kind="Pod", query=expression)["msg"]
 

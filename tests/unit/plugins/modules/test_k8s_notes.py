@@ -44,7 +44,8 @@ def test_reading_a_kind_that_is_not_there(cluster, run_module, warned, check):
     found = run_module(k8s_info, check=check, api_version="v1", kind=["Deployment", "Pod"], namespace="shop")
     assert found["resources"] == []
     assert warned == ["the cluster serves no kind Deployment in v1. Did you mean the Deployment of the API group apps?"]
-    assert run_module(k8s_info, check=check, api_version="example.com/v1", kind="Widget")["resources"] == [] and len(warned) == 1
+    found = run_module(k8s_info, check=check, api_version="example.com/v1", kind="Widget")
+    assert found["resources"] == [] and len(warned) == 1
 
 
 def test_waiting_for_a_kind_that_is_not_there_warns_once(cluster, run_module, warned):
@@ -56,13 +57,17 @@ def test_waiting_for_a_kind_that_is_not_there_warns_once(cluster, run_module, wa
 def test_an_object_of_a_kind_that_is_not_there(cluster, run_module, warned, state, check):
     slip = {"apiVersion": "networking.istio.io/v1", "kind": "VirtualServce", "metadata": {"name": "x"}}
     assert "failed" not in run_module(k8s, check=check, resources=[slip], state=state)
-    assert warned == ["VirtualServce x: the cluster serves no kind VirtualServce in networking.istio.io/v1. Did you mean VirtualService?"]
+    assert warned == [
+        "VirtualServce x: the cluster serves no kind VirtualServce in networking.istio.io/v1. Did you mean VirtualService?"
+    ]
 
 
 def test_a_slip_ends_a_real_run(cluster, run_module, warned):
     slip = {"apiVersion": "v1", "kind": "Deployment", "metadata": {"name": "x"}}
     failed = run_module(k8s, resources=[slip])
-    assert "Did you mean the Deployment of the API group apps?" in failed["msg"] and warned == [] and cluster.objects == {}
+    assert (
+        "Did you mean the Deployment of the API group apps?" in failed["msg"] and warned == [] and cluster.objects == {}
+    )
 
 
 NOTE = "the namespace shop does not exist: unless an earlier task creates it, the run fails here"

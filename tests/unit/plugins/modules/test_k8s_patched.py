@@ -59,7 +59,11 @@ def test_patch_that_is_refused(cluster, run_module):
 
 def test_patched_needs_a_kind_that_is_served(cluster, run_module):
     del cluster.groups["security.istio.io"]
-    policy = {"apiVersion": "security.istio.io/v1", "kind": "AuthorizationPolicy", "metadata": {"name": "x", "namespace": "shop"}}
+    policy = {
+        "apiVersion": "security.istio.io/v1",
+        "kind": "AuthorizationPolicy",
+        "metadata": {"name": "x", "namespace": "shop"},
+    }
     assert "install its CustomResourceDefinition" in run_module(k8s, resources=[policy], state="patched")["msg"]
     assert actions(run_module(k8s, resources=[policy], state="patched", check=True)) == {"x": "absent"}
 

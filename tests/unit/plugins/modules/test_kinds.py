@@ -24,7 +24,10 @@ CASES = {
         {"host": "reviews", "traffic_policy": {"loadBalancer": {"simple": "RANDOM"}}},
     ),
     "gateway": (
-        {"selector": {"istio": "ingressgateway"}, "servers": [{"port": {"number": 80, "name": "h", "protocol": "HTTP"}, "hosts": ["*"]}]},
+        {
+            "selector": {"istio": "ingressgateway"},
+            "servers": [{"port": {"number": 80, "name": "h", "protocol": "HTTP"}, "hosts": ["*"]}],
+        },
         {"servers": [{"port": {"number": 81, "name": "h", "protocol": "HTTP"}, "hosts": ["*"]}]},
     ),
 }
@@ -36,7 +39,10 @@ def test_twelve_steps(cluster, run_module, name):
     module = importlib.import_module(f"ansible_collections.bare.mesh.plugins.modules.{name}")
     first, second = ({"name": "x", "namespace": "shop", **options} for options in CASES[name])
     gone = {"name": "x", "namespace": "shop", "state": "absent"}
-    steps = zip((first, first, second, second, gone, gone), ("created", "unchanged", "updated", "unchanged", "deleted", "absent"))
+    steps = zip(
+        (first, first, second, second, gone, gone),
+        ("created", "unchanged", "updated", "unchanged", "deleted", "absent"),
+    )
     for arguments, action in steps:
         writes = cluster.writes
         predicted = run_module(module, check=True, **arguments)
@@ -56,7 +62,9 @@ def test_documentation_has_every_field_of_the_schema(facts):
     module = importlib.import_module(f"ansible_collections.bare.mesh.plugins.modules.{name}")
     documented = yaml.safe_load(module.DOCUMENTATION)["options"]
     assert set(documented) == set(facts.options)
-    assert all("https://istio.io/latest/docs/reference/" in " ".join(option["description"]) for option in documented.values())
+    assert all(
+        "https://istio.io/latest/docs/reference/" in " ".join(option["description"]) for option in documented.values()
+    )
 
 
 @pytest.mark.parametrize("facts", FACTS, ids=lambda facts: facts.kind)
@@ -98,7 +106,10 @@ def test_build_is_pure_and_takes_both_forms():
         "export_to": None,
         "resources": [
             {"name": "a", "hosts": ["a"], "export_to": ["."], "labels": {"tier": "x"}},
-            {"metadata": {"name": "b", "namespace": "other"}, "spec": {"hosts": ["b"], "http": [{"route": [{"weight": "50"}]}]}},
+            {
+                "metadata": {"name": "b", "namespace": "other"},
+                "spec": {"hosts": ["b"], "http": [{"route": [{"weight": "50"}]}]},
+            },
         ],
     }
     first, second = kind_module.build(kinds.VIRTUAL_SERVICE, arguments, schema)
@@ -112,7 +123,9 @@ def test_build_is_pure_and_takes_both_forms():
 
 def test_one_bad_of_many_and_none_is_written(cluster, run_module):
     good = [{"name": f"r{number}", "host": f"h{number}"} for number in range(49)]
-    result = run_module(destination_rule, resources=[*good, {"name": "bad", "host": "h", "subsets": [{"name": "v1"}, {"name": "v1"}]}])
+    result = run_module(
+        destination_rule, resources=[*good, {"name": "bad", "host": "h", "subsets": [{"name": "v1"}, {"name": "v1"}]}]
+    )
     assert result["failed"] and cluster.writes == 0
     assert "DestinationRule default/bad: spec.subsets[1].name: there is another subset 'v1'" in result["msg"]
 
@@ -127,7 +140,10 @@ def test_one_bad_of_many_and_none_is_written(cluster, run_module):
         ({"hosts": ["x"]}, "VirtualService default/without name"),
         ({"name": "x", "hosts": ["x"], "http": [{"match": [None]}]}, "spec.http[0].match[0]: must not be null"),
         ({"name": "x", "hosts": [None]}, "spec.hosts[0]: must not be null"),
-        ({"name": "x", "hosts": ["x"], "http": [{"rout": []}]}, "spec.http[0].rout: unknown field; did you mean route?"),
+        (
+            {"name": "x", "hosts": ["x"], "http": [{"rout": []}]},
+            "spec.http[0].rout: unknown field; did you mean route?",
+        ),
     ],
 )
 def test_bad_items(cluster, run_module, resource, message):
@@ -135,7 +151,9 @@ def test_bad_items(cluster, run_module, resource, message):
 
 
 def test_labels_that_are_not_a_mapping(cluster, run_module):
-    result = run_module(virtual_service, labels={"team": "a"}, resources=[{"name": "x", "hosts": ["x"], "labels": "tier"}])
+    result = run_module(
+        virtual_service, labels={"team": "a"}, resources=[{"name": "x", "hosts": ["x"], "labels": "tier"}]
+    )
     assert "metadata.labels" in result["msg"]
 
 

@@ -16,19 +16,22 @@ from ansible_collections.bare.mesh.plugins.modules import kubeadm_init
 STARTED = ["ADMIN_CONF", "KUBELET_CONF", "API_SERVER_MANIFEST"]
 
 
-@pytest.mark.parametrize(("files", "answers", "state"), [
-    ([], False, "absent"),
-    (["UNFINISHED"], False, "broken"),
-    ([*STARTED, "UNFINISHED"], False, "broken"),
-    ([*STARTED, "UNFINISHED"], True, "unfinished"),
-    ([*STARTED, "UNFINISHED", "ETCD"], False, "stopped"),
-    (STARTED, True, "ready"),
-    ([*STARTED, "ETCD"], True, "ready"),
-    ([*STARTED, "ETCD"], False, "stopped"),
-    # Some or all of its files are lost, its data is not.
-    (["ADMIN_CONF", "KUBELET_CONF", "ETCD"], False, "stopped"),
-    (["ETCD"], False, "stopped"),
-])
+@pytest.mark.parametrize(
+    ("files", "answers", "state"),
+    [
+        ([], False, "absent"),
+        (["UNFINISHED"], False, "broken"),
+        ([*STARTED, "UNFINISHED"], False, "broken"),
+        ([*STARTED, "UNFINISHED"], True, "unfinished"),
+        ([*STARTED, "UNFINISHED", "ETCD"], False, "stopped"),
+        (STARTED, True, "ready"),
+        ([*STARTED, "ETCD"], True, "ready"),
+        ([*STARTED, "ETCD"], False, "stopped"),
+        # Some or all of its files are lost, its data is not.
+        (["ADMIN_CONF", "KUBELET_CONF", "ETCD"], False, "stopped"),
+        (["ETCD"], False, "stopped"),
+    ],
+)
 def test_control_plane_states(host, touch, monkeypatch, files, answers, state):
     touch(files)
     monkeypatch.setattr(kubeadm_init, "api_ready", lambda: answers)
@@ -52,23 +55,31 @@ def test_a_worker_is_not_made_a_control_plane(touch):
 def test_the_token_of_init_is_ours_and_short_lived():
     config = [
         {"kind": "ClusterConfiguration"},
-        {"kind": "InitConfiguration", "apiVersion": "kubeadm.k8s.io/v9", "nodeRegistration": {"ignorePreflightErrors": ["Swap"]}},
+        {
+            "kind": "InitConfiguration",
+            "apiVersion": "kubeadm.k8s.io/v9",
+            "nodeRegistration": {"ignorePreflightErrors": ["Swap"]},
+        },
         {"kind": "KubeletConfiguration"},
     ]
     before = copy.deepcopy(config)
     cluster, init, kubelet = kubeadm_init.complete(config, TOKEN, ["Port-6443"])
-    assert cluster == {"kind": "ClusterConfiguration", "apiVersion": API_VERSION} and kubelet == config[2] and config == before
+    assert cluster == {"kind": "ClusterConfiguration", "apiVersion": API_VERSION}
+    assert kubelet == config[2] and config == before
     assert init["apiVersion"] == "kubeadm.k8s.io/v9"
     (made,) = init["bootstrapTokens"]
     assert (made["token"], made["ttl"]) == (TOKEN, "15m") and made["description"].startswith("bare.mesh: ")
     assert init["nodeRegistration"]["ignorePreflightErrors"] == ["Swap", "Port-6443"]
 
 
-@pytest.mark.parametrize(("config", "directory"), [
-    ([], "/var/lib/etcd"),
-    ([{"kind": "ClusterConfiguration", "etcd": {"local": {"dataDir": "/data/etcd"}}}], "/data/etcd"),
-    ([{"kind": "ClusterConfiguration", "etcd": {"external": {}}}], "/var/lib/etcd"),
-])
+@pytest.mark.parametrize(
+    ("config", "directory"),
+    [
+        ([], "/var/lib/etcd"),
+        ([{"kind": "ClusterConfiguration", "etcd": {"local": {"dataDir": "/data/etcd"}}}], "/data/etcd"),
+        ([{"kind": "ClusterConfiguration", "etcd": {"external": {}}}], "/var/lib/etcd"),
+    ],
+)
 def test_where_etcd_keeps_its_data(config, directory):
     assert kubeadm_init.etcd_directory(config) == directory
 
@@ -162,7 +173,10 @@ def test_a_cluster_that_stays_down_is_not_undone(empty, machine, call):
 def test_tokens_that_a_killed_run_left_go(empty, machine, predicted):
     machine.acts["kubeadm init"]("")
     empty.unit["UnitFileState"] = "enabled"
-    left = {"metadata": {"name": "bootstrap-token-abcdef"}, "data": {"description": base64.b64encode(b"bare.mesh: w1 joins").decode()}}
+    left = {
+        "metadata": {"name": "bootstrap-token-abcdef"},
+        "data": {"description": base64.b64encode(b"bare.mesh: w1 joins").decode()},
+    }
 
     def secrets(path, method="GET"):
         items = [] if empty.deleted else [left]
@@ -175,6 +189,7 @@ def test_tokens_that_a_killed_run_left_go(empty, machine, predicted):
 
 def test_the_token_is_printed_nowhere(empty, machine, call):
     """Not when kubeadm fails and prints its configuration, either."""
+
     def fail(_command):
         given = json.loads(machine.inputs[-1].split("\n---\n")[0])["bootstrapTokens"][0]["token"]
         return 1, f"using token {given}", f"cannot use {given}"

@@ -22,17 +22,20 @@ from cryptography.hazmat.primitives.asymmetric import ec
 WAIT = 0.001
 
 
-@pytest.mark.parametrize(("files", "answer", "state"), [
-    ([], None, "absent"),
-    (["CA"], None, "broken"),
-    (["BOOTSTRAP_CONF"], None, "broken"),
-    (["UNFINISHED"], None, "broken"),
-    (["KUBELET_CONF"], (200, ""), "joined"),
-    (["KUBELET_CONF", "BOOTSTRAP_CONF"], (200, ""), "unfinished"),
-    (["KUBELET_CONF", "UNFINISHED"], (200, ""), "unfinished"),
-    (["KUBELET_CONF"], (404, ""), "deleted"),
-    (["KUBELET_CONF"], ValueError("certificate cut short"), "broken"),
-])
+@pytest.mark.parametrize(
+    ("files", "answer", "state"),
+    [
+        ([], None, "absent"),
+        (["CA"], None, "broken"),
+        (["BOOTSTRAP_CONF"], None, "broken"),
+        (["UNFINISHED"], None, "broken"),
+        (["KUBELET_CONF"], (200, ""), "joined"),
+        (["KUBELET_CONF", "BOOTSTRAP_CONF"], (200, ""), "unfinished"),
+        (["KUBELET_CONF", "UNFINISHED"], (200, ""), "unfinished"),
+        (["KUBELET_CONF"], (404, ""), "deleted"),
+        (["KUBELET_CONF"], ValueError("certificate cut short"), "broken"),
+    ],
+)
 def test_worker_states(touch, answering, monkeypatch, files, answer, state):
     touch(files)
 
@@ -70,7 +73,9 @@ def tls(tmp_path):
     """Start a TLS server on the loopback interface; give an ApiServer that trusts the authority of the cluster."""
     ours, others, key = (ec.generate_private_key(ec.SECP256R1()) for _number in range(3))
     authority = certificate("kubernetes", ours, "kubernetes", ours, begins=-9, ends=9, authority=True).decode()
-    secret = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    secret = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
@@ -82,7 +87,9 @@ def tls(tmp_path):
 
     def start(status=200, foreign=False, **validity):
         file = tmp_path / "server.pem"
-        file.write_bytes(certificate("kube-apiserver", key, "kubernetes", others if foreign else ours, **validity) + secret)
+        file.write_bytes(
+            certificate("kube-apiserver", key, "kubernetes", others if foreign else ours, **validity) + secret
+        )
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(file)
         running.status = status
@@ -158,7 +165,9 @@ def test_a_first_look_does_not_wait(touch, answering, monkeypatch):
     assert kubeadm_join.find_state("192.0.2.10:6443", "w1", wait_timeout=0) == "unknown"
 
 
-@pytest.mark.parametrize("last", [(200, '{"data": {"jws-kubeconfig-abcdef": "x"}}'), (403, "anonymous"), ConnectionRefusedError()])
+@pytest.mark.parametrize(
+    "last", [(200, '{"data": {"jws-kubeconfig-abcdef": "x"}}'), (403, "anonymous"), ConnectionRefusedError()]
+)
 def test_a_join_waits_until_its_token_is_known(answering, monkeypatch, last):
     answers = iter([(200, "{}"), (200, '{"data": {"jws-kubeconfig-other": "x"}}'), last])
     server = answering(None)
@@ -206,7 +215,9 @@ def worker(member, machine):
 def test_check_mode_predicts_a_join(worker, machine, predicted, wanted):
     done = predicted(kubeadm_join, **wanted)
     assert (done["state"], done["join"], done["node"]) == ("absent", True, "w1")
-    assert machine.ran[0] == "systemctl enable kubelet" and machine.ran[1].startswith("kubeadm join --config /proc/self/fd/")
+    assert machine.ran[0] == "systemctl enable kubelet" and machine.ran[1].startswith(
+        "kubeadm join --config /proc/self/fd/"
+    )
     document = json.loads(machine.inputs[0])
     assert document["discovery"]["bootstrapToken"]["token"] == TOKEN and document["nodeRegistration"] == {"name": "w1"}
     assert not machine.path(kubeadm_join.UNFINISHED).exists()
@@ -231,7 +242,8 @@ def test_what_is_no_node_any_more_is_reset_first(worker, machine, predicted, wan
     done = predicted(kubeadm_join, **wanted)
     assert (done["state"], done["join"]) == (state, True)
     words = [command.split(" --config")[0] for command in machine.ran]
-    assert words.index("kubeadm reset") < words.index("kubeadm join") and not machine.path("/var/lib/kubelet/config.yaml").exists()
+    assert words.index("kubeadm reset") < words.index("kubeadm join")
+    assert not machine.path("/var/lib/kubelet/config.yaml").exists()
 
 
 def test_a_join_that_was_killed_late_is_finished(worker, machine, predicted, wanted):
@@ -280,7 +292,9 @@ def test_the_token_is_printed_nowhere(worker, machine, call, wanted):
 
 def test_failures_are_messages(worker, machine, call, wanted):
     failed = call(kubeadm_join, **{**wanted, "token": None})
-    assert "the node is to join (it is absent): token and ca_cert_hash are needed" in failed["msg"] and machine.ran == []
+    assert (
+        "the node is to join (it is absent): token and ca_cert_hash are needed" in failed["msg"] and machine.ran == []
+    )
     # By this the action plugin knows that a token is all that is missing.
     assert (failed["join"], failed["node"]) == (True, "w1")
     assert "ca_cert_hash" in call(kubeadm_join, **{**wanted, "ca_cert_hash": None})["msg"]

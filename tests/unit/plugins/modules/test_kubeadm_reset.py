@@ -43,7 +43,9 @@ def node(member, machine, monkeypatch, tmp_path):
             machine.path(f"/proc/{number}/{name}").unlink()
 
     monkeypatch.setattr("os.kill", kill)
-    monkeypatch.setattr(kubeadm_reset.pwd, "getpwnam", {"admin": types.SimpleNamespace(pw_dir=str(tmp_path))}.__getitem__)
+    monkeypatch.setattr(
+        kubeadm_reset.pwd, "getpwnam", {"admin": types.SimpleNamespace(pw_dir=str(tmp_path))}.__getitem__
+    )
     return machine
 
 
@@ -80,7 +82,8 @@ def test_a_kubeconfig_goes_with_its_cluster(node, call, tmp_path):
         kubeconfig.write_text(CONFIG.format("theirs"))
         assert f"file {kubeconfig}" not in call(kubeadm_reset, check=True, kubeconfig_user=user)["removed"]
     kubeconfig.write_text(CONFIG.format("ours"))
-    assert f"file {kubeconfig}" in call(kubeadm_reset, check=True, kubeconfig_user="admin")["removed"] and kubeconfig.exists()
+    assert f"file {kubeconfig}" in call(kubeadm_reset, check=True, kubeconfig_user="admin")["removed"]
+    assert kubeconfig.exists()
     assert f"file {kubeconfig}" in call(kubeadm_reset, kubeconfig_user="admin")["removed"] and not kubeconfig.exists()
     assert not call(kubeadm_reset, kubeconfig_user="admin")["changed"]
 

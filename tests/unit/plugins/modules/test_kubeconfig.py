@@ -28,7 +28,8 @@ def test_it_gives_the_action_what_it_asks_for(machine, call, check):
     machine.put(ADMIN, "admin.conf")
     before = machine.everything()
     done = call(kubeconfig, check=check, **WANTED)
-    assert (done["changed"], base64.b64decode(done["content"])) == (False, b"admin.conf") and machine.everything() == before
+    assert (done["changed"], base64.b64decode(done["content"])) == (False, b"admin.conf")
+    assert machine.everything() == before
 
 
 def test_a_kubeconfig_that_the_run_will_make(machine, call):
@@ -56,4 +57,6 @@ def test_the_users_copy(machine, call, home):
 @pytest.mark.parametrize("check", [True, False])
 def test_a_user_that_is_not_there(machine, call, home, check):
     machine.put(ADMIN, "admin.conf")
-    assert "user: this host has no user nobody; create it" in call(kubeconfig, check=check, user="nobody", **WANTED)["msg"]
+    assert (
+        "user: this host has no user nobody; create it" in call(kubeconfig, check=check, user="nobody", **WANTED)["msg"]
+    )

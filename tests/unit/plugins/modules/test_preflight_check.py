@@ -46,7 +46,9 @@ def test_faults_are_one_message_and_allowed_ones_are_warnings(machine, call, jud
     assert done["changed"] is False
     judged += [FAULT, FAULT._replace(check="disk", where="w2")]
     failed = call(preflight_check, check=check, **WANTED)
-    assert failed["msg"].startswith("2 faults, and nothing was changed:\n- w1 [memory]: has 1 MiB. Give it more.\n- w2 [disk]")
+    assert failed["msg"].startswith(
+        "2 faults, and nothing was changed:\n- w1 [memory]: has 1 MiB. Give it more.\n- w2 [disk]"
+    )
     failed = call(preflight_check, check=check, allow=["disk"], **WANTED)
     assert failed["msg"].startswith("1 fault,") and "w2 [disk]" in str(failed["warnings"])
     assert "failed" not in call(preflight_check, check=check, allow=["disk", "memory"], **WANTED)
@@ -70,6 +72,7 @@ def test_a_kubeconfig_of_the_user_s(machine, call, judged, check):
     assert "failed" not in call(preflight_check, check=check, **settings)
     machine.put("/etc/mine", "clusters: [{cluster: {server: https://other}}]")
     failed = call(preflight_check, check=check, **settings)
-    assert "bare_mesh_kubeconfig [kubeconfig]: /etc/mine is not a copy that bare.mesh made: it is for https://other." in failed["msg"]
+    where = "bare_mesh_kubeconfig [kubeconfig]: /etc/mine"
+    assert f"{where} is not a copy that bare.mesh made: it is for https://other." in failed["msg"]
     machine.put("/etc/mine", "clusters: [{cluster: {server: 'https://192.0.2.10:6443'}}]")
     assert "failed" not in call(preflight_check, check=check, **settings)

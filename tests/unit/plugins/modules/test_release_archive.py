@@ -32,7 +32,11 @@ def server(tmp_path):
     root = tmp_path / "www"
     root.mkdir()
     with tarfile.open(root / NAME, "w:gz") as tar:
-        for path, text in {"tool-1.0/bin/tool": b"one", "tool-1.0/tools/tool.bash": b"complete", "tool-1.0/README": b"-"}.items():
+        for path, text in {
+            "tool-1.0/bin/tool": b"one",
+            "tool-1.0/tools/tool.bash": b"complete",
+            "tool-1.0/README": b"-",
+        }.items():
             entry = tarfile.TarInfo(path)
             entry.size = len(text)
             tar.addfile(entry, io.BytesIO(text))

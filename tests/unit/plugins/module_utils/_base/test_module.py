@@ -23,7 +23,9 @@ def raises(error):
 
 
 def test_a_result_ends_the_module(run_module):
-    given = program(lambda module: {"changed": True, "name": module.params["name"]}, {"name": {"type": "str", "required": True}})
+    given = program(
+        lambda module: {"changed": True, "name": module.params["name"]}, {"name": {"type": "str", "required": True}}
+    )
     assert run_module(given, name="x") == {"changed": True, "name": "x"}
 
 

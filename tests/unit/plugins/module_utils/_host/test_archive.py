@@ -43,7 +43,8 @@ def extract(archive, tmp_path, *members):
 def test_members_and_their_record(archive, tmp_path):
     dest = extract(archive, tmp_path, member(), member("other", mode="0640"))
     assert (dest / "bin/tool").read_text() == "tool"
-    assert [oct(path.stat().st_mode & 0o7777) for path in (dest, dest / "bin/tool", dest / "other")] == ["0o755", "0o755", "0o640"]
+    modes = [oct(path.stat().st_mode & 0o7777) for path in (dest, dest / "bin/tool", dest / "other")]
+    assert modes == ["0o755", "0o755", "0o640"]
     record = archives.installed(str(dest))
     facts = {"member": "top/tool", "mode": "0755", "sha256": hashlib.sha256(b"tool").hexdigest()}
     assert record == {"url": URL, "sha256": SUM, "files": {"bin/tool": facts, "other": {**facts, "mode": "0640"}}}
@@ -180,7 +181,9 @@ def test_the_record_is_readable(archive, tmp_path):
     assert text == json.dumps(json.loads(text), indent=2)
 
 
-@pytest.mark.parametrize(("proxy", "proxies"), [("http://p:1", {"http": "http://p:1", "https": "http://p:1"}), ("", None)])
+@pytest.mark.parametrize(
+    ("proxy", "proxies"), [("http://p:1", {"http": "http://p:1", "https": "http://p:1"}), ("", None)]
+)
 def test_downloads_go_by_the_proxy(monkeypatch, proxy, proxies):
     given = []
 

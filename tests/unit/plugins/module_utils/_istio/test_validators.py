@@ -9,7 +9,12 @@ from ansible_collections.bare.mesh.plugins.module_utils._istio.validators import
 
 @pytest.mark.parametrize(
     "name",
-    ["istio.io/dry-run", "internal.istio.io/webhook-always-reject", "internal.istio.io/parents", "internal.istio.io/parent-namespace"],
+    [
+        "istio.io/dry-run",
+        "internal.istio.io/webhook-always-reject",
+        "internal.istio.io/parents",
+        "internal.istio.io/parent-namespace",
+    ],
 )
 def test_annotations_that_istio_refuses(name):
     (fault,) = metadata({"name": "a", "annotations": {name: "x"}})
@@ -37,7 +42,14 @@ def test_names_of_labels_and_annotations(meta, valid):
 
 @pytest.mark.parametrize(
     ("text", "valid"),
-    [("1.2.3.4", True), ("fe80::1%a/b", True), ("01.2.3.4", False), ("1.2.3.4%a", False), ("fe80::1%", False), ("a", False)],
+    [
+        ("1.2.3.4", True),
+        ("fe80::1%a/b", True),
+        ("01.2.3.4", False),
+        ("1.2.3.4%a", False),
+        ("fe80::1%", False),
+        ("a", False),
+    ],
 )
 def test_ip_addresses(text, valid):
     assert is_ip(text) is valid

@@ -14,7 +14,9 @@ from tests.unit.plugins.module_utils._k8s.objects import MAP_PATH, WEB_PATH, dep
 def test_check_mode_deletes_nothing_and_asks_for_a_dry_run(cluster):
     Engine(cluster, "me").present([deployment()])
     asked = []
-    cluster.delete = lambda path, dry_run=False, propagation="Background": asked.append((path, dry_run, propagation)) or True
+    cluster.delete = lambda path, dry_run=False, propagation="Background": (
+        asked.append((path, dry_run, propagation)) or True
+    )
     (change,) = Engine(cluster, "me", check=True).absent([deployment()], "Foreground")
     assert asked == [(WEB_PATH, True, "Foreground")]
     assert change.action == "deleted" and change.changed
@@ -26,7 +28,9 @@ def test_check_mode_deletes_nothing_and_asks_for_a_dry_run(cluster):
 
 def test_check_mode_sends_only_dry_runs(cluster):
     Engine(cluster, "me", check=True).present([deployment()])
-    assert ("DRYRUN", WEB_PATH) in cluster.requests and ("APPLY", WEB_PATH) not in cluster.requests and not cluster.objects
+    assert (
+        ("DRYRUN", WEB_PATH) in cluster.requests and ("APPLY", WEB_PATH) not in cluster.requests and not cluster.objects
+    )
 
 
 def test_many_are_listed_few_are_read_one_by_one(cluster):
@@ -45,8 +49,13 @@ def test_objects_after_one_of_an_unknown_kind_are_read(cluster, monkeypatch):
 
     monkeypatch.setattr(Kinds, "_discover", unknown)
     Engine(cluster, "me").present([one("ConfigMap", "a")])
-    changes = Engine(cluster, "me", check=True).present([one("Thing", "x", api_version="example.com/v1"), one("ConfigMap", "a")])
-    assert {change.desired["kind"]: change.action for change in changes} == {"Thing": "created", "ConfigMap": "unchanged"}
+    changes = Engine(cluster, "me", check=True).present(
+        [one("Thing", "x", api_version="example.com/v1"), one("ConfigMap", "a")]
+    )
+    assert {change.desired["kind"]: change.action for change in changes} == {
+        "Thing": "created",
+        "ConfigMap": "unchanged",
+    }
 
 
 def test_names_that_are_given_twice(cluster):
@@ -63,14 +72,18 @@ def test_namespace_by_default(cluster):
 
 
 def test_versions_are_checked_before_anything_is_written(cluster):
-    with pytest.raises(Failure, match=r"Job shop/a: the cluster serves Job in batch/v1, not in batch/v9. Nothing was written."):
+    with pytest.raises(
+        Failure, match=r"Job shop/a: the cluster serves Job in batch/v1, not in batch/v9. Nothing was written."
+    ):
         Engine(cluster, "me").present([one("ConfigMap", "a"), one("Job", "a", api_version="batch/v9")])
     with pytest.raises(Failure, match=r"batch/v1, not in batch/v9"):
         Engine(cluster, "me", check=True).present([one("Job", "a", api_version="batch/v9")])
     assert not cluster.writes
     del cluster.groups["security.istio.io"]
     policy = one("AuthorizationPolicy", "a", api_version="security.istio.io/v1")
-    with pytest.raises(Failure, match=r"the cluster serves no kind AuthorizationPolicy in security.istio.io/v1.*Nothing was written."):
+    with pytest.raises(
+        Failure, match=r"the cluster serves no kind AuthorizationPolicy in security.istio.io/v1.*Nothing was written."
+    ):
         Engine(cluster, "me").present([policy])
     assert Engine(cluster, "me", check=True).present([policy])[0].action == "created"
 
@@ -91,7 +104,8 @@ def test_adopt(cluster):
 
 
 @pytest.mark.parametrize(
-    ("action", "changed"), [("created", True), ("updated", True), ("deleted", True), ("absent", False), ("unchanged", False)]
+    ("action", "changed"),
+    [("created", True), ("updated", True), ("deleted", True), ("absent", False), ("unchanged", False)],
 )
 def test_outcome(action, changed):
     definition = one("ConfigMap", "a", data={"a": "1"})

@@ -38,7 +38,9 @@ def test_a_message_names_at_most_ten_written_objects(cluster, count, more):
     assert f"Written: {told}{more}. Not tried: Deployment shop/web." in str(error.value)
     assert error.value.data["written"] == [f"ConfigMap shop/{name}" for name in names]
     assert error.value.data["changed"] is True and "diff" not in error.value.data
-    assert error.value.data["refused"] == ["ConfigMap shop/z"] and error.value.data["not_tried"] == ["Deployment shop/web"]
+    assert error.value.data["refused"] == ["ConfigMap shop/z"] and error.value.data["not_tried"] == [
+        "Deployment shop/web"
+    ]
 
 
 def test_a_failure_in_check_mode_does_not_mention_writes(cluster):

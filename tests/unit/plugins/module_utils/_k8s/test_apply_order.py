@@ -39,7 +39,9 @@ def test_only_the_real_run_waits(cluster, waits, check):
 def test_without_a_cluster_nothing_is_waited_for(waits):
     changes = Engine(None, "me", wait=True).present([deployment(), crd()])
     assert [change.action for change in changes] == ["created", "created"] and not waits
-    assert [change.action for change in Engine(None, "me", wait=True).absent([deployment()])] == ["absent"] and not waits
+    assert [change.action for change in Engine(None, "me", wait=True).absent([deployment()])] == [
+        "absent"
+    ] and not waits
 
 
 def test_without_wait_nothing_but_definitions_is_waited_for(cluster, waits):
@@ -67,7 +69,9 @@ def test_the_wait_reads_the_status(cluster):
 @pytest.mark.parametrize(("check", "wait"), [(False, True), (True, True), (False, False)])
 def test_deletion_is_waited_for(cluster, waits, check, wait):
     Engine(cluster, "me").present([deployment(), one("ConfigMap", "a")])
-    Engine(cluster, "me", check=check, wait=wait, timeout=9).absent([deployment(), one("ConfigMap", "a"), one("ConfigMap", "never")])
+    Engine(cluster, "me", check=check, wait=wait, timeout=9).absent(
+        [deployment(), one("ConfigMap", "a"), one("ConfigMap", "never")]
+    )
     assert [entry[:3] for entry in waits] == ([("gone", ["web", "a"], 9)] if wait and not check else [])
 
 

@@ -27,7 +27,9 @@ def no_defaults():
 def content(one):
     """What an object says: all but its identity and what the server writes. Its own kinds' empty values say nothing."""
     meta = {name: one["metadata"][name] for name in ("labels", "annotations") if one["metadata"].get(name)}
-    rest = {name: value for name, value in one.items() if name not in ("apiVersion", "kind", "metadata") and value != {}}
+    rest = {
+        name: value for name, value in one.items() if name not in ("apiVersion", "kind", "metadata") and value != {}
+    }
     return filled({**rest, "metadata": meta}) if "istio.io" not in one["apiVersion"] else {**rest, "metadata": meta}
 
 

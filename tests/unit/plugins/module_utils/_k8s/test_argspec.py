@@ -41,11 +41,19 @@ def test_the_key_of_the_api_is_a_secret(monkeypatch, name):
 def test_the_connection_s_options_come_from_the_environment():
     for name, option in {**argspec.CONNECTION, "api_host": argspec.API_HOST}.items():
         fallback, (variable,) = option["fallback"]
-        expected = {"api_host": "HOST", "validate_certs": "VERIFY_SSL", "ca_cert": "SSL_CA_CERT", "client_cert": "CERT_FILE"}
+        expected = {
+            "api_host": "HOST",
+            "validate_certs": "VERIFY_SSL",
+            "ca_cert": "SSL_CA_CERT",
+            "client_cert": "CERT_FILE",
+        }
         assert variable == "K8S_AUTH_" + {**expected, "client_key": "KEY_FILE"}.get(name, name.upper())
         assert fallback is basic.env_fallback
     assert argspec.CONNECTION["client_key"]["no_log"] is False, "it is a path"
 
 
 def test_waiting_is_off_by_default():
-    assert argspec.WAITING == {"wait": {"type": "bool", "default": False}, "wait_timeout": {"type": "int", "default": 120}}
+    assert argspec.WAITING == {
+        "wait": {"type": "bool", "default": False},
+        "wait_timeout": {"type": "int", "default": 120},
+    }

@@ -51,7 +51,9 @@ def test_a_token_lives_as_long_as_the_join(cluster, posts):
     assert cluster.objects == {}
     data = posts[0]["stringData"]
     assert f"{data['token-id']}.{data['token-secret']}" == token and posts[0]["type"] == "bootstrap.kubernetes.io/token"
-    expiration = datetime.datetime.strptime(data["expiration"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.timezone.utc)
+    expiration = datetime.datetime.strptime(data["expiration"], "%Y-%m-%dT%H:%M:%SZ").replace(
+        tzinfo=datetime.timezone.utc
+    )
     assert 60 <= (expiration - before).total_seconds() < 70
     # kubeadm_init knows by it whose a left token is.
     assert data["description"] == node.TOKEN_MARK + "w1 joins"
@@ -96,11 +98,17 @@ def authority():
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
     builder = builder.serial_number(1).not_valid_before(now).not_valid_after(now + datetime.timedelta(days=1))
     public = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM), hashlib.sha256(public).hexdigest()
+    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM), hashlib.sha256(
+        public
+    ).hexdigest()
 
 
 def published(certificate):
-    kubeconfig = {"clusters": [{"cluster": {"certificate-authority-data": base64.b64encode(certificate).decode(), "server": "https://a"}}]}
+    kubeconfig = {
+        "clusters": [
+            {"cluster": {"certificate-authority-data": base64.b64encode(certificate).decode(), "server": "https://a"}}
+        ]
+    }
     return {"metadata": {}, "data": {"kubeconfig": yaml.safe_dump(kubeconfig)}}
 
 
@@ -110,7 +118,11 @@ def test_the_certificate_authority_is_read_from_cluster_info(cluster, posts):
     assert bootstrap.certificate_authority(cluster) == (certificate.decode(), f"sha256:{digest}")
 
 
-UNUSABLE = [{"metadata": {}}, *({"metadata": {}, "data": {"kubeconfig": text}} for text in ("[]", "[")), published(b"no certificate")]
+UNUSABLE = [
+    {"metadata": {}},
+    *({"metadata": {}, "data": {"kubeconfig": text}} for text in ("[]", "[")),
+    published(b"no certificate"),
+]
 
 
 @pytest.mark.parametrize("info", [None, *UNUSABLE])

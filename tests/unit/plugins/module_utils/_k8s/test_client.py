@@ -29,7 +29,8 @@ CONFIG = {
 
 class Answer:
     def __init__(self, status, body, **headers):
-        self.status, self.data, self.headers = status, body if isinstance(body, bytes) else json.dumps(body).encode(), headers
+        self.status, self.headers = status, headers
+        self.data = body if isinstance(body, bytes) else json.dumps(body).encode()
 
 
 class Pool:
@@ -60,9 +61,12 @@ def test_credentials_and_apply(client):
     client.pool = Pool(Answer(200, {"metadata": {}}))
     client.apply("/api/v1/x", {"a": 1}, "me", dry_run=True)
     method, url, body, headers = client.pool.asked[0]
-    assert (method, url) == ("PATCH", "https://127.0.0.1:1/api/v1/x?fieldManager=me&force=true&fieldValidation=Strict&dryRun=All")
+    sent = "fieldManager=me&force=true&fieldValidation=Strict&dryRun=All"
+    assert (method, url) == ("PATCH", f"https://127.0.0.1:1/api/v1/x?{sent}")
     assert json.loads(body) == {"a": 1}
-    assert headers["authorization"] == "Bearer secret-token" and headers["Content-Type"] == "application/apply-patch+yaml"
+    assert (
+        headers["authorization"] == "Bearer secret-token" and headers["Content-Type"] == "application/apply-patch+yaml"
+    )
 
 
 def test_missing_kubeconfig(tmp_path):
@@ -78,12 +82,24 @@ def test_broken_kubeconfig(tmp_path):
 
 
 def test_options_win(config, tmp_path):
-    client = Client({"kubeconfig": config, "api_host": "https://10.0.0.1/", "api_key": "other", "validate_certs": False, "proxy": "http://p:1"})
+    client = Client(
+        {
+            "kubeconfig": config,
+            "api_host": "https://10.0.0.1/",
+            "api_key": "other",
+            "validate_certs": False,
+            "proxy": "http://p:1",
+        }
+    )
     assert client.settings.host == "https://10.0.0.1" and client._headers("")["authorization"] == "Bearer other"
     assert client.settings.proxy == "http://p:1" and client.settings.verify_ssl is False
     with kubeconfig(client) as path, open(path, encoding="utf-8") as stream:
         given = json.load(stream)
-    assert given["clusters"][0]["cluster"] == {"server": "https://10.0.0.1", "proxy-url": "http://p:1", "insecure-skip-tls-verify": True}
+    assert given["clusters"][0]["cluster"] == {
+        "server": "https://10.0.0.1",
+        "proxy-url": "http://p:1",
+        "insecure-skip-tls-verify": True,
+    }
     assert given["users"][0]["user"] == {"token": "other"}
 
 
@@ -109,7 +125,9 @@ def test_options_hold_after_a_token_is_refreshed(tmp_path):
     plugin.chmod(0o700)
     file.write_text(PLUGIN % plugin)
     ca.write_text("")
-    client = Client({"kubeconfig": str(file), "api_host": "https://10.0.0.1", "validate_certs": False, "proxy": "http://p:1"})
+    client = Client(
+        {"kubeconfig": str(file), "api_host": "https://10.0.0.1", "validate_certs": False, "proxy": "http://p:1"}
+    )
     client.settings.ssl_ca_cert = str(ca)
     client.pool = Pool(*[Answer(200, {})] * 3)
     for _number in range(3):
@@ -117,7 +135,8 @@ def test_options_hold_after_a_token_is_refreshed(tmp_path):
     assert [url for _method, url, _body, _headers in client.pool.asked] == ["https://10.0.0.1/x"] * 3
     tokens = [headers["authorization"] for _method, _url, _body, headers in client.pool.asked]
     assert len(set(tokens)) == 3, "nothing was refreshed"
-    assert (client.settings.host, client.settings.verify_ssl, client.settings.proxy) == ("https://10.0.0.1", False, "http://p:1")
+    settings = client.settings
+    assert (settings.host, settings.verify_ssl, settings.proxy) == ("https://10.0.0.1", False, "http://p:1")
 
 
 def test_proxy_s_password_goes_into_a_header(config, monkeypatch):
@@ -177,10 +196,12 @@ def server():
 
 
 def raw(body, status="200 OK", *headers):
-    return "\r\n".join([f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", "Connection: close", *headers, "", body]).encode()
+    return "\r\n".join(
+        [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", "Connection: close", *headers, "", body]
+    ).encode()
 
 
-BROKEN = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"a\"\r\nzz\r\n"
+BROKEN = b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"a"\r\nzz\r\n'
 
 
 def test_requests_with_broken_answers_are_repeated(server):
@@ -229,7 +250,10 @@ def test_retry_after():
     [
         (raw("<html>", "200 OK"), r"answers with b'<html>', which is not a Kubernetes object"),
         (raw("[]", "200 OK"), r"which is not a Kubernetes object"),
-        (raw("", "302 Found", "Location: https://elsewhere/"), r"redirects to https://elsewhere/: set the address of the API server"),
+        (
+            raw("", "302 Found", "Location: https://elsewhere/"),
+            r"redirects to https://elsewhere/: set the address of the API server",
+        ),
     ],
 )
 def test_answers_that_are_not_kubernetes_objects(server, answer, message):
@@ -264,7 +288,12 @@ def test_writes_are_real_and_strict_unless_asked_otherwise(client):
 
 
 def test_patch_is_a_strategic_one_where_the_kind_has_it(client):
-    client.pool = Pool(Answer(200, {}), Answer(415, {"message": "not supported"}), Answer(200, {"a": 1}), Answer(422, {"message": "no"}))
+    client.pool = Pool(
+        Answer(200, {}),
+        Answer(415, {"message": "not supported"}),
+        Answer(200, {"a": 1}),
+        Answer(422, {"message": "no"}),
+    )
     client.patch("/x", {"a": 1}, "me")
     assert client.patch("/y", {"a": 1}, "me", dry_run=True) == {"a": 1}
     with pytest.raises(ApiError, match=r"no"):
@@ -323,7 +352,8 @@ def test_a_certificate_that_is_not_checked_gives_no_warning(config, monkeypatch,
 
 def test_list_whose_token_has_expired_starts_again(client):
     def page(more, *names):
-        return Answer(200, {"kind": "PodList", "metadata": {"continue": more}, "items": [{"metadata": {"name": name}} for name in names]})
+        items = [{"metadata": {"name": name}} for name in names]
+        return Answer(200, {"kind": "PodList", "metadata": {"continue": more}, "items": items})
 
     client.pool = Pool(page("one", "a", "b"), Answer(410, {"reason": "Expired"}), page("two", "a", "b"), page("", "c"))
     assert [one["metadata"]["name"] for one in client.pages("/x")] == ["a", "b", "c"]
@@ -385,15 +415,23 @@ def test_absent(client):
 
 
 def test_pages(client):
-    first = {"kind": "PodList", "apiVersion": "v1", "metadata": {"continue": "more"}, "items": [{"metadata": {"name": "a"}}]}
+    first = {
+        "kind": "PodList",
+        "apiVersion": "v1",
+        "metadata": {"continue": "more"},
+        "items": [{"metadata": {"name": "a"}}],
+    }
     client.pool = Pool(Answer(200, first), Answer(200, {**first, "metadata": {}, "items": None}))
-    assert list(client.pages("/x", {"labelSelector": "a=b"})) == [{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}}]
+    assert list(client.pages("/x", {"labelSelector": "a=b"})) == [
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}}
+    ]
     assert "continue=more" in client.pool.asked[1][1] and "labelSelector=a%3Db" in client.pool.asked[1][1]
 
 
 def test_paths():
     kinds = Kinds(None)
-    assert kinds.path({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "namespace": "b"}}) == "/api/v1/namespaces/b/pods/a"
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "namespace": "b"}}
+    assert kinds.path(pod) == "/api/v1/namespaces/b/pods/a"
     role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "system:a/b?c"}}
     assert kinds.path(role) == "/apis/rbac.authorization.k8s.io/v1/clusterroles/system%3Aa%2Fb%3Fc"
     assert kinds.collection("apps/v1", "Deployment") == "/apis/apps/v1/deployments"

@@ -15,12 +15,22 @@ PATH = "/apis/apps/v1/namespaces/shop/deployments/web"
 
 def deployment(**status):
     spec = {"selector": {"matchLabels": {"app": "web"}}}
-    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "shop"}, "spec": spec, "status": status}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "web", "namespace": "shop"},
+        "spec": spec,
+        "status": status,
+    }
 
 
 def pod(reason, message="", kind="containerStatuses"):
     state = {"name": "app", "state": {"waiting": {"reason": reason, "message": message}}}
-    return {"kind": "Pod", "metadata": {"name": "web-1", "namespace": "shop", "labels": {"app": "web"}}, "status": {kind: [state]}}
+    return {
+        "kind": "Pod",
+        "metadata": {"name": "web-1", "namespace": "shop", "labels": {"app": "web"}},
+        "status": {kind: [state]},
+    }
 
 
 def event(name, involved, message, **when):
@@ -95,7 +105,9 @@ def test_a_cause_that_goes_in_time_ends_nothing(cluster, clock):
 
     def later(path):
         # It is missing for 20 seconds, there for 20, and missing again.
-        cluster.objects["/api/v1/namespaces/shop/pods/web-1"] = missing if int(clock[0] // 20) % 2 == 0 else pod("ContainerCreating")
+        cluster.objects["/api/v1/namespaces/shop/pods/web-1"] = (
+            missing if int(clock[0] // 20) % 2 == 0 else pod("ContainerCreating")
+        )
         return get(path) if clock[0] < 100 else deployment(updatedReplicas=1, replicas=1, availableReplicas=1)
 
     cluster.get = later
@@ -118,7 +130,9 @@ def test_the_events_of_the_object_its_replica_sets_and_its_pods(cluster):
     cluster.objects["/api/v1/namespaces/shop/pods/web-1"] = pod("ContainerCreating")
     replicas = {"metadata": {"name": "web-5d", "namespace": "shop", "labels": {"app": "web"}}}
     cluster.objects["/apis/apps/v1/namespaces/shop/replicasets/web-5d"] = replicas
-    for number, (involved, message) in enumerate((("web", "of it"), ("web-5d", "of its set"), ("web-1", "of its pod"), ("other", "x"))):
+    for number, (involved, message) in enumerate(
+        (("web", "of it"), ("web-5d", "of its set"), ("web-1", "of its pod"), ("other", "x"))
+    ):
         cluster.objects[f"/api/v1/namespaces/shop/events/{number}"] = event(str(number), involved, message)
     assert explain(cluster, deployment()) == (
         " [pod web-1: app: ContainerCreating; event R: of it; event R: of its pod; event R: of its set]"

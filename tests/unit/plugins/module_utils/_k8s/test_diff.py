@@ -33,7 +33,12 @@ def managed(definition, *managers):
         ({"a": 1}, [1], {"a": 1}, [1]),
         ([1, 2], [1, 3], [2], [3]),
         ([1, 2], [1], [1, 2], [1]),
-        ([{"name": "x", "v": 1, "w": 1}], [{"name": "x", "v": 2, "w": 1}], [{"name": "x", "v": 1}], [{"name": "x", "v": 2}]),
+        (
+            [{"name": "x", "v": 1, "w": 1}],
+            [{"name": "x", "v": 2, "w": 1}],
+            [{"name": "x", "v": 1}],
+            [{"name": "x", "v": 2}],
+        ),
         ([{"name": "x"}], [{"name": "x"}, {"name": "y"}], [], [{"name": "y"}]),
         ([{"name": "x"}, {"name": "y"}], [{"name": "y"}], [{"name": "x"}], []),
         ([{"name": "x"}, {"name": "y"}], [{"name": "y"}, {"name": "x"}], ["x", "y"], ["y", "x"]),
@@ -90,12 +95,18 @@ def test_a_change_of_owners_alone():
 
 @pytest.mark.parametrize("field", ["data", "stringData"])
 def test_values_of_secrets_are_hidden(field):
-    before, after = one("Secret", **{field: {"a": "old", "b": "same"}}), one("Secret", **{field: {"a": "new", "b": "same", "c": "more"}})
+    before, after = (
+        one("Secret", **{field: {"a": "old", "b": "same"}}),
+        one("Secret", **{field: {"a": "new", "b": "same", "c": "more"}}),
+    )
     for definition in (before, after):
         definition["metadata"]["annotations"] = {APPLIED: f"copy of {definition[field]}", "note": "x"}
     kept = copy.deepcopy([before, after])
     shown = diff.render(after, before, after)
-    assert yaml.safe_load(shown["before"]) == {"metadata": {"annotations": {APPLIED: "(hidden, before)"}}, field: {"a": "(hidden, before)"}}
+    assert yaml.safe_load(shown["before"]) == {
+        "metadata": {"annotations": {APPLIED: "(hidden, before)"}},
+        field: {"a": "(hidden, before)"},
+    }
     hidden = {"a": "(hidden, after)", "c": "(hidden, after)"}
     assert yaml.safe_load(shown["after"]) == {"metadata": {"annotations": {APPLIED: "(hidden, after)"}}, field: hidden}
     assert [before, after] == kept
@@ -122,7 +133,11 @@ def test_texts_of_several_lines_are_blocks():
             ({"l": [{"name": "b", "v": 1}]}, {"l": [{"name": "b", "v": 2}]}),
         ),
         ({"l": [{"name": "a"}, {"name": "b"}]}, {"l": [{"name": "b"}]}, ({"l": [{"name": "a"}]}, {"l": []})),
-        ({"l": [{"name": "a"}, {"name": "b"}]}, {"l": [{"name": "b"}, {"name": "a"}]}, ({"l": ["a", "b"]}, {"l": ["b", "a"]})),
+        (
+            {"l": [{"name": "a"}, {"name": "b"}]},
+            {"l": [{"name": "b"}, {"name": "a"}]},
+            ({"l": ["a", "b"]}, {"l": ["b", "a"]}),
+        ),
         ({"l": [1, 2]}, {"l": [1, 3]}, ({"l": [2]}, {"l": [3]})),
         ({"l": [1]}, {"l": [1, 2]}, ({"l": [1]}, {"l": [1, 2]})),
     ],

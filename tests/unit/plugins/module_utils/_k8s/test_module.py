@@ -22,7 +22,9 @@ def encoded(text):
 @pytest.fixture
 def module():
     warnings = []
-    return types.SimpleNamespace(no_log_values=set(), params={}, check_mode=False, warn=warnings.append, warnings=warnings)
+    return types.SimpleNamespace(
+        no_log_values=set(), params={}, check_mode=False, warn=warnings.append, warnings=warnings
+    )
 
 
 @pytest.mark.parametrize(
@@ -67,7 +69,14 @@ def test_arguments_without_resources(module):
 
 
 @pytest.mark.parametrize(
-    ("url", "hidden"), [("http://u:p%40ss@h:1", {"p%40ss", "p@ss"}), ("http://h", set()), ("http://u@h", set()), (None, set()), ("", set())]
+    ("url", "hidden"),
+    [
+        ("http://u:p%40ss@h:1", {"p%40ss", "p@ss"}),
+        ("http://h", set()),
+        ("http://u@h", set()),
+        (None, set()),
+        ("", set()),
+    ],
 )
 def test_a_proxy_s_password_is_hidden(module, url, hidden):
     api_module.hide_password(module, url)
@@ -95,7 +104,9 @@ SPEC = {"resources": {"type": "list", "elements": "dict"}}
 
 
 def test_run(run_module):
-    program = types.SimpleNamespace(main=lambda: api_module.run(lambda module: {"changed": False, "check": module.check_mode}, SPEC))
+    program = types.SimpleNamespace(
+        main=lambda: api_module.run(lambda module: {"changed": False, "check": module.check_mode}, SPEC)
+    )
     assert run_module(program, check=True) == {"changed": False, "check": True}
 
     def fail(module):
@@ -116,5 +127,7 @@ def test_secrets_of_the_arguments_are_not_printed(run_for_real, fails):
             raise Failure("why")
         return {"changed": False}
 
-    printed = run_for_real(types.SimpleNamespace(main=lambda: api_module.run(work, SPEC)), resources=[secret(stringData={"a": "ab"})])
+    printed = run_for_real(
+        types.SimpleNamespace(main=lambda: api_module.run(work, SPEC)), resources=[secret(stringData={"a": "ab"})]
+    )
     assert api_module.HIDDEN in printed and '"ab"' not in printed

@@ -37,6 +37,7 @@ DESIRED = {
         },
     },
 }
+PORT: dict = {".": {}, "f:containerPort": {}, "f:protocol": {}}
 OWNED = {
     "f:metadata": {"f:labels": {"f:app": {}}},
     "f:spec": {
@@ -51,7 +52,7 @@ OWNED = {
                         "f:args": {},
                         "f:ports": {
                             'k:{"containerPort":80,"protocol":"TCP"}': {".": {}, "f:containerPort": {}},
-                            'k:{"containerPort":53,"protocol":"UDP"}': {".": {}, "f:containerPort": {}, "f:protocol": {}},
+                            'k:{"containerPort":53,"protocol":"UDP"}': PORT,
                         },
                         "f:env": {'k:{"name":"NODE"}': {".": {}, "f:name": {}, "f:valueFrom": {}}},
                     }
@@ -66,7 +67,10 @@ OWNED = {
 @pytest.fixture
 def live():
     one = copy.deepcopy(DESIRED)
-    one["metadata"] |= {"uid": "u", "managedFields": [{"manager": "me", "operation": "Apply", "fieldsV1": copy.deepcopy(OWNED)}]}
+    one["metadata"] |= {
+        "uid": "u",
+        "managedFields": [{"manager": "me", "operation": "Apply", "fieldsV1": copy.deepcopy(OWNED)}],
+    }
     one["spec"] |= {"replicas": 3, "paused": None}
     pod = one["spec"]["template"]["spec"]
     pod["dnsPolicy"] = "ClusterFirst"
@@ -81,7 +85,9 @@ def container(one):
 
 
 def owned_container(one):
-    return one["metadata"]["managedFields"][0]["fieldsV1"]["f:spec"]["f:template"]["f:spec"]["f:containers"]['k:{"name":"web"}']
+    return one["metadata"]["managedFields"][0]["fieldsV1"]["f:spec"]["f:template"]["f:spec"]["f:containers"][
+        'k:{"name":"web"}'
+    ]
 
 
 def test_defaults_and_fields_of_others_are_not_differences(live):
@@ -123,7 +129,11 @@ def test_without_adopt_right_values_of_others_are_enough(live):
 
 def test_sets():
     desired = {"apiVersion": "v1", "kind": "X", "metadata": {"name": "x", "finalizers": ["a", "b"]}}
-    entry = {"manager": "me", "operation": "Apply", "fieldsV1": {"f:metadata": {"f:finalizers": {'v:"a"': {}, 'v:"b"': {}}}}}
+    entry = {
+        "manager": "me",
+        "operation": "Apply",
+        "fieldsV1": {"f:metadata": {"f:finalizers": {'v:"a"': {}, 'v:"b"': {}}}},
+    }
     live = {"metadata": {"name": "x", "finalizers": ["other", "a", "b"], "managedFields": [entry]}}
     assert in_order(desired, live, "me")
     desired["metadata"]["finalizers"].reverse()
@@ -133,7 +143,9 @@ def test_sets():
 
 
 def test_an_applied_status_is_ignored():
-    live = {"metadata": {"managedFields": [{"manager": "me", "operation": "Apply", "fieldsV1": {"f:status": {"f:x": {}}}}]}}
+    live = {
+        "metadata": {"managedFields": [{"manager": "me", "operation": "Apply", "fieldsV1": {"f:status": {"f:x": {}}}}]}
+    }
     assert in_order({"apiVersion": "v1", "kind": "X", "metadata": {"name": "x"}}, live, "me")
 
 
@@ -203,7 +215,11 @@ LEAVES = [
     ("networking.istio.io/v1", {"spec": {"http": [ROUTE]}}, {"f:spec": {"f:http": {}}}),
     ("v1", {"spec": {"selector": {"app": "web", "version": "v1"}}}, {"f:spec": {"f:selector": {}}}),
     ("networking.k8s.io/v1", {"spec": {"ingress": [{"from": PEERS}]}}, {"f:spec": {"f:ingress": {}}}),
-    ("rbac.authorization.k8s.io/v1", {"rules": [{"verbs": ["get"], "resources": ["pods"], "resourceNames": ["a"]}]}, {"f:rules": {}}),
+    (
+        "rbac.authorization.k8s.io/v1",
+        {"rules": [{"verbs": ["get"], "resources": ["pods"], "resourceNames": ["a"]}]},
+        {"f:rules": {}},
+    ),
     ("security.istio.io/v1", {"spec": {"rules": [{}]}}, {"f:spec": {"f:rules": {}}}),
 ]
 
@@ -269,7 +285,11 @@ def test_change_of_owner_counts_where_it_matters(live):
 
 
 def test_change_in_a_set():
-    entry = {"manager": "me", "operation": "Apply", "fieldsV1": {"f:metadata": {"f:finalizers": {'v:"a"': {}, 'v:"b"': {}}}}}
+    entry = {
+        "manager": "me",
+        "operation": "Apply",
+        "fieldsV1": {"f:metadata": {"f:finalizers": {'v:"a"': {}, 'v:"b"': {}}}},
+    }
     one = {"metadata": {"finalizers": ["a", "b"], "managedFields": [entry]}}
     assert same(one, {"metadata": {"finalizers": ["a", "other", "b"], "managedFields": [entry]}}, "me")
     assert not same(one, {"metadata": {"finalizers": ["b", "a"], "managedFields": [entry]}}, "me")
@@ -310,7 +330,13 @@ def test_what_is_in_order(wanted, live, fields, expected):
 
 @pytest.mark.parametrize(
     ("wanted", "live", "expected"),
-    [(["x"], ["x"], True), (["x"], ["y", "x"], True), (["y"], ["y", "x"], False), (["x"], ["y"], False), ([], ["x"], False)],
+    [
+        (["x"], ["x"], True),
+        (["x"], ["y", "x"], True),
+        (["y"], ["y", "x"], False),
+        (["x"], ["y"], False),
+        ([], ["x"], False),
+    ],
 )
 def test_finalizers_are_a_set(wanted, live, expected):
     definition, there = one("ConfigMap", "a"), one("ConfigMap", "a")
@@ -320,7 +346,13 @@ def test_finalizers_are_a_set(wanted, live, expected):
 
 @pytest.mark.parametrize(
     ("api_version", "built_in"),
-    [("v1", True), ("apps/v1", True), ("networking.k8s.io/v1", True), ("networking.istio.io/v1", False), ("example.com/v1", False)],
+    [
+        ("v1", True),
+        ("apps/v1", True),
+        ("networking.k8s.io/v1", True),
+        ("networking.istio.io/v1", False),
+        ("example.com/v1", False),
+    ],
 )
 def test_kinds_of_kubernetes_itself(api_version, built_in):
     assert _built_in(api_version) is built_in
@@ -334,6 +366,8 @@ def test_the_server_s_defaults_count_for_its_own_kinds_alone():
     assert equal({"path": "token"}, live, ("sources",), True) is False
 
 
-@pytest.mark.parametrize(("one_value", "other", "expected"), [(1, 1.0, True), (1, True, False), (1, "1", False), ([1], [1, 2], False)])
+@pytest.mark.parametrize(
+    ("one_value", "other", "expected"), [(1, 1.0, True), (1, True, False), (1, "1", False), ([1], [1, 2], False)]
+)
 def test_equal_values(one_value, other, expected):
     assert equal(one_value, other) is expected

@@ -5,7 +5,14 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.bare.mesh.plugins.module_utils._k8s import resource
-from ansible_collections.bare.mesh.plugins.module_utils._k8s.discovery import Kind, Kinds, UnknownKind, group_kind, is_crd, split_version
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.discovery import (
+    Kind,
+    Kinds,
+    UnknownKind,
+    group_kind,
+    is_crd,
+    split_version,
+)
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure
 
 
@@ -30,7 +37,10 @@ def test_yaml_creates_no_python_objects(text):
 
 
 def test_yaml():
-    assert resource.load_yaml("a: 2026-01-01\nb: 1\nc: true\n---\n---\n[x]\n", "here") == [{"a": "2026-01-01", "b": 1, "c": True}, ["x"]]
+    assert resource.load_yaml("a: 2026-01-01\nb: 1\nc: true\n---\n---\n[x]\n", "here") == [
+        {"a": "2026-01-01", "b": 1, "c": True},
+        ["x"],
+    ]
     with pytest.raises(Failure, match=r"here is not valid YAML"):
         resource.load_yaml("a: [", "here")
 
@@ -48,7 +58,9 @@ def test_files(tmp_path):
 
 def test_lists_are_replaced_by_their_items():
     inner = {"apiVersion": "v1", "kind": "ConfigMapList", "items": [one(name="b")]}
-    found = resource.expand([one(), {"apiVersion": "v1", "kind": "List", "items": [inner, one(name="c")]}, one("Things", items=[1])], "o")
+    found = resource.expand(
+        [one(), {"apiVersion": "v1", "kind": "List", "items": [inner, one(name="c")]}, one("Things", items=[1])], "o"
+    )
     assert [item["metadata"]["name"] for item in found] == ["a", "b", "c", "a"]
     assert resource.expand([one(data={1: "x"})], "o") == [one(data={"1": "x"})]
 
@@ -67,7 +79,10 @@ def test_lists_are_replaced_by_their_items():
             one(data={"a": float("nan")}),
             "o, object 1: ConfigMap a has a value that JSON does not support: Out of range float values are not JSON compliant",
         ),
-        (one(data={"a": {1, 2}}), "o, object 1: ConfigMap a has a value that JSON does not support: Object of type set is not"),
+        (
+            one(data={"a": {1, 2}}),
+            "o, object 1: ConfigMap a has a value that JSON does not support: Object of type set is not",
+        ),
         (one("Secret", data=[1]), "o, object 1: Secret a: data must be a mapping of names to strings"),
         (one("Secret", stringData={"a": 1}), "o, object 1: Secret a: stringData.a must be a string: quote it"),
         ({"kind": "List", "items": [1]}, "o, object 1, items, object 1: must be a mapping, is 1"),
@@ -159,7 +174,12 @@ def test_kinds_of_the_batch_s_own_definitions():
     kinds = Kinds(None)
     names = {"plural": "things", "kind": "Thing"}
     kinds.learn(
-        [one(), crd(group="g", scope="Namespaced", names=names), crd(group="h", scope="Cluster", names=names), {**crd(), "spec": None}]
+        [
+            one(),
+            crd(group="g", scope="Namespaced", names=names),
+            crd(group="h", scope="Cluster", names=names),
+            {**crd(), "spec": None},
+        ]
     )
     assert kinds.find("g/v1", "Thing") == Kind("things", True) and kinds.find("h/v1", "Thing") == Kind("things", False)
     assert kinds.brought == {("g", "Thing"), ("h", "Thing"), ("", "")}

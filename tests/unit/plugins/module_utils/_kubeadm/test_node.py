@@ -95,13 +95,16 @@ def test_two_modules_never_run_kubeadm_at_once(tmp_path, monkeypatch, program):
     node.Kubeadm(Module(program)).acquire(timeout=0)
 
 
-@pytest.mark.parametrize(("where", "content", "lived"), [
-    ("snap/db", b"\0" * 9000 + node.SIGN_OF_LIFE + b"\0", True),
-    ("wal/0-0.wal", b"x" + node.SIGN_OF_LIFE, True),
-    ("snap/db", b"/registry/configmaps/kube-system/other", False),
-    ("snap/db", b"", False),
-    (None, b"", False),
-])
+@pytest.mark.parametrize(
+    ("where", "content", "lived"),
+    [
+        ("snap/db", b"\0" * 9000 + node.SIGN_OF_LIFE + b"\0", True),
+        ("wal/0-0.wal", b"x" + node.SIGN_OF_LIFE, True),
+        ("snap/db", b"/registry/configmaps/kube-system/other", False),
+        ("snap/db", b"", False),
+        (None, b"", False),
+    ],
+)
 def test_etcd_data_tells_whether_the_cluster_has_lived(tmp_path, where, content, lived):
     if where:
         path = tmp_path / "member" / where
@@ -110,13 +113,16 @@ def test_etcd_data_tells_whether_the_cluster_has_lived(tmp_path, where, content,
     assert node.has_lived(str(tmp_path)) is lived
 
 
-@pytest.mark.parametrize(("state", "idle"), [
-    ("ActiveState=active\nUnitFileState=enabled\n", False),
-    ("ActiveState=activating\nUnitFileState=enabled\n", False),
-    ("ActiveState=active\nUnitFileState=disabled\n", True),
-    ("ActiveState=failed\nUnitFileState=enabled\n", True),
-    ("ActiveState=inactive\nUnitFileState=\n", True),
-])
+@pytest.mark.parametrize(
+    ("state", "idle"),
+    [
+        ("ActiveState=active\nUnitFileState=enabled\n", False),
+        ("ActiveState=activating\nUnitFileState=enabled\n", False),
+        ("ActiveState=active\nUnitFileState=disabled\n", True),
+        ("ActiveState=failed\nUnitFileState=enabled\n", True),
+        ("ActiveState=inactive\nUnitFileState=\n", True),
+    ],
+)
 def test_kubelet_is_to_run_and_to_be_enabled(state, idle):
     module = Module("systemctl")
     module.run_command = lambda *words, **options: (0, state, "")

@@ -41,7 +41,7 @@ def test_rules_without_a_cluster_are_left_alone():
 @pytest.mark.parametrize(("name", "ours"), [
     ("cni0", True), ("flannel.1", True), ("flannel-v6.1", True), ("kube-ipvs0", True),
     ("eth0", False), ("cni01", False), ("docker0", False), ("xcni0", False),
-])
+])  # fmt: skip
 def test_links_of_the_cluster(name, ours):
     assert bool(reset.LINKS.fullmatch(name)) is ours
 

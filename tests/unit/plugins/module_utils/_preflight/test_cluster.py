@@ -16,30 +16,47 @@ MADE_WITH = {
     "pod_cidr": "10.244.0.0/16", "service_cidr": "10.96.0.0/12", "dns_domain": "cluster.local", "api_server": "10.0.0.1:6443",
     "node_name": "one",
 }  # fmt: skip
-REPORTS = {"one": {"cluster": MADE_WITH}, "two": {"cluster": {**MADE_WITH, "pod_cidr": "", "service_cidr": "", "node_name": "two"}}}
+CONFIG = "kubeadm_cluster_config"
+REPORTS = {
+    "one": {"cluster": MADE_WITH},
+    "two": {"cluster": {**MADE_WITH, "pod_cidr": "", "service_cidr": "", "node_name": "two"}},
+}
 SETTINGS = {"bare_mesh_pod_cidr": "10.244.0.0/16", "bare_mesh_service_cidr": "10.96.0.0/12", "cluster_config": {}}
 
 
 def findings(hosts=None, reports=None, **settings):
-    found = list(cluster.fixed_settings(hosts or HOSTS, REPORTS if reports is None else reports, {**SETTINGS, **settings}))
+    found = list(
+        cluster.fixed_settings(hosts or HOSTS, REPORTS if reports is None else reports, {**SETTINGS, **settings})
+    )
     assert all(one.check == "cluster" for one in found)
     return [(one.where, one.what) for one in found]
 
 
 def test_what_the_cluster_was_made_with_is_fine():
     assert findings() == []
-    same = {"networking": {"dnsDomain": "cluster.local", "podSubnet": "10.244.0.0/16"}, "controlPlaneEndpoint": "10.0.0.1:6443"}
+    same = {
+        "networking": {"dnsDomain": "cluster.local", "podSubnet": "10.244.0.0/16"},
+        "controlPlaneEndpoint": "10.0.0.1:6443",
+    }
     assert findings(cluster_config=same) == []
 
 
 @pytest.mark.parametrize(
     ("settings", "where", "words"),
     [
-        ({"bare_mesh_pod_cidr": "10.1.0.0/16"}, "bare_mesh_pod_cidr", "is 10.1.0.0/16, but the cluster was made with 10.244.0.0/16"),
+        (
+            {"bare_mesh_pod_cidr": "10.1.0.0/16"},
+            "bare_mesh_pod_cidr",
+            "is 10.1.0.0/16, but the cluster was made with 10.244.0.0/16",
+        ),
         ({"bare_mesh_service_cidr": "10.2.0.0/16"}, "bare_mesh_service_cidr", "is 10.2.0.0/16"),
-        ({"cluster_config": {"networking": {"podSubnet": "10.1.0.0/16"}}}, "kubeadm_cluster_config, networking.podSubnet", "10.244.0.0/16"),
-        ({"cluster_config": {"networking": {"dnsDomain": "a.b"}}}, "kubeadm_cluster_config, networking.dnsDomain", "is a.b"),
-        ({"cluster_config": {"controlPlaneEndpoint": "lb:6443"}}, "kubeadm_cluster_config, controlPlaneEndpoint", "is lb:6443"),
+        (
+            {"cluster_config": {"networking": {"podSubnet": "10.1.0.0/16"}}},
+            f"{CONFIG}, networking.podSubnet",
+            "10.244.0.0/16",
+        ),
+        ({"cluster_config": {"networking": {"dnsDomain": "a.b"}}}, f"{CONFIG}, networking.dnsDomain", "is a.b"),
+        ({"cluster_config": {"controlPlaneEndpoint": "lb:6443"}}, f"{CONFIG}, controlPlaneEndpoint", "is lb:6443"),
     ],
 )
 def test_a_setting_that_cannot_change(settings, where, words):

@@ -40,12 +40,19 @@ SETTINGS = {
     "istio_profile": "default",
     "kubelet_config": {},
 }
+
+
+def host(name, address, control_plane):
+    roles = {"control_plane": control_plane, "worker": not control_plane}
+    return {"name": name, "hostname": name, "ssh_address": address, "set_ip": "", **roles}
+
+
 LIMITS = {"cpus": 2, "memory_mb": 1700, "disk_gb": 10, "clock_difference": 5}
 FINE = {
     "inspections": {"one": {"report": REPORT}, "two": {"report": copy.deepcopy(REPORT)}},
     "hosts": {
-        "one": {"name": "one", "hostname": "one", "ssh_address": "10.0.0.1", "set_ip": "", "control_plane": True, "worker": False},
-        "two": {"name": "two", "hostname": "two", "ssh_address": "10.0.0.2", "set_ip": "", "control_plane": False, "worker": True},
+        "one": host("one", "10.0.0.1", control_plane=True),
+        "two": host("two", "10.0.0.2", control_plane=False),
     },
     "ports": {"node": ["10250/tcp"], "control_plane": ["6443/tcp"]},
     "limits": LIMITS,

@@ -11,7 +11,9 @@ SERVER = "https://192.0.2.10:6443"
 
 
 def config(*servers, authority="QQ=="):
-    return yaml.safe_dump({"clusters": [{"cluster": {"server": server, "certificate-authority-data": authority}} for server in servers]})
+    return yaml.safe_dump(
+        {"clusters": [{"cluster": {"server": server, "certificate-authority-data": authority}} for server in servers]}
+    )
 
 
 @pytest.mark.parametrize(

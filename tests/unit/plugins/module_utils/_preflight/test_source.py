@@ -81,7 +81,9 @@ def test_another_key():
     assert ("signing_key", "bare_mesh_source") in faults(Answers(gpg=b"<html>"))
 
 
-@pytest.mark.parametrize("change", [{"InRelease": CLEARSIGNED.replace(b"tests", b"others")}, {"repomd_xml": b"other"}, {"_asc": b""}])
+@pytest.mark.parametrize(
+    "change", [{"InRelease": CLEARSIGNED.replace(b"tests", b"others")}, {"repomd_xml": b"other"}, {"_asc": b""}]
+)
 def test_an_index_that_the_key_did_not_sign(change):
     assert set(faults(Answers(**change))) == {("signing_key", "bare_mesh_source")}
 

@@ -32,7 +32,8 @@ def test_host(host, valid):
 
 
 @pytest.mark.parametrize(
-    ("idle", "valid"), [("0s", True), ("0.5ms", True), ("10s", True), ("1.5ms", False), ("-1s", False), ("soon", False), ("10", False)]
+    ("idle", "valid"),
+    [("0s", True), ("0.5ms", True), ("10s", True), ("1.5ms", False), ("-1s", False), ("soon", False), ("10", False)],
 )
 def test_idle_timeout_of_tcp(idle, valid):
     found = policy(connectionPool={"tcp": {"idleTimeout": idle}})
@@ -96,7 +97,9 @@ def test_localities_of_a_map_overlap_in_any_order():
     assert locality(distribute=[{"from": "x", "to": {"a": None}}]) == ["distribute[0].to"]
 
 
-@pytest.mark.parametrize("label", ["topology.kubernetes.io/region", "topology.kubernetes.io/zone", "topology.istio.io/subzone"])
+@pytest.mark.parametrize(
+    "label", ["topology.kubernetes.io/region", "topology.kubernetes.io/zone", "topology.istio.io/subzone"]
+)
 def test_failover_beside_a_topology_label(label):
     regions = [{"from": "a", "to": "b"}]
     assert locality(failover=regions, failoverPriority=["x", label]) == ["failoverPriority[1]"]
@@ -111,7 +114,10 @@ def test_failover_beside_a_topology_label(label):
         ({"retryBudget": None, "portLevelSettings": []}, ""),
         ({"retryBudget": {"percent": -1}}, "retryBudget.percent"),
         ({"retryBudget": {"percent": 100}}, None),
-        ({"loadBalancer": {"warmup": {"duration": "1s", "minimumPercent": -0.5}}}, "loadBalancer.warmup.minimumPercent"),
+        (
+            {"loadBalancer": {"warmup": {"duration": "1s", "minimumPercent": -0.5}}},
+            "loadBalancer.warmup.minimumPercent",
+        ),
         ({"portLevelSettings": [{"port": {"number": 80}, "tls": {}}] * 4097}, "portLevelSettings"),
         ({"loadBalancer": {"consistentHash": {"httpHeaderName": "a", "minimumRingSize": 2**40}}}, None),
         (
@@ -129,7 +135,12 @@ def test_bounds_and_durations(fields, path):
 
 @pytest.mark.parametrize(
     ("labels", "path"),
-    [({"a": "b" * 63}, None), ({"a": "b" * 64}, "['a']"), ({str(number): "a" for number in range(4097)}, ""), ({"*": "a"}, "['*']")],
+    [
+        ({"a": "b" * 63}, None),
+        ({"a": "b" * 64}, "['a']"),
+        ({str(number): "a" for number in range(4097)}, ""),
+        ({"*": "a"}, "['*']"),
+    ],
 )
 def test_workload_selector(labels, path):
     found = paths({"host": "a", "workloadSelector": {"matchLabels": labels}})
@@ -138,10 +149,18 @@ def test_workload_selector(labels, path):
 
 @pytest.mark.parametrize(
     ("labels", "path"),
-    [({"a": "b" * 64}, None), ({"example.1/a": "b"}, None), ({"A.b/c": "d"}, None), ({"/a": "b"}, "['/a']"), ({"a/": "b"}, "['a/']")],
+    [
+        ({"a": "b" * 64}, None),
+        ({"example.1/a": "b"}, None),
+        ({"A.b/c": "d"}, None),
+        ({"/a": "b"}, "['/a']"),
+        ({"a/": "b"}, "['a/']"),
+    ],
 )
 def test_labels_of_a_subset(labels, path):
-    assert paths({"host": "a", "subsets": [{"name": "v1", "labels": labels}]}) == ([f"spec.subsets[0].labels{path}"] if path else [])
+    assert paths({"host": "a", "subsets": [{"name": "v1", "labels": labels}]}) == (
+        [f"spec.subsets[0].labels{path}"] if path else []
+    )
 
 
 @pytest.mark.parametrize(
@@ -155,4 +174,6 @@ def test_labels_of_a_subset(labels, path):
     ],
 )
 def test_credential_in_a_config_map(name, valid):
-    assert policy(tls={"mode": "SIMPLE", "credentialName": name}) == ([] if valid else ["spec.trafficPolicy.tls.credentialName"])
+    assert policy(tls={"mode": "SIMPLE", "credentialName": name}) == (
+        [] if valid else ["spec.trafficPolicy.tls.credentialName"]
+    )

@@ -18,7 +18,10 @@ def server(**fields):
 
 @pytest.mark.parametrize(
     ("bind", "valid"),
-    [("unix:///a/b", True), ("unix://@a/", True), ("unix:///a/", False), ("unix:///", False), ("unix://a", False), ("unix://", False)],
+    [
+        *(("unix:///a/b", True), ("unix://@a/", True), ("unix:///a/", False)),
+        *(("unix:///", False), ("unix://a", False), ("unix://", False)),
+    ],
 )
 def test_socket(bind, valid):
     port = {"number": 0, "name": "a", "protocol": "HTTP"}
@@ -35,9 +38,19 @@ def test_socket(bind, valid):
         ({"mode": "SIMPLE", "credentialNames": ["a", "b"]}, None),
         ({"mode": "SIMPLE", "credentialNames": ["a", "b", "c"]}, "tls.credentialNames"),
         ({"mode": "SIMPLE", "credentialNames": []}, "tls.credentialNames"),
-        ({"mode": "SIMPLE", "tlsCertificates": [{"serverCertificate": "a", "privateKey": "b"}] * 3}, "tls.tlsCertificates"),
+        (
+            {"mode": "SIMPLE", "tlsCertificates": [{"serverCertificate": "a", "privateKey": "b"}] * 3},
+            "tls.tlsCertificates",
+        ),
         ({"mode": "SIMPLE", "credentialName": "", "credentialNames": ["a"]}, "tls"),
-        ({"mode": "SIMPLE", "credentialNames": ["a"], "tlsCertificates": [{"serverCertificate": "a", "privateKey": "b"}]}, "tls"),
+        (
+            {
+                "mode": "SIMPLE",
+                "credentialNames": ["a"],
+                "tlsCertificates": [{"serverCertificate": "a", "privateKey": "b"}],
+            },
+            "tls",
+        ),
     ],
 )
 def test_tls(tls, path):
@@ -45,7 +58,8 @@ def test_tls(tls, path):
 
 
 @pytest.mark.parametrize(
-    ("host", "valid"), [("a.1", False), ("10.0.0.1", True), ("ns/a.example.com", True), ("ns/a/b.c", False), ("*/*", True)]
+    ("host", "valid"),
+    [("a.1", False), ("10.0.0.1", True), ("ns/a.example.com", True), ("ns/a/b.c", False), ("*/*", True)],
 )
 def test_host(host, valid):
     assert server(hosts=[host], tls={}) == ([] if valid else ["hosts[0]"])

@@ -14,7 +14,11 @@ TO = [{"destination": {"host": "a"}}]
 
 
 def route(gateways=None, **fields):
-    spec = {"hosts": ["a"], "gateways": gateways, "http": [{} if {"directResponse", "redirect"} & fields.keys() else {"route": TO}]}
+    spec = {
+        "hosts": ["a"],
+        "gateways": gateways,
+        "http": [{} if {"directResponse", "redirect"} & fields.keys() else {"route": TO}],
+    }
     spec["http"][0].update(fields)
     structure = list(check(spec, schema.ROOT, schema.DEFINITIONS, "spec"))
     found = structure or rules.faults({"metadata": {"name": "x", "namespace": "default"}, "spec": spec})
@@ -55,7 +59,9 @@ def test_body_of_a_direct_response(body, path):
     ],
 )
 def test_claim(name, valid):
-    assert route(["gw"], match=[{"headers": {name: {"exact": "a"}}}]) == ([] if valid else [f"match[0].headers[{name!r}]"])
+    assert route(["gw"], match=[{"headers": {name: {"exact": "a"}}}]) == (
+        [] if valid else [f"match[0].headers[{name!r}]"]
+    )
 
 
 @pytest.mark.parametrize(

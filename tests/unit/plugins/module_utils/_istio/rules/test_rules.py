@@ -18,16 +18,22 @@ CASES = [(kind, case["spec"], case.get("fault")) for kind, cases in TABLE.items(
 
 
 def load(package, kind):
-    return importlib.import_module(f"ansible_collections.bare.mesh.plugins.module_utils._istio.{package}.{MODULES[kind]}")
+    return importlib.import_module(
+        f"ansible_collections.bare.mesh.plugins.module_utils._istio.{package}.{MODULES[kind]}"
+    )
 
 
 def found(kind, spec):
     schema = load("schemas", kind)
     structure = list(check(spec, schema.ROOT, schema.DEFINITIONS, "spec"))
-    return structure or list(load("rules", kind).faults({"metadata": {"name": "x", "namespace": "default"}, "spec": spec}))
+    return structure or list(
+        load("rules", kind).faults({"metadata": {"name": "x", "namespace": "default"}, "spec": spec})
+    )
 
 
-@pytest.mark.parametrize(("kind", "spec", "path"), CASES, ids=[f"{kind}-{number}" for number, (kind, _spec, _path) in enumerate(CASES)])
+@pytest.mark.parametrize(
+    ("kind", "spec", "path"), CASES, ids=[f"{kind}-{number}" for number, (kind, _spec, _path) in enumerate(CASES)]
+)
 def test_table(kind, spec, path):
     faults = found(kind, spec)
     assert (path in [fault.path for fault in faults]) if path else not faults
@@ -130,7 +136,14 @@ def test_metadata(meta, path):
 def test_coerce():
     nodes = {"a": "int", "b": "boolean", "c": "string", "d": {"[]": "#n"}, "e": {"{}": "number"}}
     given = {"a": "-5", "b": "True", "c": "5", "d": ["x", "7"], "e": {"k": "0.5"}, "other": "1"}
-    assert coerce(given, nodes, {"n": "uint"}) == {"a": -5, "b": True, "c": "5", "d": ["x", 7], "e": {"k": 0.5}, "other": "1"}
+    assert coerce(given, nodes, {"n": "uint"}) == {
+        "a": -5,
+        "b": True,
+        "c": "5",
+        "d": ["x", 7],
+        "e": {"k": 0.5},
+        "other": "1",
+    }
 
 
 @pytest.mark.parametrize(

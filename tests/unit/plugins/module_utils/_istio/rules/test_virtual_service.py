@@ -25,7 +25,9 @@ def test_host(host, valid):
 
 @pytest.mark.parametrize("host", ["10.0.0.1", "::1", "a.1", "*"])
 def test_destination(host):
-    assert paths(hosts=["a"], http=[{"route": [{"destination": {"host": host}}]}]) == ["spec.http[0].route[0].destination.host"]
+    assert paths(hosts=["a"], http=[{"route": [{"destination": {"host": host}}]}]) == [
+        "spec.http[0].route[0].destination.host"
+    ]
 
 
 @pytest.mark.parametrize("gateways", [["gw"], ["gw", "ns/b"]])
@@ -47,7 +49,11 @@ def test_generated_hosts_of_tls_routes_at_gateways(gateways):
             ["spec.tls[0].match[0].sniHosts[0]"],
         ),
         (
-            {"hosts": ["b.example.com"], "gateways": ["gw"], "tls": [{"match": [{"sniHosts": ["outbound_x"]}], "route": TO}]},
+            {
+                "hosts": ["b.example.com"],
+                "gateways": ["gw"],
+                "tls": [{"match": [{"sniHosts": ["outbound_x"]}], "route": TO}],
+            },
             ["spec.tls[0].match[0].sniHosts[0]"],
         ),
     ],
