@@ -51,7 +51,9 @@ metadata: {name: shape}
 spec:
   selector: {istio: nobody, app: nobody}
   servers:
-    - {port: {number: 80, name: http, protocol: HTTP}, hosts: [a.example.com, b.example.com], tls: {httpsRedirect: true}}
+    - port: {number: 80, name: http, protocol: HTTP}
+      hosts: [a.example.com, b.example.com]
+      tls: {httpsRedirect: true}
     - {port: {number: 443, name: tls, protocol: TLS}, hosts: ["*"], tls: {mode: PASSTHROUGH}}
 ---
 apiVersion: security.istio.io/v1
@@ -72,7 +74,9 @@ spec:
   podSelector: {matchLabels: {app: nobody, tier: a}}
   policyTypes: [Ingress, Egress]
   ingress:
-    - from: [{podSelector: {matchLabels: {a: b}}, namespaceSelector: {}}, {ipBlock: {cidr: 10.0.0.0/8, except: [10.1.0.0/16]}}]
+    - from:
+        - {podSelector: {matchLabels: {a: b}}, namespaceSelector: {}}
+        - {ipBlock: {cidr: 10.0.0.0/8, except: [10.1.0.0/16]}}
       ports: [{port: 80, protocol: TCP}, {port: 53, protocol: UDP}, {port: 443}]
   egress: [{}]
 ---
@@ -118,7 +122,10 @@ spec:
         - name: web
           image: web:1
           args: [-v, -x]
-          env: [{name: NODE, valueFrom: {fieldRef: {fieldPath: spec.nodeName}}}, {name: A, value: ""}, {name: B, value: $(A)}]
+          env:
+            - {name: NODE, valueFrom: {fieldRef: {fieldPath: spec.nodeName}}}
+            - {name: A, value: ""}
+            - {name: B, value: $(A)}
           ports: [{containerPort: 80}, {containerPort: 53, protocol: UDP}]
           securityContext: {capabilities: {drop: [ALL, NET_RAW]}, privileged: false}
           readinessProbe: {httpGet: {path: /, port: 80, httpHeaders: [{name: a, value: b}]}}

@@ -76,7 +76,8 @@ EL_PACKAGES = [
         },
         directories=("/var/lib/chrony", "/var/log/chrony"),
         unit="chronyd.service",
-        before="getent passwd chrony >/dev/null || useradd --system --home-dir /var/lib/chrony --shell /usr/sbin/nologin chrony",
+        before="getent passwd chrony >/dev/null"
+        " || useradd --system --home-dir /var/lib/chrony --shell /usr/sbin/nologin chrony",
     ),
 ]
 
@@ -84,8 +85,9 @@ EL_PACKAGES = [
 def base_package() -> Package:
     """A package that provides what the stand-in's Debian root already contains, for packages that require it."""
     carried = (
-        "/bin/sh", "bash", "ca-certificates", "coreutils", "curl", "glibc", "gnupg2", "iproute", "kmod", "libseccomp", "openssl",
-        "openssl-libs", "procps-ng", "python3", "readline", "shadow-utils", "systemd", "tar", "tzdata", "util-linux",
+        "/bin/sh", "bash", "ca-certificates", "coreutils", "curl", "glibc", "gnupg2", "iproute", "kmod", "libseccomp",
+        "openssl", "openssl-libs", "procps-ng", "python3", "readline", "shadow-utils", "systemd", "tar", "tzdata",
+        "util-linux",
     )  # fmt: skip
     note = "The base system is Debian. This package provides EL names for it.\n" + "\n".join(carried) + "\n"
     return Package(

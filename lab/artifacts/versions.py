@@ -71,5 +71,6 @@ def check_go_module(component: str, module: str, wanted: str) -> None:
     found = go_module(component, module)
     if found != wanted.lstrip("v"):
         raise HostError(
-            f"meta/ says {wanted} of {module}, lab/artifacts/go/{component}/go.mod v{found}: run 'go get -tool' for {wanted} there"
+            f"meta/ says {wanted} of {module}, lab/artifacts/go/{component}/go.mod v{found}: run 'go get -tool' for"
+            f" {wanted} there"
         )

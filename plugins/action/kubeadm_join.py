@@ -54,6 +54,7 @@ class ActionModule(ActionBase):
             if not joined:
                 raise
             # How the join went is what the user has to know first.
-            warning = f"the join's bootstrap token could not be deleted; it expires {lifetime} seconds after it was made: {error}"
+            end = f"it expires {lifetime} seconds after it was made"
+            warning = f"the join's bootstrap token could not be deleted; {end}: {error}"
             joined["warnings"] = [*joined.get("warnings", []), warning]
         return joined

@@ -9,7 +9,8 @@ class ModuleDocFragment:
 options:
   kubeconfig:
     description:
-      - Path of the kubeconfig file. By default C($KUBECONFIG), then C(~/.kube/config), and inside a pod its service account.
+      - Path of the kubeconfig file. By default C($KUBECONFIG), then C(~/.kube/config), and inside a pod its service
+        account.
       - The environment variable E(K8S_AUTH_KUBECONFIG) also sets it.
     type: path
   context:

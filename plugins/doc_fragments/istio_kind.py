@@ -27,17 +27,20 @@ options:
     type: dict
   resources:
     description:
-      - Several resources, instead of O(name). All are checked before the first one is written, and then written in parallel.
-      - Each is a mapping of options of this module (C(name), C(namespace), C(labels), C(annotations) and those of the spec),
-        or a Kubernetes manifest with C(metadata) and C(spec), as in Istio's documentation.
+      - Several resources, instead of O(name). All are checked before the first one is written, and then written in
+        parallel.
+      - Each is a mapping of options of this module (C(name), C(namespace), C(labels), C(annotations) and those of the
+        spec), or a Kubernetes manifest with C(metadata) and C(spec), as in Istio's documentation.
     type: list
     elements: dict
   api_version:
-    description: API version of the resources, such as V(v1beta1). By default the newest version that the cluster serves.
+    description: API version of the resources, such as V(v1beta1). By default the newest version that the cluster
+      serves.
     type: str
   api_host:
     description:
-      - URL of the API server, instead of the URL in the kubeconfig. It has no alias here, because C(host) is a field of some kinds.
+      - URL of the API server, instead of the URL in the kubeconfig. It has no alias here, because C(host) is a field of
+        some kinds.
       - The environment variable E(K8S_AUTH_HOST) also sets it.
     type: str
 attributes:

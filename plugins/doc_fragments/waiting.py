@@ -9,8 +9,8 @@ class ModuleDocFragment:
 options:
   wait:
     description:
-      - Wait until the objects are ready, which means that workloads are rolled out, CustomResourceDefinitions established and jobs
-        complete. Objects of other kinds are ready at once.
+      - Wait until the objects are ready, which means that workloads are rolled out, CustomResourceDefinitions
+        established and jobs complete. Objects of other kinds are ready at once.
       - With O(state=absent), wait until the objects no longer exist.
     type: bool
     default: false

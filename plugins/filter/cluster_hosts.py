@@ -6,7 +6,8 @@ name: cluster_hosts
 short_description: The hosts of the cluster, from the inventory
 version_added: 0.1.0
 description:
-  - The hosts of the groups C(control_plane) and C(workers), in this order, each once, also where C(--limit) leaves them out of a play.
+  - The hosts of the groups C(control_plane) and C(workers), in this order, each once, also where C(--limit) leaves them
+    out of a play.
   - It is the one place where the collection reads a host's name and addresses from the inventory and its facts.
 positional: _input
 options:
@@ -39,13 +40,17 @@ _value:
     worker: {description: Whether it is in the group C(workers)., type: bool}
     hostname: {description: The host name it is to have. C(host_prep_hostname) or its name in the inventory., type: str}
     node_name: {description: The name of its Node object. The host name in small letters., type: str}
-    ssh_address: {description: The address that the controller reaches it by. C(ansible_host) or its name in the inventory., type: str}
+    ssh_address:
+      description: The address that the controller reaches it by. C(ansible_host) or its name in the inventory.
+      type: str
     names: {description: Its name in the inventory and its addresses, each once., type: list, elements: str}
-    set_ip: {description: The node address that the inventory sets by C(bare_mesh_node_ip). Empty where it sets none., type: str}
+    set_ip:
+      description: The node address that the inventory sets by C(bare_mesh_node_ip). Empty where it sets none.
+      type: str
     node_ip:
       description: >-
-        The address that its Kubernetes components use. C(bare_mesh_node_ip), or the address of its default route where its facts are
-        gathered, or else O(_value[].ssh_address).
+        The address that its Kubernetes components use. C(bare_mesh_node_ip), or the address of its default route where
+        its facts are gathered, or else O(_value[].ssh_address).
       type: str
 """
 

@@ -7,8 +7,8 @@ short_description: Where an ingress gateway answers plain HTTP
 version_added: 0.1.0
 description:
   - The base URL of a gateway, from its Service and its pods as M(bare.mesh.k8s_info) returns them.
-  - A load balancer's address comes first, then the host of a pod on the host network, then the host of a pod with the node port.
-    A load balancer that has no address yet is reached by its node port.
+  - A load balancer's address comes first, then the host of a pod on the host network, then the host of a pod with the
+    node port. A load balancer that has no address yet is reached by its node port.
 positional: _input
 options:
   _input:
@@ -69,8 +69,8 @@ def gateway_url(objects: list[dict[str, Any]], port: int = 80) -> str:
     service = next((one for one in objects if one["kind"] == "Service"), None)
     if service is None:
         raise AnsibleFilterError(
-            "there is no ingress gateway with these labels in this namespace: enable one (components.ingressGateways of the"
-            " IstioOperator), or correct the namespace and the labels by which its Service is read"
+            "there is no ingress gateway with these labels in this namespace: enable one (components.ingressGateways"
+            " of the IstioOperator), or correct the namespace and the labels by which its Service is read"
         )
     spec, name = service["spec"], f"{service['metadata']['namespace']}/{service['metadata']['name']}"
     entry = next((one for one in spec.get("ports") or [] if one["port"] == port), None)
@@ -87,8 +87,9 @@ def gateway_url(objects: list[dict[str, Any]], port: int = 80) -> str:
         host, number = on_host[0]["status"]["hostIP"], _pod_port(on_host[0], entry.get("targetPort", port))
     elif not entry.get("nodePort"):
         raise AnsibleFilterError(
-            f"the service {name} is of type {spec.get('type')} and cannot be reached from outside: make it a NodePort or"
-            " a LoadBalancer, or run the gateway on the host network (components.ingressGateways of the IstioOperator)"
+            f"the service {name} is of type {spec.get('type')} and cannot be reached from outside: make it a NodePort"
+            " or a LoadBalancer, or run the gateway on the host network (components.ingressGateways of the"
+            " IstioOperator)"
         )
     elif serving:
         # Of all nodes, one with a pod answers whatever the service's externalTrafficPolicy is.

@@ -6,8 +6,8 @@ name: setting_faults
 short_description: What is wrong with the settings of an inventory
 version_added: 0.2.0
 description:
-  - Compares the variables of all hosts of the cluster, and of the controller, with the argument specifications of all roles of
-    this collection, before any role runs.
+  - Compares the variables of all hosts of the cluster, and of the controller, with the argument specifications of all
+    roles of this collection, before any role runs.
   - A variable that begins like ours and that no role knows is a fault, too.
   - A value that depends on facts which are not gathered yet is left to the role that uses it.
 positional: _input
@@ -112,7 +112,10 @@ def wrong_values(name: str, value: Any) -> list[str]:
 
 
 def unknown_name(name: str) -> str | None:
-    """The known name that is meant, or nothing, where a name looks like ours and is not; None where it does not look so."""
+    """The known name that is meant, or nothing, where a name looks like ours and is not.
+
+    None where it does not look so.
+    """
     known = specifications()
     if name in known or name.startswith("__"):
         return None

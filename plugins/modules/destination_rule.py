@@ -8,7 +8,8 @@ short_description: Manages Istio's DestinationRules, which set the traffic polic
 version_added: 0.1.0
 description:
   - Creates, changes and removes DestinationRules, one or many in a task.
-  - Checks all resources by the rules of Istio before anything is written. The message names each wrong field and the fix.
+  - Checks all resources by the rules of Istio before anything is written. The message names each wrong field and the
+    fix.
   - The fields inside the options are those of Istio, see
     U(https://istio.io/latest/docs/reference/config/networking/destination-rule/).
 options:

@@ -8,7 +8,8 @@ short_description: Manages Istio's Gateways, which open ports at the edge of the
 version_added: 0.1.0
 description:
   - Creates, changes and removes Gateways of Istio (C(networking.istio.io)), one or many in a task.
-  - Checks all resources by the rules of Istio before anything is written. The message names each wrong field and the fix.
+  - Checks all resources by the rules of Istio before anything is written. The message names each wrong field and the
+    fix.
   - The fields inside the options are those of Istio, see
     U(https://istio.io/latest/docs/reference/config/networking/gateway/).
 options:

@@ -8,7 +8,8 @@ short_description: Opens a node's ports in firewalld
 version_added: 0.1.0
 description:
   - Defines one firewalld service with exactly the given ports, and trusts the given source ranges.
-  - The service's description lists these ranges. A range that it lists and the task no longer names is closed; others stay.
+  - The service's description lists these ranges. A range that it lists and the task no longer names is closed; others
+    stay.
   - The permanent and the running configuration are changed side by side, without a reload,
     since a reload can wipe the rules of the network plugin and of kube-proxy.
   - On a host without a running firewalld there is nothing to do.
@@ -178,7 +179,10 @@ def plan(name: str, ports: set[str], sources: list[str], state: State) -> list[l
 
 
 def open_now(name: str, ports: set[str], old: set[str], state: State) -> list[list[str]]:
-    """The same for the running configuration, which learns a new definition of a service by a reload alone: hence ports."""
+    """The same for the running configuration.
+
+    It learns a new definition of a service by a reload alone: hence ports.
+    """
     zone, open_ports = f"--zone={state.zone}", state.now(state.zone, "ports")
     commands = []
     by_service = old if name in state.now(state.zone, "services") else set()

@@ -78,7 +78,8 @@ from ansible_collections.bare.mesh.plugins.module_utils._host import kernel
 from ansible_collections.bare.mesh.plugins.module_utils._host.files import Files, read
 
 HEADER = "# Written by bare.mesh.\n"
-# After 99-sysctl.conf, the link to /etc/sysctl.conf: the cluster's needs win over a distribution's or an image's defaults.
+# After 99-sysctl.conf, the link to /etc/sysctl.conf: the cluster's needs win over a distribution's or an image's
+# defaults.
 SYSCTL_FILE = "/etc/sysctl.d/99-zz-bare-mesh.conf"
 ENFORCE = "/sys/fs/selinux/enforce"
 
@@ -166,7 +167,8 @@ class Kernel:
                 file.write(value)
         except OSError as error:
             raise Failure(
-                f"sysctl {name}={value}: {error}; if the host shares its kernel with others, add its first part to host_prep_sysctl_skip"
+                f"sysctl {name}={value}: {error}; if the host shares its kernel with others, add its first part to"
+                " host_prep_sysctl_skip"
             ) from error
 
 

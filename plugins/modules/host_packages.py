@@ -7,9 +7,11 @@ module: host_packages
 short_description: Installs packages, at a pinned version where one is given
 version_added: 0.1.0
 description:
-  - Asks the package database once which of the packages are there, and installs what is missing by C(dnf) or C(apt-get).
+  - Asks the package database once which of the packages are there, and installs what is missing by C(dnf) or
+    C(apt-get).
   - Check mode needs no package index. So it predicts rightly even before the repository of a package is configured.
-  - A service of a newly installed package is not started. M(bare.mesh.host_service) does that once its configuration is there.
+  - A service of a newly installed package is not started. M(bare.mesh.host_service) does that once its configuration is
+    there.
 extends_documentation_fragment:
   - bare.mesh.attributes
 options:
@@ -122,7 +124,8 @@ def work(module: AnsibleModule) -> dict[str, Any]:
             left = missing(wanted, after)
             if left:
                 raise Failure(
-                    f"{', '.join(left)}: still not at the wanted version after the installation; is it pinned or excluded?"
+                    f"{', '.join(left)}: still not at the wanted version after the installation; is it pinned or"
+                    " excluded?"
                 )
         if held:
             manager.hold(held)

@@ -7,7 +7,8 @@ module: host_repositories
 short_description: Configures the package repositories of Kubernetes and of containerd
 version_added: 0.1.0
 description:
-  - Writes the repositories C(bare-mesh-kubernetes) and C(bare-mesh-docker) for C(dnf) or C(apt), with signature checks on.
+  - Writes the repositories C(bare-mesh-kubernetes) and C(bare-mesh-docker) for C(dnf) or C(apt), with signature checks
+    on.
   - A signing key is fetched from the repository and written only if its fingerprint is the expected one.
   - C(dnf) is told to leave the pinned packages alone in a full upgrade, by C(exclude).
 extends_documentation_fragment:
@@ -137,7 +138,10 @@ def want_proxy(proxy: str, files: Files, family: str) -> None:
 
 
 def verified_key(module: AnsibleModule, fetcher: fetch.Fetcher, repository: dict[str, Any], path: str) -> bytes:
-    """The repository's signing key. Where the source gives none, the one on the host is used if it is the expected one."""
+    """The repository's signing key.
+
+    Where the source gives none, the one on the host is used if it is the expected one.
+    """
     wanted = str(module.params["fingerprints"].get(repository["key"], "")).replace(" ", "").upper()
     url = repository["key_url"]
     if not wanted:

@@ -10,8 +10,9 @@ description:
   - Writes the unit's files, and restarts it when something is newer than its start. So the next run
     restarts a unit whose run was interrupted between a new configuration and the restart.
   - Unlike M(ansible.builtin.systemd_service), it predicts the start of a unit whose package is not installed yet.
-  - Templates are rendered on the controller, so one round trip to the host does it all, where M(ansible.builtin.template),
-    M(ansible.builtin.copy) and M(ansible.builtin.systemd_service) take several for each file and unit.
+  - Templates are rendered on the controller, so one round trip to the host does it all, where
+    M(ansible.builtin.template), M(ansible.builtin.copy) and M(ansible.builtin.systemd_service) take several for each
+    file and unit.
 extends_documentation_fragment:
   - bare.mesh.attributes
 options:
@@ -158,7 +159,10 @@ FILE = {
 
 
 def compare(module: AnsibleModule) -> Files:
-    """The files as the task wants them, compared with the host's. The action plugin has put contents in place of templates."""
+    """The files as the task wants them, compared with the host's.
+
+    The action plugin has put contents in place of templates.
+    """
     files = Files(module)
     for one in module.params["files"]:
         path, mode = one["dest"], one["mode"]

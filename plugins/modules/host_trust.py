@@ -7,8 +7,10 @@ module: host_trust
 short_description: Puts CA certificates into the operating system's trust store
 version_added: 0.1.0
 description:
-  - Writes the certificates to the folder that C(update-ca-trust) or C(update-ca-certificates) reads, and runs that program.
-  - It compares with the bundle that the program generates. So the next run completes one that was interrupted between the two.
+  - Writes the certificates to the folder that C(update-ca-trust) or C(update-ca-certificates) reads, and runs that
+    program.
+  - It compares with the bundle that the program generates. So the next run completes one that was interrupted between
+    the two.
 extends_documentation_fragment:
   - bare.mesh.attributes
 options:

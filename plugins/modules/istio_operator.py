@@ -7,10 +7,11 @@ module: istio_operator
 short_description: Installs, changes and removes a mesh by an IstioOperator spec
 version_added: 0.1.0
 description:
-  - Renders the spec with istioctl on the controller, compares every object with the cluster, applies those that differ, deletes
-    those that are no longer part of the spec, and waits until all are ready. The order is CustomResourceDefinitions, istiod, gateways.
-  - Uses the field manager, the labels and the revision tag of istioctl. So C(istioctl install) with the same spec changes nothing
-    afterwards, and the module changes nothing after C(istioctl install).
+  - Renders the spec with istioctl on the controller, compares every object with the cluster, applies those that differ,
+    deletes those that are no longer part of the spec, and waits until all are ready. The order is
+    CustomResourceDefinitions, istiod, gateways.
+  - Uses the field manager, the labels and the revision tag of istioctl. So C(istioctl install) with the same spec
+    changes nothing afterwards, and the module changes nothing after C(istioctl install).
   - Fields that istiod sets, such as C(caBundle) and C(failurePolicy) of its webhooks, are not differences.
   - An unknown field of the spec or an unknown profile is refused before anything is written.
   - In check mode without a cluster all objects count as new, and without istioctl the whole mesh counts as new.
@@ -42,7 +43,8 @@ options:
     description: Tag of Istio's images. Overrides C(spec.tag).
     type: str
   namespace:
-    description: Namespace of the control plane. Overrides C(spec.values.global.istioNamespace). It is created if it does not exist.
+    description: Namespace of the control plane. Overrides C(spec.values.global.istioNamespace). It is created if it
+      does not exist.
     type: str
   istioctl:
     description: Path of istioctl, or its name if it is in C($PATH).
@@ -51,8 +53,8 @@ options:
   state:
     description:
       - V(present) installs or changes the mesh.
-      - V(absent) deletes the objects that this IstioOperator installed, except the CustomResourceDefinitions and the namespace,
-        because their deletion would also delete objects of users.
+      - V(absent) deletes the objects that this IstioOperator installed, except the CustomResourceDefinitions and the
+        namespace, because their deletion would also delete objects of users.
       - V(rendered) only returns the objects. In check mode without istioctl it only checks the fields of the spec.
     type: str
     choices: [present, absent, rendered]
@@ -96,7 +98,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 istioctl_version:
-  description: The version of istioctl, which is the version of the mesh. Empty with O(state=absent), and in check mode without istioctl.
+  description: The version of istioctl, which is the version of the mesh. Empty with O(state=absent), and in check mode
+    without istioctl.
   returned: success
   type: str
 revision:
@@ -151,7 +154,8 @@ from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failu
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.module import connect, run
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.resource import key, read_file
 
-# Seconds to wait for the CA in the webhooks. After that the run continues, for example if the CA comes from another source.
+# Seconds to wait for the CA in the webhooks. After that the run continues, for example if the CA comes from another
+# source.
 CA_PATIENCE = 20
 
 ARGUMENTS: dict[str, Any] = {
@@ -180,7 +184,10 @@ def source(path: str | None) -> dict[str, Any]:
 
 
 def validate(spec: dict[str, Any]) -> None:
-    """Raise Failure for unknown fields. istioctl checks them too, but not those of meshConfig, and it may not be installed yet."""
+    """Raise Failure for unknown fields.
+
+    istioctl checks them too, but not those of meshConfig, and it may not be installed yet.
+    """
     faults = [f"{path}: {message}" for path, message in check(spec, ROOT, DEFINITIONS, "spec", aliases=True)]
     if faults:
         raise Failure(f"the IstioOperator spec is not valid: {'; '.join(faults)}. Reference: {REFERENCE}")
@@ -198,7 +205,7 @@ def wanted(istioctl: Istioctl, iop: dict[str, Any], client: Client | None) -> tu
 def with_tag(
     istioctl: Istioctl, iop: dict[str, Any], version: str, objects: list[dict[str, Any]], client: Client | None
 ) -> list[dict[str, Any]]:
-    """Add the objects of the revision tag `default`, so that namespaces with istio-injection=enabled use this revision."""
+    """Add the objects of the revision tag `default`: namespaces with istio-injection=enabled then use this revision."""
     webhook = installer.canonical_webhook(objects)
     selector = {"labelSelector": "app=sidecar-injector,istio.io/tag=default"}
     path = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
@@ -246,7 +253,10 @@ def apply(engine: Engine, iop: dict[str, Any], objects: list[dict[str, Any]]) ->
 
 
 def wait_for_ca_bundle(client: Client, engine: Engine, changed: list[dict[str, Any]]) -> None:
-    """Wait until istiod has written its CA into new injection webhooks. Without it, the pods of gateways are refused at first."""
+    """Wait until istiod has written its CA into new injection webhooks.
+
+    Without it, the pods of gateways are refused at first.
+    """
     deadline = time.monotonic() + CA_PATIENCE
     for one in changed:
         while one["kind"] == "MutatingWebhookConfiguration" and time.monotonic() < deadline:
@@ -276,7 +286,10 @@ def without_istioctl(module: AnsibleModule, result: dict[str, Any], iop: dict[st
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
-    """Bring the mesh to the state. Raises Failure if the spec is not valid, an object is refused or not ready in time."""
+    """Bring the mesh to the state.
+
+    Raises Failure if the spec is not valid, an object is refused or not ready in time.
+    """
     params = module.params
     iop = installer.operator(source(params["src"]), params)
     result: dict[str, Any] = {

@@ -7,9 +7,10 @@ module: k8s
 short_description: Applies, patches or removes any Kubernetes objects
 version_added: 0.1.0
 description:
-  - Reads the objects with few requests, and writes those that differ by server-side apply, in parallel and in dependency order.
-    Namespaces and CustomResourceDefinitions come first.
-  - A field that another field manager owns and that the definition does not name is not changed and is not a difference.
+  - Reads the objects with few requests, and writes those that differ by server-side apply, in parallel and in
+    dependency order. Namespaces and CustomResourceDefinitions come first.
+  - A field that another field manager owns and that the definition does not name is not changed and is not a
+    difference.
   - A field that this module set before and that the definition no longer names is removed.
   - In check mode without a cluster, all objects count as new.
 extends_documentation_fragment:
@@ -31,7 +32,8 @@ options:
     type: list
     elements: path
   kind:
-    description: Kind of one object without further fields, together with O(name), such as a Namespace or an object for O(state=absent).
+    description: Kind of one object without further fields, together with O(name), such as a Namespace or an object for
+      O(state=absent).
     type: str
   api_version:
     description: API version of the object of O(kind) and O(name).
@@ -44,8 +46,8 @@ options:
   state:
     description:
       - V(present) creates the objects or changes them.
-      - V(patched) changes only objects that exist, as C(kubectl patch) does. Fields that the definition does not name stay as they are.
-        An object that does not exist is left out with a warning.
+      - V(patched) changes only objects that exist, as C(kubectl patch) does. Fields that the definition does not name
+        stay as they are. An object that does not exist is left out with a warning.
       - V(absent) deletes the objects. An object whose kind the cluster does not know counts as V(absent).
     type: str
     choices: [present, patched, absent]
@@ -55,7 +57,8 @@ options:
     type: str
     default: default
   field_manager:
-    description: Name of the field manager of server-side apply, by which the API server records the fields that this module sets.
+    description: Name of the field manager of server-side apply, by which the API server records the fields that this
+      module sets.
     type: str
     default: bare-mesh
   wait_condition:
@@ -202,7 +205,10 @@ WITHOUT_CLUSTER = {
 
 
 def definitions(params: dict[str, Any]) -> list[dict[str, Any]]:
-    """The objects of all options. Raises Failure for a file that cannot be read and for manifests that are not valid."""
+    """The objects of all options.
+
+    Raises Failure for a file that cannot be read and for manifests that are not valid.
+    """
     result = expand(params["resources"] or [], "resources")
     given = params["definition"]
     if isinstance(given, str):

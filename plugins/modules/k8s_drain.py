@@ -8,7 +8,8 @@ short_description: Drains, cordons or uncordons a node
 version_added: 0.2.0
 description:
   - Makes the node unschedulable and evicts its pods, as C(kubectl drain) does. Pods of DaemonSets and static pods stay.
-  - All pods are checked first. If a pod would be lost or lose data and O(delete_options) does not allow it, nothing is changed.
+  - All pods are checked first. If a pod would be lost or lose data and O(delete_options) does not allow it, nothing is
+    changed.
   - If the node does not exist, nothing is changed.
 extends_documentation_fragment:
   - bare.mesh.attributes
@@ -46,7 +47,8 @@ options:
       wait_timeout:
         description:
           - Seconds to wait until the pods are gone.
-          - On a node that is not ready the module does not wait, because the kubelet does not report the end of the pods.
+          - On a node that is not ready the module does not wait, because the kubelet does not report the end of the
+            pods.
         type: int
         default: 300
 attributes:
@@ -165,9 +167,10 @@ def evict(client: Client, pod: Pod, delete: bool) -> str:
 
 
 def empty(client: Client, node: str, pods: list[Pod], options: dict[str, Any], wait: bool) -> None:
-    """Evict the pods and, with wait, wait until they are gone. An eviction that a disruption budget does not allow is repeated.
+    """Evict the pods and, with wait, wait until they are gone.
 
-    Raises Failure after options["wait_timeout"] seconds.
+    An eviction that a disruption budget does not allow is repeated. Raises Failure after options["wait_timeout"]
+    seconds.
     """
     deadline = time.monotonic() + options["wait_timeout"]
     # For a disruption budget the answer is "too many requests", which the client would repeat by itself.
@@ -196,7 +199,8 @@ def _late(node: str, left: list[Pod], refused: dict[str, str], seconds: int) -> 
     begin = f"the node {node} is unschedulable, but not empty after {seconds} seconds"
     if refused:
         reasons = "; ".join(f"{name}: {why}" for name, why in refused.items())
-        return f"{begin}: {reasons}. Give those workloads more replicas, or set delete_options.disable_eviction to delete the pods anyway"
+        fix = "Give those workloads more replicas, or set delete_options.disable_eviction to delete the pods anyway"
+        return f"{begin}: {reasons}. {fix}"
     return f"{begin}: {', '.join(full_name(pod) for pod in left)} did not end"
 
 

@@ -8,8 +8,8 @@ short_description: Runs a command in a container of a pod
 version_added: 0.1.0
 description:
   - Runs one command in a running container, as C(kubectl exec) does, and returns its output.
-  - The module does not know whether the command changes something, so it always reports a change. Set C(changed_when=false) for a
-    command that only reads.
+  - The module does not know whether the command changes something, so it always reports a change. Set
+    C(changed_when=false) for a command that only reads.
 extends_documentation_fragment:
   - bare.mesh.attributes
   - bare.mesh.connection
@@ -23,7 +23,8 @@ options:
     description: Name of the pod.
     type: str
   label_selectors:
-    description: Label selectors of the pod, instead of its name. Of the pods that match all of them, the first ready one is used.
+    description: Label selectors of the pod, instead of its name. Of the pods that match all of them, the first ready
+      one is used.
     type: list
     elements: str
   container:
@@ -155,7 +156,10 @@ def execute(
 
 
 def refusal(text: str) -> str:
-    """The API server's own words in the text of a refused websocket: its parts are separated by -+-+-, the last is a Status."""
+    """The API server's own words in the text of a refused websocket.
+
+    Its parts are separated by -+-+-, the last is a Status.
+    """
     first, *_headers, last = text.split(HANDSHAKE_SEPARATOR) if HANDSHAKE_SEPARATOR in text else (text, "")
     try:
         body = ast.literal_eval(last)

@@ -146,7 +146,10 @@ def evaluate(compiled: Any, option: str, found: list[dict[str, Any]]) -> Any:
 
 
 def read(client: Client, kinds: Kinds, params: dict[str, Any], unknown: set[str]) -> list[dict[str, Any]]:
-    """The objects that match the options. A kind that is not served and looks like a slip is added to unknown, as a message."""
+    """The objects that match the options.
+
+    A kind that is not served and looks like a slip is added to unknown, as a message.
+    """
     fields = params["field_selectors"] + ([f"metadata.name={params['name']}"] if params["name"] else [])
     query = {"labelSelector": ",".join(params["label_selectors"]), "fieldSelector": ",".join(fields)}
     found: list[dict[str, Any]] = []
@@ -182,8 +185,8 @@ def work(module: AnsibleModule) -> dict[str, Any]:
             break
         if time.monotonic() + params["wait_sleep"] > deadline:
             raise Failure(
-                f"after {params['wait_timeout']} s the {len(found)} objects of kind {', '.join(params['kind'])} that were found"
-                f" do not meet until: {params['until']}",
+                f"after {params['wait_timeout']} s the {len(found)} objects of kind {', '.join(params['kind'])} that"
+                f" were found do not meet until: {params['until']}",
                 resources=found,
             )
         time.sleep(params["wait_sleep"])

@@ -11,15 +11,15 @@ description:
   - An C(init) that was killed or failed is recognised. If its API server has been up, it is continued on what is there.
     Otherwise it is undone by C(kubeadm reset) and started over.
   - No bootstrap token is left, and those that interrupted runs of this collection have left are deleted.
-  - A cluster that has been up is never undone. If its API server does not come up within O(wait_timeout), the module fails
-    and says what to look at.
+  - A cluster that has been up is never undone. If its API server does not come up within O(wait_timeout), the module
+    fails and says what to look at.
 extends_documentation_fragment:
   - bare.mesh.attributes
 options:
   config:
     description:
-      - kubeadm's configuration documents, among them one of kind V(InitConfiguration). Those of kubeadm's own kinds may leave
-        C(apiVersion) out.
+      - kubeadm's configuration documents, among them one of kind V(InitConfiguration). Those of kubeadm's own kinds may
+        leave C(apiVersion) out.
       - They are written neither to the disk nor to a command line.
     type: list
     elements: dict
@@ -137,14 +137,18 @@ def find_state(etcd: str) -> str:
         return "stopped"
     if not killed:
         raise Failure(
-            f"{KUBERNETES} holds a control plane that this module did not begin, its API server does not answer, and {etcd} has no "
-            "data of it. Nothing was touched. Start it, or, if it is to be given up, run the playbook bare.mesh.reset on this host first."
+            f"{KUBERNETES} holds a control plane that this module did not begin, its API server does not answer, and"
+            f" {etcd} has no data of it. Nothing was touched. Start it, or, if it is to be given up, run the playbook"
+            " bare.mesh.reset on this host first."
         )
     return "broken"
 
 
 def complete(config: list[dict[str, Any]], token: str, ignored: list[str]) -> list[dict[str, Any]]:
-    """The documents with kubeadm's API version, and a bootstrap token of our own, since kubeadm's would be valid for a day."""
+    """The documents with kubeadm's API version, and a bootstrap token of our own.
+
+    kubeadm's would be valid for a day.
+    """
     bootstrap = {"token": token, "ttl": "15m", "description": f"{TOKEN_MARK}kubeadm init"}
     changed = []
     for entry in config:

@@ -7,11 +7,12 @@ module: kubeadm_join
 short_description: Joins this host to a cluster as a worker
 version_added: 0.1.0
 description:
-  - Runs C(kubeadm join) unless the host is a node of the cluster already. It asks the API server with the kubelet's own certificate.
-  - A C(join) that was killed or failed is undone as by M(bare.mesh.kubeadm_reset), and so is the membership in a cluster that has
-    been made again since. Then the host joins.
-  - A host that is to join gets a bootstrap token of its own. The controller makes it through the API server, with O(kubeconfig),
-    and deletes it when the join has ended, well or not.
+  - Runs C(kubeadm join) unless the host is a node of the cluster already. It asks the API server with the kubelet's own
+    certificate.
+  - A C(join) that was killed or failed is undone as by M(bare.mesh.kubeadm_reset), and so is the membership in a
+    cluster that has been made again since. Then the host joins.
+  - A host that is to join gets a bootstrap token of its own. The controller makes it through the API server, with
+    O(kubeconfig), and deletes it when the join has ended, well or not.
 extends_documentation_fragment:
   - bare.mesh.attributes
 options:
@@ -29,13 +30,15 @@ options:
     type: int
     default: 900
   token:
-    description: A bootstrap token of your own, in place of one that is made. It is written neither to the disk nor to a command line.
+    description: A bootstrap token of your own, in place of one that is made. It is written neither to the disk nor to a
+      command line.
     type: str
   ca_cert_hash:
     description: Hash of the cluster's certificate authority as kubeadm prints it, V(sha256:...). Needed with O(token).
     type: str
   ca_certificate:
-    description: The certificate authority itself, to wait until the cluster knows O(token). Without it, joining may take seconds longer.
+    description: The certificate authority itself, to wait until the cluster knows O(token). Without it, joining may
+      take seconds longer.
     type: str
   node_registration:
     description: kubeadm's C(nodeRegistration).
@@ -43,8 +46,8 @@ options:
     default: {}
   node_ip:
     description:
-      - The node's own address. A Node object of its name that has this address is left from an earlier membership of the
-        host, and is deleted before the join.
+      - The node's own address. A Node object of its name that has this address is left from an earlier membership of
+        the host, and is deleted before the join.
       - Without it, no Node object is deleted.
     type: str
   wait_timeout:
@@ -80,8 +83,8 @@ RETURN = r"""
 state:
   description: >-
     What was found: V(absent), V(joined), V(unfinished) (joined, but kubeadm did not finish), V(broken) (a join that was
-    interrupted), V(foreign) (the cluster has been made again since), V(deleted) (the cluster has no such node any more),
-    V(unknown) (see O(wait_timeout)).
+    interrupted), V(foreign) (the cluster has been made again since), V(deleted) (the cluster has no such node any
+    more), V(unknown) (see O(wait_timeout)).
   returned: always
   type: str
 node:
@@ -119,15 +122,18 @@ from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.node import (
 from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.reset import NodeReset
 
 FOREIGN = -1
-# OpenSSL's errors for a certificate that is not of the authority which this node knows: another signature, or an unknown issuer.
+# OpenSSL's errors for a certificate that is not of the authority which this node knows: another signature, or an
+# unknown issuer.
 # https://docs.openssl.org/master/man3/X509_STORE_CTX_get_error/
 OTHER_AUTHORITY = (7, 18, 19, 20, 21, 30)
 CERTIFICATE_FIX = "See: openssl s_client -connect HOST:PORT -showcerts"
+CLOCK_FIX = "Compare the clocks of this host and of the control plane"
+NAME_FIX = "Name the API server in api_server as its certificate does, or add the name to the certificate"
 CERTIFICATE_FIXES = {
     9: "Correct the clocks of this host and of the control plane",
-    10: "Compare the clocks of this host and of the control plane; if it has expired, run there: kubeadm certs renew all",
-    62: "Name the API server in api_server as its certificate does, or add the name to the certificate (apiServer.certSANs)",
-    64: "Name the API server in api_server as its certificate does, or add the name to the certificate (apiServer.certSANs)",
+    10: f"{CLOCK_FIX}; if it has expired, run there: kubeadm certs renew all",
+    62: f"{NAME_FIX} (apiServer.certSANs)",
+    64: f"{NAME_FIX} (apiServer.certSANs)",
 }
 TO_JOIN = ("absent", "broken", "foreign")
 
@@ -161,14 +167,15 @@ def find_state(api_server: str, name: str, wait_timeout: float) -> str:
         return "deleted"
     if status == 401:
         raise Failure(
-            f"the API server at {server.url} is of this node's cluster, but refuses the node's certificate {KUBELET_CERTIFICATE}. "
-            "Nothing was touched. Compare this host's clock with its dates (openssl x509 -noout -dates -in FILE): correct the clock, "
-            "or, if it has expired, run the playbook bare.mesh.reset on this host, and then this one again"
+            f"the API server at {server.url} is of this node's cluster, but refuses the node's certificate"
+            f" {KUBELET_CERTIFICATE}. Nothing was touched. Compare this host's clock with its dates (openssl x509"
+            " -noout -dates -in FILE): correct the clock, or, if it has expired, run the playbook bare.mesh.reset on"
+            " this host, and then this one again"
         )
     # The node authorizer lets a kubelet read only the node of its own name.
     raise Failure(
-        f"this host is a node of the cluster already, but may not read the node {name} (status {status}). If it has another name there, "
-        "give it that name in the inventory; else run the playbook bare.mesh.reset on it first"
+        f"this host is a node of the cluster already, but may not read the node {name} (status {status}). If it has"
+        " another name there, give it that name in the inventory; else run the playbook bare.mesh.reset on it first"
     )
 
 
@@ -188,8 +195,9 @@ def answer(server: ApiServer, path: str, wait_timeout: float) -> int | None:
             if error.verify_code in OTHER_AUTHORITY:
                 return FOREIGN
             raise Failure(
-                f"the certificate of the API server at {server.url} is of this node's cluster, but not valid here: {error.verify_message}. "
-                "Nothing was touched. " + CERTIFICATE_FIXES.get(error.verify_code, CERTIFICATE_FIX)
+                f"the certificate of the API server at {server.url} is of this node's cluster, but not valid here:"
+                f" {error.verify_message}. Nothing was touched. "
+                + CERTIFICATE_FIXES.get(error.verify_code, CERTIFICATE_FIX)
             ) from error
         except OSError as error:
             if not wait_timeout:
@@ -221,7 +229,10 @@ def join(kubeadm: Kubeadm, kubelet: Kubelet, params: dict[str, Any]) -> None:
 
 
 def wait_signed(server: ApiServer, identity: str, seconds: float = 30) -> None:
-    """Waits until the cluster has signed its public information with the token. If it has not, kubeadm sleeps for five seconds."""
+    """Waits until the cluster has signed its public information with the token.
+
+    If it has not, kubeadm sleeps for five seconds.
+    """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:

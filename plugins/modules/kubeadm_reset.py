@@ -7,8 +7,8 @@ module: kubeadm_reset
 short_description: Removes what a cluster left on this host
 version_added: 0.1.0
 description:
-  - Runs C(kubeadm reset) and removes what that leaves, which is containers, mounts, network links and namespaces, firewall rules,
-    certificates, etcd's data and the admin kubeconfig of a user.
+  - Runs C(kubeadm reset) and removes what that leaves, which is containers, mounts, network links and namespaces,
+    firewall rules, certificates, etcd's data and the admin kubeconfig of a user.
   - Works even if the container runtime, the API server or kubeadm itself is broken or missing.
   - Packages and images stay, so that a new cluster is made quickly.
   - It does not drain the node, nor remove the node from a cluster that goes on without it.

@@ -7,11 +7,11 @@ module: kubeconfig
 short_description: Keeps copies of the host's admin kubeconfig, on the controller and for a user of the host
 version_added: 0.1.0
 description:
-  - Reads the kubeconfig of the control plane host and writes it to the controller, mode 0600, with an address of the API server
-    that the controller reaches.
+  - Reads the kubeconfig of the control plane host and writes it to the controller, mode 0600, with an address of the
+    API server that the controller reaches.
   - A file that is not such a copy, such as the user's kubeconfig of another cluster, is never replaced or removed.
-  - On request it also gives a user of the host a copy, C(~/.kube/config), as it is, mode 0600. A different file that is there
-    is kept as a backup beside it.
+  - On request it also gives a user of the host a copy, C(~/.kube/config), as it is, mode 0600. A different file that is
+    there is kept as a backup beside it.
   - The result does not hold the content, so the task needs no C(no_log).
 extends_documentation_fragment:
   - bare.mesh.attributes
@@ -120,7 +120,10 @@ def give(account: pwd.struct_passwd, path: str, content: bytes) -> str | None:
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
-    """The host's part. The action plugin asks for it, keeps content from the result, and writes the controller's copy."""
+    """The host's part.
+
+    The action plugin asks for it, keeps content from the result, and writes the controller's copy.
+    """
     src, user = module.params["src"], module.params["user"]
     account, path = user_kubeconfig(user) if user else (None, "")
     if module.check_mode and not os.path.exists(src):

@@ -7,7 +7,8 @@ module: preflight_check
 short_description: Checks hosts, inventory, settings and the source of artifacts before anything is changed
 version_added: 0.1.0
 description:
-  - Runs on the controller, takes what M(bare.mesh.host_inspect) found on each host, and fails once, with all faults and their fixes.
+  - Runs on the controller, takes what M(bare.mesh.host_inspect) found on each host, and fails once, with all faults and
+    their fixes.
   - The signature of a package repository's index is verified where the controller has C(gpgv).
 extends_documentation_fragment:
   - bare.mesh.attributes
@@ -22,7 +23,8 @@ options:
     elements: dict
     required: true
   ports:
-    description: Ports such as V(10250/tcp) that must be free on every V(node), and those that must also be free on a V(control_plane).
+    description: Ports such as V(10250/tcp) that must be free on every V(node), and those that must also be free on a
+      V(control_plane).
     type: dict
     required: true
     suboptions:
@@ -52,7 +54,10 @@ options:
       istioctl_checksum: {description: Pinned checksum of Istio's archive., type: str, default: ''}
       kubelet_config: {description: Settings of the kubelet., type: dict, default: {}}
       cluster_config: {description: Settings of the cluster for kubeadm., type: dict, default: {}}
-      source: {description: 'Base URLs V(kubernetes), V(docker), V(istio), and V(registries).', type: dict, required: true}
+      source:
+        description: 'Base URLs V(kubernetes), V(docker), V(istio), and V(registries).'
+        type: dict
+        required: true
       fingerprints: {description: Fingerprints of the signing keys., type: dict, required: true}
       ca_file: {description: Certificate that signed the source's., type: path, default: ''}
       kubeconfig: {description: Path of the cluster's kubeconfig on the controller., type: path, default: ''}
@@ -179,7 +184,8 @@ def settings_findings(module: AnsibleModule, reports: dict[str, host_checks.Repo
         faults += source_checks.source(settings, reports, fetch, verifier)
         if not verifier:
             module.warn(
-                "the controller has no gpgv, so the package repositories' signatures were not verified beforehand; install gpgv"
+                "the controller has no gpgv, so the package repositories' signatures were not verified beforehand;"
+                " install gpgv"
             )
     return faults
 

@@ -9,7 +9,8 @@ version_added: 0.1.0
 description:
   - Downloads a tar archive, compares its SHA-256 with the wanted one, and puts the named files of it into a directory.
   - The directory appears complete or not at all, an earlier one stays in place until then.
-  - What was installed is recorded in the directory. A second run compares the files with the record and needs no network.
+  - What was installed is recorded in the directory. A second run compares the files with the record and needs no
+    network.
 extends_documentation_fragment:
   - bare.mesh.attributes
 options:
@@ -19,12 +20,14 @@ options:
     required: true
   checksum:
     description:
-      - SHA-256 of the archive in hexadecimal (C(sha256:) may stand before it), or the URL of the file in which its publisher states it.
+      - SHA-256 of the archive in hexadecimal (C(sha256:) may stand before it), or the URL of the file in which its
+        publisher states it.
       - Such a file is only read when something has to be installed.
     type: str
     required: true
   ca_file:
-    description: File with the certificate authority of a server that the system does not know, in addition to the system's own.
+    description: File with the certificate authority of a server that the system does not know, in addition to the
+      system's own.
     type: path
   dest:
     description: Directory that holds the files and nothing else.
@@ -130,7 +133,8 @@ def wanted_checksum(fetch: Fetcher, url: str, checksum: str) -> str:
     found = archive.published(text, url.rsplit("/", 1)[-1])
     if not found:
         raise Failure(
-            f"{checksum} names no SHA-256 for {url.rsplit('/', 1)[-1]}; give the checksum itself, or a URL that names it"
+            f"{checksum} names no SHA-256 for {url.rsplit('/', 1)[-1]}; give the checksum itself, or a URL that names"
+            " it"
         )
     return found
 

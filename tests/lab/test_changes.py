@@ -1,5 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Changes to an existing cluster: docs/changes.md says which are applied. Those that are refused are in mistakes.yml."""
+"""Changes to an existing cluster: docs/changes.md says which are applied.
+
+Those that are refused are in mistakes.yml.
+"""
 
 from __future__ import annotations
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from conftest import ADDRESSES, node
 
-FILES = "find /etc/kubernetes /var/lib/kubelet/pki -type f '(' -name '*.key' -o -name '*.conf' -o -name '*.pem' ')' -exec cat {} +"
+NAMES = "'(' -name '*.key' -o -name '*.conf' -o -name '*.pem' ')'"
+FILES = f"find /etc/kubernetes /var/lib/kubelet/pki -type f {NAMES} -exec cat {{}} +"
 PRIVATE = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----\n(.*?)-----END", re.DOTALL)
 TOKEN = re.compile(r"(?<![\w.-])[a-z0-9]{6}\.[a-z0-9]{16}(?![\w.-])")
 

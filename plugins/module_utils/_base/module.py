@@ -11,7 +11,10 @@ from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Fail
 
 
 def run(work: Callable[[AnsibleModule], dict[str, Any]], argument_spec: dict[str, Any], **rules: Any) -> None:
-    """Run a module: work returns its result, and its failures become messages. rules are AnsibleModule's other parameters."""
+    """Run a module: work returns its result, and its failures become messages.
+
+    rules are AnsibleModule's other parameters.
+    """
     module = AnsibleModule(argument_spec=argument_spec, **{"supports_check_mode": True, **rules})
     try:
         result = work(module)

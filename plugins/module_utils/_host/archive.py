@@ -55,7 +55,10 @@ def installed(dest: str) -> dict[str, Any] | None:
 
 
 def satisfies(record: dict[str, Any] | None, url: str, checksum: str, members: list[dict[str, str]]) -> bool:
-    """Whether the installation is the wanted one. Without a checksum, the one that was verified when it was installed counts."""
+    """Whether the installation is the wanted one.
+
+    Without a checksum, the one that was verified when it was installed counts.
+    """
     return bool(
         record
         and record.get("url") == url

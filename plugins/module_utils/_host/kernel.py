@@ -8,7 +8,8 @@ import os
 import platform
 from collections.abc import Callable, Iterable
 
-# Name of a module -> its option. Where neither /lib/modules nor /sys/module lists what is built in, the kernel's configuration does.
+# Name of a module -> its option. Where neither /lib/modules nor /sys/module lists what is built in, the kernel's
+# configuration does.
 OPTIONS = {
     "br_netfilter": "BRIDGE_NETFILTER",
     "ip_tables": "IP_NF_IPTABLES",

@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What `istioctl install` does with rendered objects, as pure functions.
 
-Source: operator/pkg/install, operator/pkg/uninstall and istioctl/pkg/tag of Istio 1.29. The field manager, the labels and
-the revision tag are the same, so istioctl and this module can be used on the same mesh.
+Source: operator/pkg/install, operator/pkg/uninstall and istioctl/pkg/tag of Istio 1.29. The field manager, the labels
+and the revision tag are the same, so istioctl and this module can be used on the same mesh.
 """
 
 from __future__ import annotations
@@ -142,7 +142,10 @@ def _injects(webhook: dict[str, Any]) -> bool:
 
 
 def tag_needed(spec: dict[str, Any], tag_exists: bool) -> bool:
-    """Whether to point the tag `default` to this revision: always for the default revision, for others if the tag does not exist."""
+    """Whether to point the tag `default` to this revision.
+
+    Always for the default revision, for others if the tag does not exist.
+    """
     managed_elsewhere = bool(_value(spec, "values", "global", "operatorManageWebhooks"))
     return not managed_elsewhere and (not tag_exists or not revision_of(spec))
 
@@ -253,7 +256,8 @@ def adapt(desired: dict[str, Any], live: dict[str, Any]) -> dict[str, Any]:
     """Keep values that other controllers set on purpose.
 
     All revisions share the base, so it keeps the label of the revision that installed it. Otherwise each run of one
-    revision would change the label of the other. istiod sets the failurePolicy of its webhooks to Fail when it can validate.
+    revision would change the label of the other. istiod sets the failurePolicy of its webhooks to Fail when it can
+    validate.
     """
     revision = (live["metadata"].get("labels") or {}).get(REVISION)
     if component_of(desired) == "Base" and revision:
@@ -271,7 +275,10 @@ def adapt(desired: dict[str, Any], live: dict[str, Any]) -> dict[str, Any]:
 
 
 def prune_selector(labels: dict[str, str]) -> str:
-    """Label selector of all objects that this IstioOperator installed, in any version: an upgrade removes old objects too."""
+    """Label selector of all objects that this IstioOperator installed.
+
+    In any version: an upgrade removes old objects too.
+    """
     chosen = {name: value for name, value in labels.items() if name != VERSION}
     return ",".join([COMPONENT, *(f"{name}={value}" for name, value in sorted(chosen.items()))])
 

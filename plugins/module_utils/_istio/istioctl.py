@@ -24,7 +24,10 @@ REFERENCE = "https://istio.io/latest/docs/reference/config/istio.operator.v1alph
 
 @contextmanager
 def kubeconfig(client: Client | None) -> Iterator[str]:
-    """Path of a temporary kubeconfig with the connection of the module, whatever options it came from. Without a client it is empty."""
+    """Path of a temporary kubeconfig with the connection of the module, whatever options it came from.
+
+    Without a client it is empty.
+    """
     if client is None:
         yield os.devnull
         return
@@ -75,7 +78,8 @@ class Istioctl:
         """
         if not self.program:
             raise Failure(
-                f"istioctl is not at {self.wanted}: install it (the role bare.mesh.istioctl does) or set the option istioctl to its path"
+                f"istioctl is not at {self.wanted}: install it (the role bare.mesh.istioctl does) or set the option"
+                " istioctl to its path"
             )
         environment = {**os.environ, "KUBECONFIG": config}
         try:
@@ -97,7 +101,10 @@ class Istioctl:
         return done.stdout
 
     def version(self) -> str:
-        """The version of istioctl, which it also writes into the labels of installed objects. Raises Failure if it prints none."""
+        """The version of istioctl, which it also writes into the labels of installed objects.
+
+        Raises Failure if it prints none.
+        """
         try:
             return str(
                 json.loads(self.run(["version", "--remote=false", "--output", "json"]))["clientVersion"]["version"]
@@ -106,9 +113,10 @@ class Istioctl:
             raise Failure(f"{self.program} does not print its version: {error!r}") from error
 
     def generate(self, operator: dict[str, Any], client: Client | None) -> list[dict[str, Any]]:
-        """The objects of an IstioOperator. With a cluster they are rendered for its version and platform, as `istioctl install` does.
+        """The objects of an IstioOperator.
 
-        Raises Failure if istioctl refuses the spec.
+        With a cluster they are rendered for its version and platform, as `istioctl install` does. Raises Failure if
+        istioctl refuses the spec.
         """
         arguments = ["manifest", "generate", "--filename", "-"]
         with kubeconfig(client) as config:
@@ -132,8 +140,9 @@ def explain(message: str, spec: dict[str, Any]) -> str:
     profile = re.search(r'profile "(.*?)" not found', message)
     if profile:
         return (
-            f"the profile {profile[1]} does not exist in this istioctl: choose one of those that `istioctl profile list` or"
-            " https://istio.io/latest/docs/setup/additional-setup/config-profiles/ names (default, demo, minimal, empty, ambient, ...)"
+            f"the profile {profile[1]} does not exist in this istioctl: choose one of those that `istioctl profile"
+            " list` or https://istio.io/latest/docs/setup/additional-setup/config-profiles/ names (default, demo,"
+            " minimal, empty, ambient, ...)"
         )
     field = re.search(r'unknown field "(.*?)"', message)
     if field:

@@ -62,8 +62,8 @@ def apply(module: AnsibleModule, facts: ResourceKind, schema: ModuleType, rules:
             return {"changed": False, "objects": []}
         if not module.check_mode:
             raise Failure(
-                f"the cluster serves no {facts.kind} ({facts.group}): install Istio first, for example with bare.mesh.istio_operator."
-                " Nothing was written."
+                f"the cluster serves no {facts.kind} ({facts.group}): install Istio first, for example with"
+                " bare.mesh.istio_operator. Nothing was written."
             )
         version = facts.versions[0]
     for definition in definitions:
@@ -114,9 +114,8 @@ def _parts(facts: ResourceKind, item: dict[str, Any], where: str) -> tuple[dict[
     unknown = [name for name in item if name not in facts.options and name not in names]
     if unknown:
         known = ", ".join([*names, *facts.options])
-        raise Failure(
-            f"{where} ({item.get('name', 'without name')}): unknown option {', '.join(map(str, unknown))}; known: {known}"
-        )
+        slips, name = ", ".join(map(str, unknown)), item.get("name", "without name")
+        raise Failure(f"{where} ({name}): unknown option {slips}; known: {known}")
     spec = {
         facts.options[name][0]: value for name, value in item.items() if name in facts.options and value is not None
     }

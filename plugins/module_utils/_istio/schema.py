@@ -46,7 +46,10 @@ MILLISECOND = 10**6
 
 
 def nanoseconds(text: str) -> int | None:
-    """The length of a duration, without parts of a nanosecond. None if the text is not a duration or is longer than 292 years."""
+    """The length of a duration, without parts of a nanosecond.
+
+    None if the text is not a duration or is longer than 292 years.
+    """
     sign, rest = (-1 if text[:1] == "-" else 1), re.sub("^[-+]", "", text)
     if not re.fullmatch(rf"(?:{_PART})+", rest):
         return 0 if rest == "0" else None

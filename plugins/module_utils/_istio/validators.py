@@ -64,7 +64,7 @@ def fqdn(text: str, wildcard: bool = False) -> str:
 
 
 def sni_host(text: str) -> str:
-    """Check a name that Istio generates for a cluster behind an AUTO_PASSTHROUGH gateway: outbound_.80_._.a.example.com."""
+    """Check a generated name for a cluster behind an AUTO_PASSTHROUGH gateway: outbound_.80_._.a.example.com."""
     direction, *parts = text.split("_")
     if len(text) > 255:
         return "is longer than 255 characters"
@@ -128,7 +128,10 @@ def _key(name: str, prefix_format: str) -> bool:
 
 
 def labels(values: dict[str, Any] | None, path: str, own: bool = False) -> Iterator[Fault]:
-    """Check the labels of a selector by pkg/config/labels, or with own the labels of an object by the stricter rules of Kubernetes."""
+    """Check the labels of a selector by pkg/config/labels.
+
+    With own, the labels of an object by the stricter rules of Kubernetes.
+    """
     for name, value in (values or {}).items():
         if not _key(str(name), _SUBDOMAIN if own else _KEY_PREFIX):
             message = "is not a valid label name: at most 63 letters, digits, - _ . after an optional domain and /"

@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The engine: it applies, patches and deletes objects. It reads them, compares them, and writes what differs, in dependency order.
+"""The engine: it applies, patches and deletes objects.
 
-Check mode runs the same code, but its writes are dry runs on the API server. Without a cluster (client is None, only in
-check mode) all objects count as new.
+It reads them, compares them, and writes what differs, in dependency order. Check mode runs the same code, but its
+writes are dry runs on the API server. Without a cluster (client is None, only in check mode) all objects count as new.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ Objects = list[dict[str, Any]]
 class Change:
     """What happens to one object, or in check mode would happen.
 
-    before and after are the live object; None if it does not exist. action is created, updated, unchanged, deleted or absent.
+    before and after are the live object; None if it does not exist. action is created, updated, unchanged, deleted or
+    absent.
     """
 
     desired: dict[str, Any]
@@ -103,7 +104,10 @@ class Engine:
             return done
 
     def patched(self, definitions: list[dict[str, Any]]) -> list[Change]:
-        """Patch the objects that exist. Fields that a definition does not name stay; a missing object has the action absent."""
+        """Patch the objects that exist.
+
+        Fields that a definition does not name stay; a missing object has the action absent.
+        """
         objects = self.prepare(definitions)
         live = {name: one for name, one in self.read(objects).items() if not one["metadata"].get("deletionTimestamp")}
         self._check_versions([one for one in objects if key(one) not in live])
@@ -115,7 +119,10 @@ class Engine:
             return done
 
     def _wait_ready(self, objects: list[dict[str, Any]], done: list[Change]) -> None:
-        """Wait for the objects if the caller asked for it. What was just read and not changed is not read again at first."""
+        """Wait for the objects if the caller asked for it.
+
+        What was just read and not changed is not read again at first.
+        """
         if self.wait and self.client and not self.check:
             known = {key(change.desired): change.after for change in done if not change.changed}
             wait_ready(self.client, self.kinds, objects, known, self.timeout, self.sleep, self.condition)
@@ -152,7 +159,7 @@ class Engine:
             raise
 
     def _check_versions(self, missing: list[dict[str, Any]]) -> None:
-        """Raise Failure, before anything is written, for objects whose API version or kind the cluster does not serve."""
+        """Raise Failure, before anything is written, for objects whose version or kind the cluster does not serve."""
         faults = []
         for one in missing:
             if self.client is None or discovery.group_kind(one) in self.kinds.brought:
@@ -180,9 +187,10 @@ class Engine:
         return bool(self.recreated & {("Namespace", one["metadata"].get("namespace", "")), discovery.group_kind(one)})
 
     def prepare(self, definitions: list[dict[str, Any]], strict: bool = True) -> list[dict[str, Any]]:
-        """The definitions in normal form. Raises Failure for an object that is named twice and, if strict, for unknown kinds.
+        """The definitions in normal form.
 
-        Without strict, objects of unknown kinds are left out.
+        Raises Failure for an object that is named twice and, if strict, for unknown kinds. Without strict, objects of
+        unknown kinds are left out.
         """
         self.kinds.learn(definitions)
         objects, unknown = [], []

@@ -83,8 +83,8 @@ def certificate_authority(client: Client) -> tuple[str, str]:
         certificate = library("cryptography.x509", "cryptography").load_pem_x509_certificate(authority)
     except (LookupError, TypeError, ValueError, yaml.YAMLError) as error:
         raise Failure(
-            f"the cluster at {client.host} has no usable ConfigMap kube-public/cluster-info, which kubeadm init creates at its end: "
-            "if a task of the control plane host failed, fix that first and run again"
+            f"the cluster at {client.host} has no usable ConfigMap kube-public/cluster-info, which kubeadm init creates"
+            " at its end: if a task of the control plane host failed, fix that first and run again"
         ) from error
     serialization = library("cryptography.hazmat.primitives.serialization", "cryptography")
     key = certificate.public_key().public_bytes(
@@ -94,9 +94,10 @@ def certificate_authority(client: Client) -> tuple[str, str]:
 
 
 def forget_node(client: Client, name: str, address: str) -> None:
-    """Delete the Node object that an earlier installation of the same host left, because kubeadm refuses to join if it exists.
+    """Delete the Node object that an earlier installation of the same host left.
 
-    A Node object with the same name and another address belongs to another host and is not deleted.
+    kubeadm refuses to join if it exists. A Node object with the same name and another address belongs to another host
+    and is not deleted.
     """
     path = f"/api/v1/nodes/{quote(name, safe='')}"
     addresses: list[dict[str, Any]] = ((client.get(path) or {}).get("status") or {}).get("addresses") or []

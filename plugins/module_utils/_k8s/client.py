@@ -95,7 +95,10 @@ def _configuration(params: dict[str, Any]) -> Any:
 
 
 def _override(settings: Any, params: dict[str, Any]) -> None:
-    """Set the values of the module's options, which override the kubeconfig. Raises Failure for a file that does not exist."""
+    """Set the values of the module's options, which override the kubeconfig.
+
+    Raises Failure for a file that does not exist.
+    """
     if params.get("api_host"):
         settings.host = params["api_host"].rstrip("/")
     for option, attribute in (("ca_cert", "ssl_ca_cert"), ("client_cert", "cert_file"), ("client_key", "key_file")):
@@ -116,7 +119,10 @@ def _override(settings: Any, params: dict[str, Any]) -> None:
 
 
 class Client:
-    """A connection to one API server. Requests are repeated while it does not answer or is busy, for PATIENCE seconds."""
+    """A connection to one API server.
+
+    Requests are repeated while it does not answer or is busy, for PATIENCE seconds.
+    """
 
     def __init__(self, params: dict[str, Any]) -> None:
         url = params.get("api_host")
@@ -139,7 +145,10 @@ class Client:
         self.patience: float = 0
 
     def reach(self) -> None:
-        """Send a first request, without repeating it. Raises Unreachable if there is no answer. Later requests are repeated."""
+        """Send a first request, without repeating it. Raises Unreachable if there is no answer.
+
+        Later requests are repeated.
+        """
         self.request("GET", "/version")
         self.patience = PATIENCE
 
@@ -158,8 +167,8 @@ class Client:
     ) -> Object:
         """Send a request and return the answer.
 
-        Raises ApiError for an error answer, Unreachable without an answer, and Failure for a certificate that is not trusted
-        and for an answer that is not a Kubernetes object.
+        Raises ApiError for an error answer, Unreachable without an answer, and Failure for a certificate that is not
+        trusted and for an answer that is not a Kubernetes object.
         """
         url = self.host + path + (f"?{urlencode(query)}" if query else "")
         data = None if body is None else json.dumps(body).encode()
@@ -224,7 +233,10 @@ class Client:
             raise
 
     def pages(self, path: str, query: Object | None = None) -> Iterator[Object]:
-        """The objects of a collection, read page by page to save memory. Empty if the kind does not exist. Raises Failure like request."""
+        """The objects of a collection, read page by page to save memory. Empty if the kind does not exist.
+
+        Raises Failure like request.
+        """
         query = {**(query or {}), "limit": 500}
         given: set[str] = set()
         while True:
@@ -249,9 +261,10 @@ class Client:
                 return
 
     def patch(self, path: str, body: Object, manager: str, dry_run: bool = False, validation: str = "Strict") -> Object:
-        """Strategic merge patch, as kubectl patch sends it; a JSON merge patch for custom resources, which have no other.
+        """Strategic merge patch, as kubectl patch sends it.
 
-        Raises ApiError, with status 404 where the object does not exist.
+        For custom resources a JSON merge patch, since they have no other. Raises ApiError, with status 404 where the
+        object does not exist.
         https://kubernetes.io/docs/tasks/manage-kubernetes-objects/update-api-object-kubectl-patch/
         """
         query = {"fieldManager": manager, "fieldValidation": validation}
@@ -309,7 +322,8 @@ def _api_error(answer: Any, source: str) -> ApiError:
     if answer.status < 400:
         message = f"{source} redirects to {answer.headers.get('Location')}: set the address of the API server itself"
     if answer.status == 401:
-        message = f"the credentials of {source} are refused or have expired: renew them (kubeadm: kubeadm certs renew admin.conf)"
+        fix = "renew them (kubeadm: kubeadm certs renew admin.conf)"
+        message = f"the credentials of {source} are refused or have expired: {fix}"
     return ApiError(answer.status, message or f"HTTP status {answer.status}", reason, causes)
 
 

@@ -16,7 +16,8 @@ PERMANENT_REASONS = ("InvalidImageName", "ErrImageNeverPull", "CreateContainerCo
 PULL_REASONS = ("ErrImagePull", "ImagePullBackOff")
 # What a registry says of an image that it will not serve later, either.
 PERMANENT_PULL = re.compile(r"not found|manifest unknown|name unknown|unauthorized|denied|403 Forbidden", re.IGNORECASE)
-# What the API server says of pods that it will not accept later, either. A webhook that cannot be called may answer later.
+# What the API server says of pods that it will not accept later, either. A webhook that cannot be called may answer
+# later.
 PERMANENT_REFUSAL = re.compile(r"exceeded quota|denied the request|violates PodSecurity|must specify limits")
 MOST_NOTES = 8
 
@@ -82,7 +83,7 @@ def permanent_cause(client: Client, live: dict[str, Any]) -> str:
 
 
 def explain(client: Client, one: dict[str, Any]) -> str:
-    """The pods that are not ready, and the last warning event of the object, its ReplicaSets and these pods, in brackets."""
+    """In brackets, the pods that are not ready, and the last warning event of the object, its ReplicaSets and pods."""
     namespace = one["metadata"].get("namespace")
     if not namespace:
         return ""

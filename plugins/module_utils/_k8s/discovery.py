@@ -165,7 +165,10 @@ class Kinds:
         return [name for name, kinds in self._served[group].items() if kind in kinds]
 
     def find(self, api_version: str, kind: str) -> Kind:
-        """Plural name and scope of a kind. Raises UnknownKind if it is in no table and the cluster does not serve it."""
+        """Plural name and scope of a kind.
+
+        Raises UnknownKind if it is in no table and the cluster does not serve it.
+        """
         key = split_version(api_version)[0], kind
         found = KNOWN.get(key) or self.learned.get(key)
         if found is None:
@@ -194,11 +197,9 @@ class Kinds:
         found = self.find(api_version, kind)
         base = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
         namespace = quote(namespace, safe="")
-        return (
-            f"{base}/namespaces/{namespace}/{found.plural}"
-            if found.namespaced and namespace
-            else f"{base}/{found.plural}"
-        )
+        if found.namespaced and namespace:
+            base += f"/namespaces/{namespace}"
+        return f"{base}/{found.plural}"
 
     def namespaced(self, definition: dict[str, Any]) -> bool:
         return self.find(definition["apiVersion"], definition["kind"]).namespaced
@@ -206,4 +207,5 @@ class Kinds:
     def path(self, definition: dict[str, Any]) -> str:
         """The API path of an object. Raises UnknownKind."""
         meta = definition["metadata"]
-        return f"{self.collection(definition['apiVersion'], definition['kind'], meta.get('namespace', ''))}/{quote(meta['name'], safe='')}"
+        folder = self.collection(definition["apiVersion"], definition["kind"], meta.get("namespace", ""))
+        return f"{folder}/{quote(meta['name'], safe='')}"

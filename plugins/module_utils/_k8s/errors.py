@@ -17,7 +17,10 @@ class Unreachable(Failure):
 
 
 def library(name: str, package: str) -> Any:
-    """Import a library at its first use, to keep the start of the modules fast. Raises Failure if it is not installed."""
+    """Import a library at its first use, to keep the start of the modules fast.
+
+    Raises Failure if it is not installed.
+    """
     try:
         return importlib.import_module(name)
     except ImportError as error:

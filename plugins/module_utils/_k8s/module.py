@@ -33,9 +33,10 @@ def run(work: Callable[[AnsibleModule], dict[str, Any]], argument_spec: dict[str
 
 
 def connect(module: AnsibleModule, doing: str) -> Client | None:
-    """Connect to the cluster. Without a cluster, return None in check mode, with a warning that describes the effect (doing).
+    """Connect to the cluster.
 
-    Raises Unreachable without a cluster outside check mode, and Failure for wrong settings.
+    Without a cluster, return None in check mode, with a warning that describes the effect (doing). Raises Unreachable
+    without a cluster outside check mode, and Failure for wrong settings.
     """
     try:
         client = Client(module.params)

@@ -8,8 +8,8 @@ The form of managedFields: https://kubernetes.io/docs/reference/using-api/server
 A field that managedFields does not divide further is a leaf: a scalar, or a list or map that the API server replaces as
 a whole. A leaf must be equal in every detail, because only the API server knows whether a detail matters.
 
-If "differs" is wrong, it costs one write, or in check mode one dry run, that changes nothing. If "in order" is wrong, the
-cluster does not get the defined state. So in doubt the answer is "differs".
+If "differs" is wrong, it costs one write, or in check mode one dry run, that changes nothing. If "in order" is wrong,
+the cluster does not get the defined state. So in doubt the answer is "differs".
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-# Defaults that the API server adds to leaves of built-in kinds: the path of the field without list positions, and the value.
-# The definition may omit such a field, because applying it gives the same object.
+# Defaults that the API server adds to leaves of built-in kinds: the path of the field without list positions, and the
+# value. The definition may omit such a field, because applying it gives the same object.
 # https://github.com/kubernetes/kubernetes/blob/master/pkg/apis (each group's defaults.go)
 _DEFAULTS: dict[tuple[str, ...], Any] = {
     ("fieldRef", "apiVersion"): "v1",
@@ -42,7 +42,10 @@ Path = tuple[str, ...]
 
 
 def owned_fields(live: dict[str, Any], manager: str) -> dict[str, Any] | None:
-    """The fields that the manager owns by server-side apply, in the form of fieldsV1. None if it has applied nothing."""
+    """The fields that the manager owns by server-side apply, in the form of fieldsV1.
+
+    None if it has applied nothing.
+    """
     for entry in live.get("metadata", {}).get("managedFields") or []:
         if entry.get("manager") == manager and entry.get("operation") == "Apply" and not entry.get("subresource"):
             return entry.get("fieldsV1") or {}
@@ -67,9 +70,10 @@ def in_order(desired: dict[str, Any], live: dict[str, Any], manager: str, adopt:
 
 
 def same(before: dict[str, Any] | None, after: dict[str, Any], manager: str, adopt: bool = True) -> bool:
-    """Whether our write, or its dry run, changed nothing. With adopt, a change of the fields that we own counts as a change.
+    """Whether our write, or its dry run, changed nothing.
 
-    Fields of other managers are not compared: a controller may write them between our read and our write.
+    With adopt, a change of the fields that we own counts as a change. Fields of other managers are not compared: a
+    controller may write them between our read and our write.
     """
     if before is None:
         return False
@@ -175,7 +179,10 @@ def _same_set(desired: list[Any], live: Any, owned: list[Any]) -> bool:
 
 
 def equal(desired: Any, live: Any, path: Path = (), built_in: bool = False) -> bool:
-    """Whether two values are equal. Nulls, which the API server drops, and for built-in kinds its defaults are ignored."""
+    """Whether two values are equal.
+
+    Nulls, which the API server drops, and for built-in kinds its defaults are ignored.
+    """
     if isinstance(desired, dict) and isinstance(live, dict):
         for name in {**desired, **live}:
             value, other = desired.get(name), live.get(name)

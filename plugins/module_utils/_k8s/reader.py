@@ -20,9 +20,10 @@ FEW = 3
 
 
 def read(client: Client, kinds: Kinds, objects: list[dict[str, Any]]) -> dict[Key, dict[str, Any]]:
-    """The live objects among these, by key. Objects that do not exist, or whose kind the cluster does not serve, are missing.
+    """The live objects among these, by key.
 
-    Raises Failure when the API server refuses a request or does not answer.
+    Objects that do not exist, or whose kind the cluster does not serve, are missing. Raises Failure when the API server
+    refuses a request or does not answer.
     """
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for one in objects:

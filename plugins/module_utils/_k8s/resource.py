@@ -92,7 +92,10 @@ def read_file(path: str) -> list[Any]:
 
 
 def expand(definitions: list[Any], origin: str) -> list[dict[str, Any]]:
-    """Check definitions and replace Lists by their items. Raises Failure with all faults; origin is their source, for the message."""
+    """Check definitions and replace Lists by their items.
+
+    Raises Failure with all faults; origin is their source, for the message.
+    """
     result: list[dict[str, Any]] = []
     faults = []
     for number, definition in enumerate(definitions, 1):

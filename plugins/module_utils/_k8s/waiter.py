@@ -169,7 +169,10 @@ class PermanentCauses:
         self.since: dict[tuple[str, str, str, str], float] = {}
 
     def check(self, left: dict[tuple[str, str, str, str], Waited]) -> None:
-        """Raise Failure if an object has had a permanent cause for a while: another task may still create a missing Secret."""
+        """Raise Failure if an object has had a permanent cause for a while.
+
+        Another task may still create a missing Secret.
+        """
         now = time.monotonic()
         if now < self.next_look:
             return

@@ -45,9 +45,9 @@ def node_name(certificate: str) -> str:
 
 
 def read_settings() -> dict[str, str]:
-    """The settings that a cluster keeps for life, empty ones where no file tells them; {} where no kubeadm has come to its end.
+    """The settings that a cluster keeps for life, empty ones where no file tells them.
 
-    pod_cidr and service_cidr are told by a control plane host alone.
+    {} where no kubeadm has come to its end. pod_cidr and service_cidr are told by a control plane host alone.
     """
     if _text(UNFINISHED) or not _text(KUBELET_CONF):
         return {}

@@ -44,7 +44,10 @@ def secret_file(text: str) -> int:
 
 
 class Kubeadm:
-    """kubeadm on this node. Commands that change it run under a lock, which kubeadm keeps even if its module is killed."""
+    """kubeadm on this node.
+
+    Commands that change it run under a lock, which kubeadm keeps even if its module is killed.
+    """
 
     def __init__(self, module: AnsibleModule) -> None:
         self.module = module
@@ -61,7 +64,8 @@ class Kubeadm:
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     raise Failure(
-                        f"another kubeadm has been at work on this node for {timeout} seconds; wait for it or stop it, see: ps -C kubeadm"
+                        f"another kubeadm has been at work on this node for {timeout} seconds; wait for it or stop it,"
+                        " see: ps -C kubeadm"
                     ) from None
                 time.sleep(1)
 

@@ -35,7 +35,10 @@ def wanted_settings(settings: dict[str, Any]) -> dict[str, tuple[str, str]]:
 def fixed_settings(
     hosts: list[dict[str, Any]], reports: dict[str, Report], settings: dict[str, Any]
 ) -> Iterator[Finding]:
-    """Changes that the cluster of the control plane host cannot follow. hosts are entries of the filter cluster_hosts."""
+    """Changes that the cluster of the control plane host cannot follow.
+
+    hosts are entries of the filter cluster_hosts.
+    """
     alive = [host for host in hosts if host["control_plane"] and reports.get(host["name"], {}).get("cluster")]
     if not alive:
         return

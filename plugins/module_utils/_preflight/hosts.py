@@ -56,7 +56,8 @@ def access(inspections: Mapping) -> tuple[dict[str, Report], list[Finding]]:
             fix = "Check the host's ansible_host, ansible_user and SSH key, and that its SSH server runs"
             faults.append(Finding("ssh", host, f"cannot be reached by SSH: {message}", fix))
         elif not result or "report" not in result:
-            fix = "Let ansible_user use sudo, give its password by --ask-become-pass, and see that the host has Python 3.9 or newer"
+            python = "see that the host has Python 3.9 or newer"
+            fix = f"Let ansible_user use sudo, give its password by --ask-become-pass, and {python}"
             faults.append(Finding("sudo", host, f"the host could not be inspected as root: {message}", fix))
         elif result["report"]["user_id"] != 0:
             faults.append(Finding("sudo", host, "the tasks do not run as root", "Set become: true, or connect as root"))
@@ -122,7 +123,8 @@ def machine(
             yield Finding(check, host, f"{report[key]} {what}, {limits[key]} are needed", fix)
     missing = [name for name, state in report["features"].items() if state == "missing"]
     if missing:
-        fix = "Install the kernel's extra modules (EL: kernel-modules-extra, Ubuntu: linux-modules-extra), or another kernel"
+        extra = "EL: kernel-modules-extra, Ubuntu: linux-modules-extra"
+        fix = f"Install the kernel's extra modules ({extra}), or another kernel"
         yield Finding("kernel", host, f"the kernel lacks {', '.join(missing)}", fix)
     minor = tuple(int(part) for part in kubernetes_version.split(".")[:2] if part.isdigit())
     if report["cgroup"] == 1 and minor >= CGROUP_V1_REFUSED and kubelet_config.get("failCgroupV1", True):

@@ -1,5 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whether the kubeconfig on the controller is our copy, which may be replaced and removed, or the user's own, which may not."""
+"""Whether the kubeconfig on the controller is our copy or the user's own.
+
+Our copy may be replaced and removed, the user's own may not.
+"""
 
 from __future__ import annotations
 

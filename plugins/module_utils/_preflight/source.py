@@ -14,11 +14,17 @@ from ansible_collections.bare.mesh.plugins.module_utils._host import distributio
 from ansible_collections.bare.mesh.plugins.module_utils._host.fetch import Fetcher, FetchError
 from ansible_collections.bare.mesh.plugins.module_utils._preflight.hosts import Finding, Report
 
-REACH = "See that the controller can reach it; check bare_mesh_source and, for a mirror, bare_mesh_mirror_url and bare_mesh_mirror_ca_file"
+REACH = (
+    "See that the controller can reach it; check bare_mesh_source and, for a mirror, bare_mesh_mirror_url and"
+    " bare_mesh_mirror_ca_file"
+)
 
 
 def verify(key: bytes, files: list[bytes], verifier: str) -> str:
-    """What gpgv finds wrong with the signature of files, which are [clear-signed] or [data, detached signature]; empty if nothing."""
+    """What gpgv finds wrong with the signature of files; empty if nothing.
+
+    The files are [clear-signed] or [data, detached signature].
+    """
     with tempfile.TemporaryDirectory(prefix="bare-mesh-") as folder:
         paths = []
         for name, data in (
@@ -52,7 +58,8 @@ def repository(entry: dict[str, Any], fingerprints: dict[str, str], fetcher: Fet
         return [Finding("signing_key", "bare_mesh_source", f"{entry['key_url']}: {error}", REACH)]
     refused = verify(key, files, verifier) if files and verifier else ""
     if refused:
-        fix = "The repository's index was changed or signed by another key: do not use it, or have its owner sign it again"
+        cause = "The repository's index was changed or signed by another key"
+        fix = f"{cause}: do not use it, or have its owner sign it again"
         what = f"the signature of {entry['signed'][0]} is not good: {refused}"
         return [Finding("signing_key", "bare_mesh_source", what, fix)]
     return []

@@ -32,7 +32,8 @@ def faults(definition: dict[str, Any]) -> Iterator[Fault]:
     if not (http or tls or tcp):
         yield Fault("spec", "has no routes: http, tls or tcp is required")
     yield from validators.gateway_names(gateways, "spec.gateways")
-    # Without gateways the object is for sidecars. With mesh among the gateways it is for both, and the rules of both apply.
+    # Without gateways the object is for sidecars. With mesh among the gateways it is for both, and the rules of both
+    # apply.
     for_gateways = bool(gateways) and "mesh" not in gateways
     yield from _hosts(
         hosts, for_gateways, any(match.get("sniHosts") for route in tls for match in route.get("match") or [])
@@ -53,7 +54,10 @@ def faults(definition: dict[str, Any]) -> Iterator[Fault]:
 
 
 def _domain(host: str, generated: bool) -> str:
-    """A host by Istio's ValidateWildcardDomain. For TLS routes at gateways, the names that Istio generates are allowed too."""
+    """A host by Istio's ValidateWildcardDomain.
+
+    For TLS routes at gateways, the names that Istio generates are allowed too.
+    """
     if generated and host.startswith("outbound_"):
         return validators.sni_host(host)
     return validators.fqdn(host, wildcard=True)

@@ -41,7 +41,10 @@ def test_another_text_or_mode_is_a_difference(tmp_path):
 
 @pytest.fixture
 def act(tmp_path, monkeypatch, make_action):
-    """Run the action; slurped is what the host's file is, or None where there is none; host is the rest of the host's answer."""
+    """Run the action.
+
+    slurped is what the host's file is, or None where there is none; host is the rest of the host's answer.
+    """
 
     def run(slurped=ADMIN, check=False, host=None, **arguments):
         missing = {"changed": True} if check else {"failed": True, "msg": "file not found"}

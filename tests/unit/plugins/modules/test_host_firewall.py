@@ -183,8 +183,10 @@ def test_everything_of_ours_is_closed(machine, call, predicted, loaded):
         firewalld.running["public"].update(services=["ssh", "bare-mesh-node", "theirs"], ports=[])
     predicted(host_firewall, state="absent")
     assert firewalld.running["public"] == {
-        "services": ["ssh", "theirs"] if loaded else ["ssh"], "ports": [] if loaded else ["9/tcp"], "interfaces": ["eth0"],
-    }  # fmt: skip
+        "services": ["ssh", "theirs"] if loaded else ["ssh"],
+        "ports": [] if loaded else ["9/tcp"],
+        "interfaces": ["eth0"],
+    }
     assert firewalld.running["trusted"]["sources"] == ["192.0.2.0/24"]
     assert not machine.path("/etc/firewalld/services/bare-mesh-node.xml").exists()
     permanent = machine.text("/etc/firewalld/zones/public.xml") + machine.text("/etc/firewalld/zones/trusted.xml")

@@ -20,9 +20,12 @@ def test_listening_sockets():
 
 def test_interfaces_of_the_cluster_do_not_count():
     text = """[
-      {"ifname": "lo", "address": "00:00:00:00:00:00", "addr_info": [{"scope": "host", "local": "127.0.0.1", "prefixlen": 8}]},
-      {"ifname": "eth0", "address": "02:00:00:00:00:01", "addr_info": [{"scope": "global", "local": "10.0.0.5", "prefixlen": 24}]},
-      {"ifname": "cni0", "address": "02:00:00:00:00:02", "addr_info": [{"scope": "global", "local": "10.244.0.1", "prefixlen": 24}]}
+      {"ifname": "lo", "address": "00:00:00:00:00:00",
+       "addr_info": [{"scope": "host", "local": "127.0.0.1", "prefixlen": 8}]},
+      {"ifname": "eth0", "address": "02:00:00:00:00:01",
+       "addr_info": [{"scope": "global", "local": "10.0.0.5", "prefixlen": 24}]},
+      {"ifname": "cni0", "address": "02:00:00:00:00:02",
+       "addr_info": [{"scope": "global", "local": "10.244.0.1", "prefixlen": 24}]}
     ]"""
     assert host_inspect.interfaces(text) == (["02:00:00:00:00:01"], ["10.0.0.5/24"])
     assert host_inspect.interfaces("") == ([], [])

@@ -10,7 +10,8 @@ from ansible_collections.bare.mesh.plugins.modules import host_kernel
 
 
 def test_swap_lines_become_comments():
-    text = "UUID=1 / ext4 defaults 0 1\n/dev/sda2 none swap sw 0 0\n# /dev/sdb none swap sw\n/swap.img\tswap\tswap\tdefaults\n"
+    lines = ("UUID=1 / ext4 defaults 0 1", "/dev/sda2 none swap sw 0 0", "# /dev/sdb none swap sw")
+    text = "\n".join((*lines, "/swap.img\tswap\tswap\tdefaults\n"))
     changed = host_kernel.fstab_without_swap(text)
     assert changed.count("# bare.mesh") == 2
     assert "/dev/sda2 none swap sw 0 0" in changed

@@ -13,8 +13,9 @@ SOURCE = {"kubernetes": "https://k", "docker": "https://d"}
 
 
 @pytest.mark.parametrize(("name", "version", "supported", "family"), [
-    ("rocky", "9.6", True, "rpm"), ("rhel", "10.0", True, "rpm"), ("rhel", "8.10", False, "rpm"), ("openEuler", "24.03", True, "rpm"),
-    ("anolis", "23.1", True, "rpm"), ("debian", "13", True, "deb"), ("ubuntu", "22.04", True, "deb"), ("ubuntu", "20.04", False, "deb"),
+    ("rocky", "9.6", True, "rpm"), ("rhel", "10.0", True, "rpm"), ("rhel", "8.10", False, "rpm"),
+    ("openEuler", "24.03", True, "rpm"), ("anolis", "23.1", True, "rpm"), ("debian", "13", True, "deb"),
+    ("ubuntu", "22.04", True, "deb"), ("ubuntu", "20.04", False, "deb"),
 ])  # fmt: skip
 def test_systems(name, version, supported, family):
     release = {"ID": name, "VERSION_ID": version}

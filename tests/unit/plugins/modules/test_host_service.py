@@ -7,8 +7,10 @@ import pytest
 from ansible_collections.bare.mesh.plugins.modules import host_service
 
 RUNNING = {
-    "LoadState": "loaded", "ActiveState": "active", "UnitFileState": "enabled", "ActiveEnterTimestamp": "Thu 1970-01-01 00:16:40 UTC",
+    "LoadState": "loaded", "ActiveState": "active", "UnitFileState": "enabled",
+    "ActiveEnterTimestamp": "Thu 1970-01-01 00:16:40 UTC",
 }  # fmt: skip
+NOT_THERE = {"LoadState": "not-found", "ActiveState": "inactive", "UnitFileState": ""}
 
 
 @pytest.mark.parametrize(("unit", "state", "restart", "newest", "actions"), [
@@ -17,9 +19,9 @@ RUNNING = {
     (RUNNING, "started", True, 0, ["restart"]),
     ({**RUNNING, "UnitFileState": "disabled"}, "started", False, 0, ["enable"]),
     ({**RUNNING, "ActiveState": "failed"}, "started", True, 2000, ["start"]),
-    ({"LoadState": "not-found", "ActiveState": "inactive", "UnitFileState": ""}, "started", True, 5, ["enable", "start"]),
+    (NOT_THERE, "started", True, 5, ["enable", "start"]),
     (RUNNING, "stopped", False, 0, ["disable", "stop"]),
-    ({"LoadState": "not-found", "ActiveState": "inactive", "UnitFileState": ""}, "stopped", False, 0, []),
+    (NOT_THERE, "stopped", False, 0, []),
 ])  # fmt: skip
 def test_service_plan(unit, state, restart, newest, actions):
     assert host_service.plan(unit, state, restart, newest) == actions

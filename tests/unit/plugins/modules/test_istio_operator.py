@@ -25,7 +25,9 @@ spec: {template: {metadata: {labels: {app: istiod}}}}
 ---
 apiVersion: admissionregistration.k8s.io/v1
 kind: MutatingWebhookConfiguration
-metadata: {name: istio-sidecar-injector, labels: {app: sidecar-injector, istio.io/rev: default, helm.sh/chart: istiod-1.0.0}}
+metadata:
+  name: istio-sidecar-injector
+  labels: {app: sidecar-injector, istio.io/rev: default, helm.sh/chart: istiod-1.0.0}
 webhooks:
   - name: namespace.sidecar-injector.istio.io
     clientConfig: {service: {name: istiod, namespace: istio-system, path: /inject}}
@@ -207,7 +209,8 @@ def test_existing_namespace_is_left_alone(cluster, run_module, istioctl):
 def test_options_and_file(cluster, run_module, istioctl, tmp_path):
     file = tmp_path / "iop.yml"
     file.write_text(
-        "kind: IstioOperator\nmetadata: {name: mine}\nspec: {profile: demo, meshConfig: {accessLogFile: a, rootNamespace: b}}\n"
+        "kind: IstioOperator\nmetadata: {name: mine}\n"
+        "spec: {profile: demo, meshConfig: {accessLogFile: a, rootNamespace: b}}\n"
     )
     result = run(
         run_module,

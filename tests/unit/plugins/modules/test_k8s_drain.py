@@ -71,7 +71,8 @@ def left(cluster):
 
 def test_a_drain_and_its_prediction(run_module, cluster, node):
     node.add(
-        pod("a"), pod("b"), pod("daemon", "DaemonSet"), pod("static", metadata={"annotations": {k8s_drain.MIRROR: "x"}}),
+        pod("a"), pod("b"), pod("daemon", "DaemonSet"),
+        pod("static", metadata={"annotations": {k8s_drain.MIRROR: "x"}}),
         pod("done", controller=None, phase="Succeeded"),
     )  # fmt: skip
     predicted = run_module(k8s_drain, check=True, name="n1")

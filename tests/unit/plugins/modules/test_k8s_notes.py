@@ -58,7 +58,8 @@ def test_an_object_of_a_kind_that_is_not_there(cluster, run_module, warned, stat
     slip = {"apiVersion": "networking.istio.io/v1", "kind": "VirtualServce", "metadata": {"name": "x"}}
     assert "failed" not in run_module(k8s, check=check, resources=[slip], state=state)
     assert warned == [
-        "VirtualServce x: the cluster serves no kind VirtualServce in networking.istio.io/v1. Did you mean VirtualService?"
+        "VirtualServce x: the cluster serves no kind VirtualServce in networking.istio.io/v1. Did you mean"
+        " VirtualService?"
     ]
 
 

@@ -50,7 +50,10 @@ def test_worker_states(touch, answering, monkeypatch, files, answer, state):
 
 
 def certificate(subject, key, issuer, issuer_key, begins=-1, ends=1, address="127.0.0.1", authority=False):
-    """A certificate from and until so many days from now, made as kubeadm's authorities are: each is called kubernetes."""
+    """A certificate from and until so many days from now.
+
+    It is made as kubeadm's authorities are: each is called kubernetes.
+    """
     now = datetime.datetime.now(datetime.timezone.utc)
     builder = (
         x509.CertificateBuilder()

@@ -9,7 +9,10 @@ from ansible_collections.bare.mesh.plugins.module_utils._k8s import apply
 
 @pytest.fixture
 def waits(cluster, monkeypatch):
-    """The waits of a run: (ready or gone, names of the objects, timeout, number of writes before it, known live objects)."""
+    """The waits of a run.
+
+    (ready or gone, names of the objects, timeout, number of writes before it, known live objects)
+    """
     found = []
 
     def ready(client, kinds, objects, known, timeout, *more):

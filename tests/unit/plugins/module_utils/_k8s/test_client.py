@@ -119,7 +119,10 @@ echo '{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential"
 
 
 def test_options_hold_after_a_token_is_refreshed(tmp_path):
-    """The plugin's token is always out of date, so each request refreshes it, and with it the kubeconfig's own server."""
+    """The plugin's token is always out of date.
+
+    So each request refreshes it, and with it the kubeconfig's own server.
+    """
     plugin, file, ca = tmp_path / "plugin", tmp_path / "config", tmp_path / "ca"
     plugin.write_text(CREDENTIAL)
     plugin.chmod(0o700)

@@ -122,8 +122,8 @@ def test_timeout_names_the_objects_and_the_reasons(cluster):
     with pytest.raises(Failure) as error:
         wait_ready(cluster, Kinds(None), [deployment()], {}, 0)
     assert str(error.value) == (
-        "not ready after 0 s: Deployment shop/web: 0 of 1 replicas available, 0 updated, 0 old ones left [pod web-1: web: ImagePullBackOff"
-        " no such image; event Failed: pull refused]"
+        "not ready after 0 s: Deployment shop/web: 0 of 1 replicas available, 0 updated, 0 old ones left [pod web-1:"
+        " web: ImagePullBackOff no such image; event Failed: pull refused]"
     )
 
 

@@ -13,8 +13,8 @@ HOSTS = [
     {"name": "two", "node_name": "two", "control_plane": False},
 ]
 MADE_WITH = {
-    "pod_cidr": "10.244.0.0/16", "service_cidr": "10.96.0.0/12", "dns_domain": "cluster.local", "api_server": "10.0.0.1:6443",
-    "node_name": "one",
+    "pod_cidr": "10.244.0.0/16", "service_cidr": "10.96.0.0/12", "dns_domain": "cluster.local",
+    "api_server": "10.0.0.1:6443", "node_name": "one",
 }  # fmt: skip
 CONFIG = "kubeadm_cluster_config"
 REPORTS = {

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""DestinationRules that Istio 1.29's ValidateDestinationRule or the CRD refuses, and their neighbours that are valid."""
+"""DestinationRules that Istio 1.29's ValidateDestinationRule or the CRD refuses, and their valid neighbours."""
 
 from __future__ import annotations
 
