@@ -60,9 +60,8 @@ def table(options: dict[str, Any]) -> list[str]:
 
 def specs(role: str) -> dict[str, Any]:
     """The argument specs of a role, by entry point."""
-    loaded: dict[str, Any] = yaml.safe_load((ROOT / "roles" / role / "meta/argument_specs.yml").read_text())[
-        "argument_specs"
-    ]
+    path = ROOT / "roles" / role / "meta/argument_specs.yml"
+    loaded: dict[str, Any] = yaml.safe_load(path.read_text())["argument_specs"]
     return loaded
 
 

@@ -38,10 +38,8 @@ def test_mesh_is_of_the_wanted_version(api):
 
 
 def test_istio_resources_are_found_by_their_kind(custom_api):
-    found = custom_api.list_namespaced_custom_object("networking.istio.io", "v1", "bookinfo", "virtualservices")[
-        "items"
-    ]
-    assert [item["metadata"]["name"] for item in found]
+    found = custom_api.list_namespaced_custom_object("networking.istio.io", "v1", "bookinfo", "virtualservices")
+    assert [item["metadata"]["name"] for item in found["items"]]
 
 
 def test_verify_playbook_passes_and_changes_nothing(play):

@@ -101,11 +101,9 @@ def explain(client: Client, one: dict[str, Any]) -> str:
             ]
         events = list(client.pages(f"/api/v1/namespaces/{namespace}/events", {"fieldSelector": "type=Warning"}))
         for name in involved:
-            of_object = (event for event in events if event["involvedObject"]["name"] == name)
-            latest = sorted(of_object, key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "")[
-                -1:
-            ]
-            notes += [f"event {event.get('reason')}: {event.get('message')}" for event in latest]
+            of_object = [event for event in events if event["involvedObject"]["name"] == name]
+            of_object.sort(key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "")
+            notes += [f"event {event.get('reason')}: {event.get('message')}" for event in of_object[-1:]]
     except Failure:
         # The reason itself is known. Its details are not worth another error.
         return ""

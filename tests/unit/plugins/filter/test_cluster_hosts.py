@@ -31,9 +31,8 @@ def test_the_node_address(known, node_ip):
     found = one(**known)
     assert (found["node_ip"], found["set_ip"]) == (node_ip, known.get("bare_mesh_node_ip", ""))
     assert found["ssh_address"] == known.get("ansible_host", "n1")
-    assert found["names"] == sorted(
-        {"n1", found["ssh_address"], node_ip}, key=["n1", found["ssh_address"], node_ip].index
-    )
+    names = ["n1", found["ssh_address"], node_ip]
+    assert found["names"] == sorted(set(names), key=names.index)
 
 
 def test_names():

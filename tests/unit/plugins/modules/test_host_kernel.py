@@ -76,9 +76,8 @@ def test_check_mode_predicts_the_run(kernel, predicted):
     assert kernel.text("/proc/sys/net/ipv4/ip_forward") == "1"
     assert kernel.text("/proc/sys/net/bridge/bridge-nf-call-iptables") == "1"
     assert kernel.text("/etc/modules-load.d/bare-mesh.conf").splitlines()[1:] == ["br_netfilter", "overlay"]
-    assert "vm." not in kernel.text(host_kernel.SYSCTL_FILE) and "net.ipv4.ip_forward = 1\n" in kernel.text(
-        host_kernel.SYSCTL_FILE
-    )
+    written = kernel.text(host_kernel.SYSCTL_FILE)
+    assert "vm." not in written and "net.ipv4.ip_forward = 1\n" in written
     assert kernel.text("/etc/fstab").startswith("# bare.mesh") and kernel.mode("/etc/fstab") == 0o600
     assert kernel.text("/etc/selinux/config") == "SELINUX=permissive\nSELINUXTYPE=targeted\n"
 

@@ -169,9 +169,8 @@ def test_an_upgrade_of_dnf(host, call, monkeypatch):
     predicted = call(host_packages, check=True, packages={}, upgrade=True)
     assert host.ran == []
     done = call(host_packages, packages={}, upgrade=True)
-    assert (
-        predicted["upgraded"] == done["upgraded"] == ["bash.x86_64"] and predicted["changed"] is done["changed"] is True
-    )
+    assert predicted["upgraded"] == done["upgraded"] == ["bash.x86_64"]
+    assert predicted["changed"] is done["changed"] is True
     assert predicted["diff"] == done["diff"] and host.ran == [["dnf", "-y", "upgrade"]]
     assert not call(host_packages, packages={}, upgrade=True)["changed"]
 

@@ -92,10 +92,8 @@ def test_install_again_and_remove(cluster, run_module, istioctl):
     assert predicted == done and done["changed"] and done["istioctl_version"] == "1.29.1"
     names = [one["name"] for one in done["objects"]]
     assert names[0] == "istio-system" and names[-1] == "istio-ingressgateway"
-    labels = cluster.objects["/apis/apps/v1/namespaces/istio-system/deployments/istio-ingressgateway"]["metadata"][
-        "labels"
-    ]
-    assert labels == {
+    gateway = cluster.objects["/apis/apps/v1/namespaces/istio-system/deployments/istio-ingressgateway"]
+    assert gateway["metadata"]["labels"] == {
         "helm.sh/chart": "istio-ingress-1.0.0",
         "operator.istio.io/component": "IngressGateways",
         "operator.istio.io/managed": "Reconcile",
@@ -282,10 +280,8 @@ def test_revisions_and_the_tag():
 
 
 def test_validator_at_a_url():
-    hook = installer.default_validator({"url": "https://istiod.example.com:15017/inject"}, "istio-system", "")[
-        "webhooks"
-    ][0]
-    assert hook["clientConfig"] == {"url": "https://istiod.example.com:15017/validate"}
+    made = installer.default_validator({"url": "https://istiod.example.com:15017/inject"}, "istio-system", "")
+    assert made["webhooks"][0]["clientConfig"] == {"url": "https://istiod.example.com:15017/validate"}
 
 
 @pytest.mark.parametrize(

@@ -218,9 +218,8 @@ def worker(member, machine):
 def test_check_mode_predicts_a_join(worker, machine, predicted, wanted):
     done = predicted(kubeadm_join, **wanted)
     assert (done["state"], done["join"], done["node"]) == ("absent", True, "w1")
-    assert machine.ran[0] == "systemctl enable kubelet" and machine.ran[1].startswith(
-        "kubeadm join --config /proc/self/fd/"
-    )
+    assert machine.ran[0] == "systemctl enable kubelet"
+    assert machine.ran[1].startswith("kubeadm join --config /proc/self/fd/")
     document = json.loads(machine.inputs[0])
     assert document["discovery"]["bootstrapToken"]["token"] == TOKEN and document["nodeRegistration"] == {"name": "w1"}
     assert not machine.path(kubeadm_join.UNFINISHED).exists()
@@ -295,9 +294,8 @@ def test_the_token_is_printed_nowhere(worker, machine, call, wanted):
 
 def test_failures_are_messages(worker, machine, call, wanted):
     failed = call(kubeadm_join, **{**wanted, "token": None})
-    assert (
-        "the node is to join (it is absent): token and ca_cert_hash are needed" in failed["msg"] and machine.ran == []
-    )
+    assert "the node is to join (it is absent): token and ca_cert_hash are needed" in failed["msg"]
+    assert machine.ran == []
     # By this the action plugin knows that a token is all that is missing.
     assert (failed["join"], failed["node"]) == (True, "w1")
     assert "ca_cert_hash" in call(kubeadm_join, **{**wanted, "ca_cert_hash": None})["msg"]

@@ -51,9 +51,8 @@ def test_a_token_lives_as_long_as_the_join(cluster, posts):
     assert cluster.objects == {}
     data = posts[0]["stringData"]
     assert f"{data['token-id']}.{data['token-secret']}" == token and posts[0]["type"] == "bootstrap.kubernetes.io/token"
-    expiration = datetime.datetime.strptime(data["expiration"], "%Y-%m-%dT%H:%M:%SZ").replace(
-        tzinfo=datetime.timezone.utc
-    )
+    expiration = datetime.datetime.strptime(data["expiration"], "%Y-%m-%dT%H:%M:%SZ")
+    expiration = expiration.replace(tzinfo=datetime.timezone.utc)
     assert 60 <= (expiration - before).total_seconds() < 70
     # kubeadm_init knows by it whose a left token is.
     assert data["description"] == node.TOKEN_MARK + "w1 joins"
@@ -98,9 +97,8 @@ def authority():
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
     builder = builder.serial_number(1).not_valid_before(now).not_valid_after(now + datetime.timedelta(days=1))
     public = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM), hashlib.sha256(
-        public
-    ).hexdigest()
+    made = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    return made, hashlib.sha256(public).hexdigest()
 
 
 def published(certificate):

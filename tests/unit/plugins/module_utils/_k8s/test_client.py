@@ -64,9 +64,8 @@ def test_credentials_and_apply(client):
     sent = "fieldManager=me&force=true&fieldValidation=Strict&dryRun=All"
     assert (method, url) == ("PATCH", f"https://127.0.0.1:1/api/v1/x?{sent}")
     assert json.loads(body) == {"a": 1}
-    assert (
-        headers["authorization"] == "Bearer secret-token" and headers["Content-Type"] == "application/apply-patch+yaml"
-    )
+    assert headers["authorization"] == "Bearer secret-token"
+    assert headers["Content-Type"] == "application/apply-patch+yaml"
 
 
 def test_missing_kubeconfig(tmp_path):

@@ -85,9 +85,8 @@ def container(one):
 
 
 def owned_container(one):
-    return one["metadata"]["managedFields"][0]["fieldsV1"]["f:spec"]["f:template"]["f:spec"]["f:containers"][
-        'k:{"name":"web"}'
-    ]
+    template = one["metadata"]["managedFields"][0]["fieldsV1"]["f:spec"]["f:template"]
+    return template["f:spec"]["f:containers"]['k:{"name":"web"}']
 
 
 def test_defaults_and_fields_of_others_are_not_differences(live):
