@@ -36,7 +36,11 @@ _value:
   type: list
   elements: dict
   contains:
-    check: {description: Always V(settings)., type: str}
+    check:
+      description: >-
+        V(settings) for a wrong value, V(names) for a variable that no role knows, V(inventory) for hosts in a group
+        that no play uses.
+      type: str
     where: {description: The variable and, where not all hosts have it, the hosts., type: str}
     what: {description: What is wrong with it., type: str}
     fix: {description: What to do., type: str}
@@ -66,6 +70,9 @@ URLS = (
     "bare_mesh_https_proxy",
     "kubeadm_api_url",
 )
+# The groups that plays run on, and the group that usually has both as children.
+GROUPS = ("control_plane", "workers")
+PARENT = "cluster"
 # How alike a name must be to one of ours to be taken for a slip: of 1.0.
 ALIKE = 0.88
 
@@ -111,6 +118,7 @@ def wrong_values(name: str, value: Any) -> list[str]:
     return messages
 
 
+@functools.cache
 def unknown_name(name: str) -> str | None:
     """The known name that is meant, or nothing, where a name looks like ours and is not.
 
@@ -124,19 +132,43 @@ def unknown_name(name: str) -> str | None:
     return next(iter(difflib.get_close_matches(name, known, 1, ALIKE)), None)
 
 
-def _faults_of_host(known: Any) -> list[tuple[str, str, str]]:
-    """(variable, what is wrong, fix) of one host's variables."""
+def _plain(message: str) -> str:
+    """A message of the validator, without the names of Python's classes."""
+    message = re.sub(r"\s+", " ", message).rstrip(".")
+    found = re.match(
+        r"argument '.*?' is of type (?:<class ')?(\w+)(?:'>)? and we were unable to convert to (\w+)", message
+    )
+    return f"is of the type {found[1]}, not {found[2]}" if found else message
+
+
+def _faults_of_host(known: Any) -> list[tuple[str, str, str, str]]:
+    """(check, variable, what is wrong, fix) of one host's variables."""
     found = []
     for name in known:
         if name in specifications():
             told, value = _value(known, name)
             for message in wrong_values(name, value) if told else []:
-                found.append((name, re.sub(r"\s+", " ", message).rstrip("."), "Set it as docs/variables.md says"))
+                found.append(("settings", name, _plain(message), "Set it as docs/variables.md says"))
         else:
             meant = unknown_name(name)
             if meant is not None:
                 fix = f"Did you mean {meant}" if meant else "Remove it; docs/variables.md names all variables"
-                found.append((name, "is not a variable of this collection", fix))
+                found.append(("names", name, "is not a variable of this collection", fix))
+    return found
+
+
+def _faults_of_groups(groups: Any) -> list[dict[str, str]]:
+    """Hosts that were probably meant for the cluster, in groups that no play uses."""
+    used = {host for name in GROUPS for host in groups.get(name) or []}
+    found = []
+    for name in groups:
+        lost = [host for host in groups[name] or [] if host not in used]
+        meant = next(iter(difflib.get_close_matches(name.replace("-", "_"), GROUPS, 1, 0.75)), "")
+        if not lost or name in GROUPS or (name != PARENT and not meant):
+            continue
+        what = f"has {', '.join(lost)}, which control_plane and workers do not have"
+        fix = f"Did you mean the group {meant}" if meant else "Put each host of the cluster into one of the two groups"
+        found.append({"check": "inventory", "where": f"group {name}", "what": what, "fix": fix})
     return found
 
 
@@ -144,18 +176,18 @@ def setting_faults(groups: Any, hostvars: Any) -> list[dict[str, str]]:
     """See DOCUMENTATION."""
     hosts = [host["name"] for host in cluster_hosts(groups, hostvars)]
     hosts += [CONTROLLER] if CONTROLLER in hostvars else []
-    found: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    found: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
     for host in hosts:
         for fault in _faults_of_host(hostvars[host]):
             found[fault].append(host)
-    return [
+    return _faults_of_groups(groups) + [
         {
-            "check": "settings",
+            "check": check,
             "where": name if len(where) == len(hosts) else f"{name} of {', '.join(where)}",
             "what": what,
             "fix": fix,
         }
-        for (name, what, fix), where in sorted(found.items())
+        for (check, name, what, fix), where in sorted(found.items(), key=lambda item: item[0][1:])
     ]
 
 

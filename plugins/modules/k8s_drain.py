@@ -76,6 +76,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+exists:
+  description: Whether the cluster has the node.
+  returned: always
+  type: bool
 pods:
   description: The pods that were evicted, or in check mode would be evicted, as V(namespace/name).
   returned: always
@@ -212,7 +216,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     path = f"/api/v1/nodes/{quote(name, safe='')}"
     node = client.get(path)
     if node is None:
-        return {"changed": False, "pods": []}
+        return {"changed": False, "exists": False, "pods": []}
     closed = bool(node["spec"].get("unschedulable"))
     pods = list_pods(client, name) if state == "drain" else []
     wrong = objections(pods, options)
@@ -226,6 +230,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
             empty(client, name, pods, options, is_ready(node))
     return {
         "changed": closed != close or bool(pods),
+        "exists": True,
         "pods": [full_name(pod) for pod in pods],
         "diff": {"before": _lines(closed, pods), "after": _lines(close, [])},
     }

@@ -176,7 +176,8 @@ def initialise(kubeadm: Kubeadm, kubelet: Kubelet, config: list[dict[str, Any]],
     kubelet.do("enable")
     # Its output holds the token and is not returned.
     kubeadm.run("init", config=complete(config, token, LEFT_BY_INIT if resume else []))
-    kubeadm.run("token", "delete", token.partition(".")[0])
+    # Without a name, kubeadm takes ~/.kube/config first, which may belong to another cluster.
+    kubeadm.run("token", "delete", "--kubeconfig", ADMIN_CONF, token.partition(".")[0])
     finish()
 
 

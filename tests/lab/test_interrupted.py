@@ -47,6 +47,7 @@ def completes(play):
 
 
 def test_reset_leaves_nothing(play):
+    node("node1").check_output("cp /etc/kubernetes/admin.conf /root/earlier.conf")
     run = play("playbooks/reset.yml")
     assert run["code"] == 0, run["output"]
     assert not (LAB / "kubeconfig").exists()
@@ -66,7 +67,11 @@ def test_reset_leaves_nothing(play):
 
 
 def test_site_after_reset(play):
+    """A kubeconfig of an earlier cluster, which kubeadm would read first, is not in the way, and is kept."""
+    first = node("node1")
+    first.check_output("mkdir -p /root/.kube && mv /root/earlier.conf /root/.kube/config")
     completes(play)
+    first.check_output("rm /root/.kube/config.*~")
 
 
 def test_killed_during_init(play):

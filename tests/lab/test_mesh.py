@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ISTIO
+from kubernetes import client
 
 PREFIX = Path.home() / ".local"
 
@@ -60,3 +61,15 @@ def test_wrong_settings_are_refused_by_name(play, extra, culprit):
     assert run["code"] != 0
     assert culprit in run["output"]
     assert run["changed"] == {}
+
+
+def test_verify_misses_istiod(play, api):
+    apps = client.AppsV1Api(api.api_client)
+    apps.delete_namespaced_deployment("istiod", "istio-system")
+    try:
+        run = play("playbooks/verify.yml")
+        assert run["code"] != 0 and "There is no istiod" in run["output"], run["output"]
+    finally:
+        run = play("site.yml", "--tags", "mesh")
+    assert run["code"] == 0 and run["changed"] == {"localhost": ["bare.mesh.istio : Install Istio"]}, run["output"]
+    assert play("playbooks/verify.yml")["code"] == 0

@@ -340,5 +340,5 @@ def _passing(error: ApiError) -> bool:
     """Whether to try again: overload, a write conflict, or a webhook whose server is starting."""
     if error.status in (429, 502, 503, 504) or (error.status == 409 and error.reason == "Conflict"):
         return True
-    signs = ("connection refused", "no endpoints available", "etcdserver: ", "context deadline exceeded")
+    signs = ("connection refused", "connection reset", "no endpoints available", "etcdserver: ", "context deadline")
     return error.status == 500 and any(sign in str(error) for sign in signs)

@@ -18,7 +18,19 @@ Report = dict[str, Any]
 # The names of all checks.
 CHECKS = (
     *("architecture", "cgroup_v1", "checksum", "clock", "cluster", "cpus", "disk", "firewall", "hostname"),
-    *("inventory", "istio_profile", "kernel", "kubeconfig", "mac", "memory", "node_ip", "os", "ports", "product_id"),
+    *(
+        "inventory",
+        "istio_profile",
+        "kernel",
+        "kubeconfig",
+        "mac",
+        "memory",
+        "names",
+        "node_ip",
+        "os",
+        "ports",
+        "product_id",
+    ),
     *("ranges", "registry", "settings", "signing_key"),
     *("source", "ssh", "sudo", "versions"),
 )

@@ -42,10 +42,10 @@ def test_no_settings_and_others_settings():
     [
         ("flannel_backend", "vxlam", "value of flannel_backend must be one of: vxlan, host-gw, got: vxlam"),
         ("bare_mesh_source", "nowhere", "value of bare_mesh_source must be one of:"),
-        ("istio_operator_spec", "abc", "unable to convert to dict"),
-        ("kubeadm_token_ttl", "15m", "unable to convert to int"),
-        ("host_prep_upgrade", "perhaps", "not a valid boolean"),
-        ("containerd_registries", ["docker.io"], "unable to convert to dict"),
+        ("istio_operator_spec", "abc", "is of the type str, not dict"),
+        ("kubeadm_token_ttl", "15m", "is of the type str, not int"),
+        ("host_prep_upgrade", "perhaps", "is of the type str, not bool"),
+        ("containerd_registries", ["docker.io"], "is of the type list, not dict"),
     ],
 )
 def test_a_value_that_its_role_would_refuse(name, value, what):
@@ -110,4 +110,28 @@ def test_a_variable_of_several_roles_is_held_against_each(monkeypatch):
 def test_every_key_is_documented():
     contains = yaml.safe_load(setting_faults.RETURN)["_value"]["contains"]
     (found,) = FAULTS({}, {"localhost": {"istio_proflie": 1}})
-    assert set(contains) == set(found) and found["check"] == "settings"
+    assert set(contains) == set(found) and found["check"] == "names"
+
+
+def test_names_and_values_are_different_checks():
+    """What depends on the settings is judged although a name is unknown, and not where a value is wrong."""
+    found = FAULTS({}, {"localhost": {"istio_proflie": 1, "flannel_backend": "vxlam"}})
+    assert [one["check"] for one in found] == ["settings", "names"]
+
+
+@pytest.mark.parametrize(
+    ("groups", "where", "fix"),
+    [
+        ({"worker": ["n3"]}, "group worker", "Did you mean the group workers"),
+        ({"control-plane": ["n3"]}, "group control-plane", "Did you mean the group control_plane"),
+        ({"cluster": ["n1", "n2", "n3"]}, "group cluster", "Put each host of the cluster into one of the two groups"),
+    ],
+)
+def test_hosts_in_a_group_that_no_play_uses(groups, where, fix):
+    (found,) = FAULTS({**GROUPS, **groups}, {name: {} for name in ("n1", "n2", "n3")})
+    assert (found["check"], found["where"], found["fix"]) == ("inventory", where, fix) and "has n3," in found["what"]
+
+
+def test_groups_that_are_no_slip():
+    others = {"cluster": ["n1", "n2"], "mirrors": ["m"], "worker": ["n2"], "all": ["n1", "n2", "m"], "rack1": ["n9"]}
+    assert FAULTS({**GROUPS, **others}, {name: {} for name in ("n1", "n2", "m", "n9")}) == []

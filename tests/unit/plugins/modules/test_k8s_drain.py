@@ -151,7 +151,7 @@ def test_closing_and_opening(run_module, cluster, node):
 
 def test_a_node_that_the_cluster_does_not_have(run_module, cluster, node):
     done = run_module(k8s_drain, name="gone")
-    assert (done["changed"], done["pods"]) == (False, [])
+    assert (done["changed"], done["exists"], done["pods"]) == (False, False, [])
 
 
 def test_refusals_are_messages(run_module, cluster, node):

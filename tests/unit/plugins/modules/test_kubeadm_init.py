@@ -125,7 +125,10 @@ def test_check_mode_predicts_a_new_cluster(empty, machine, predicted, call):
     (enable, init, delete) = machine.ran
     token = json.loads(machine.inputs[0].split("\n---\n")[0])["bootstrapTokens"][0]["token"]
     assert re.fullmatch(r"[a-z0-9]{6}\.[a-z0-9]{16}", token) and token not in init
-    assert enable == "systemctl enable kubelet" and delete == f"kubeadm token delete {token[:6]}"
+    assert (
+        enable == "systemctl enable kubelet"
+        and delete == f"kubeadm token delete --kubeconfig /etc/kubernetes/admin.conf {token[:6]}"
+    )
     assert (call(kubeadm_init, **WANTED)["state"], machine.path(kubeadm_init.UNFINISHED).exists()) == ("ready", False)
 
 

@@ -385,6 +385,7 @@ def test_requests_are_repeated_while_the_server_is_away(client):
         Answer(429, busy, **{"Retry-After": "1"}),
         urllib3.exceptions.ProtocolError("gone"),
         Answer(500, webhook),
+        Answer(500, {"message": "failed calling webhook: read: connection reset by peer"}),
         Answer(409, {"reason": "Conflict"}),
         Answer(200, {"a": 1}),
     )
