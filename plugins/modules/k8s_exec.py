@@ -84,7 +84,6 @@ stderr:
   sample: ""
 """
 
-import ast
 import json
 from typing import Any
 from urllib.parse import quote
@@ -162,9 +161,8 @@ def refusal(text: str) -> str:
     """
     first, *_headers, last = text.split(HANDSHAKE_SEPARATOR) if HANDSHAKE_SEPARATOR in text else (text, "")
     try:
-        body = ast.literal_eval(last)
-        return str(json.loads(body)["message"])
-    except (ValueError, SyntaxError, KeyError, TypeError):
+        return str(json.loads(last)["message"])
+    except (ValueError, KeyError, TypeError):
         return first
 
 

@@ -108,10 +108,10 @@ def test_api_server_s_refusal(channel, run_module):
     channel.error = kubernetes.client.ApiException(status=403, reason="Forbidden")
     assert run_module(k8s_exec, **ARGUMENTS)["msg"] == "no command can be run in the pod ns/a: Forbidden"
     status = {"kind": "Status", "message": 'pods "a" not found'}
-    text = f"Handshake status 404 Not Found -+-+- {{'date': 'x'}} -+-+- {json.dumps(status).encode()!r}"
+    text = f"Handshake status 404 Not Found -+-+- {{'date': 'x'}} -+-+- {json.dumps(status)}\n"
     channel.error = kubernetes.client.ApiException(status=0, reason=text)
     assert run_module(k8s_exec, **ARGUMENTS)["msg"] == 'no command can be run in the pod ns/a: pods "a" not found'
-    for body in ("b'no JSON'", "b'{}'", "{", "b'[]'"):
+    for body in ("no JSON", "{}", "{", "[]"):
         channel.error = kubernetes.client.ApiException(
             status=0, reason=f"Handshake status 502 Bad Gateway -+-+- {{}} -+-+- {body}"
         )
