@@ -61,21 +61,19 @@ initialised:
 """
 
 import os
-import secrets
-import string
 from glob import glob
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._base.module import run
+from ansible_collections.bare.mesh.plugins.module_utils._base.token import MARK, random_token
 from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.node import (
     ADMIN_CONF,
     API_SERVER_MANIFEST,
     API_VERSION,
     KUBELET_CONF,
     KUBERNETES,
-    TOKEN_MARK,
     TOKENS,
     UNFINISHED,
     ApiServer,
@@ -149,7 +147,7 @@ def complete(config: list[dict[str, Any]], token: str, ignored: list[str]) -> li
 
     kubeadm's would be valid for a day.
     """
-    bootstrap = {"token": token, "ttl": "15m", "description": f"{TOKEN_MARK}kubeadm init"}
+    bootstrap = {"token": token, "ttl": "15m", "description": f"{MARK}kubeadm init"}
     changed = []
     for entry in config:
         if entry.get("kind") in OWN_KINDS:
@@ -160,11 +158,6 @@ def complete(config: list[dict[str, Any]], token: str, ignored: list[str]) -> li
             entry = {**entry, "bootstrapTokens": [bootstrap], "nodeRegistration": registration}
         changed.append(entry)
     return changed
-
-
-def random_token() -> str:
-    letters = string.ascii_lowercase + string.digits
-    return ".".join("".join(secrets.choice(letters) for _place in range(length)) for length in (6, 16))
 
 
 def initialise(kubeadm: Kubeadm, kubelet: Kubelet, config: list[dict[str, Any]], resume: bool) -> None:

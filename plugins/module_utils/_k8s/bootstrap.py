@@ -9,13 +9,12 @@ from __future__ import annotations
 import base64
 import datetime
 import hashlib
-import secrets
-import string
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
 
+from ansible_collections.bare.mesh.plugins.module_utils._base.token import MARK, random_token
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import ApiError, Client
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure, library
 
@@ -23,14 +22,6 @@ SECRETS = "/api/v1/namespaces/kube-system/secrets"
 CLUSTER_INFO = "/api/v1/namespaces/kube-public/configmaps/cluster-info"
 # kubeadm gives this group the rights that a joining kubelet needs.
 GROUP = "system:bootstrappers:kubeadm:default-node-token"
-# Start of the description of our tokens. kubeadm_init deletes tokens that an interrupted run left.
-MARK = "bare.mesh: "
-
-
-def random_token() -> str:
-    """A new token such as abcdef.0123456789abcdef."""
-    letters = string.ascii_lowercase + string.digits
-    return ".".join("".join(secrets.choice(letters) for _place in range(length)) for length in (6, 16))
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
+from ansible_collections.bare.mesh.plugins.module_utils._base.token import MARK
 
 # The version of kubeadm's own documents that all releases which this collection installs accept.
 # https://kubernetes.io/docs/reference/config-api/kubeadm-config.v1beta4/
@@ -88,8 +89,6 @@ class Kubeadm:
         return out
 
 
-# How the descriptions of our bootstrap tokens begin, as _k8s/bootstrap.py makes them.
-TOKEN_MARK = "bare.mesh: "
 TOKENS = "/api/v1/namespaces/kube-system/secrets"
 
 
@@ -98,7 +97,7 @@ def left_tokens(server: ApiServer) -> list[str]:
     status, body = server.request(f"{TOKENS}?fieldSelector=type%3Dbootstrap.kubernetes.io%2Ftoken")
     secrets = json.loads(body)["items"] if status == 200 else []
     described = {secret["metadata"]["name"]: (secret.get("data") or {}).get("description", "") for secret in secrets}
-    return [name for name, text in described.items() if base64.b64decode(text).startswith(TOKEN_MARK.encode())]
+    return [name for name, text in described.items() if base64.b64decode(text).startswith(MARK.encode())]
 
 
 class ApiServer:

@@ -6,21 +6,9 @@ from __future__ import annotations
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Unreachable
 from ansible_collections.bare.mesh.plugins.modules import k8s
 
-from tests.unit.plugins.module_utils._k8s.objects import MAP_PATH, one
+from tests.unit.plugins.module_utils._k8s.objects import MAP_PATH, actions, settings, web
 
 PATH = f"{MAP_PATH}/settings"
-
-
-def settings(**data):
-    return one("ConfigMap", "settings", data=data)
-
-
-def web(**more):
-    return one("Deployment", "web", api_version="apps/v1", **more)
-
-
-def actions(result):
-    return {one["name"]: one["action"] for one in result["objects"]}
 
 
 def test_patched_changes_what_is_there_and_leaves_the_rest(cluster, call):

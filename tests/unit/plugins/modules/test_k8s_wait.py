@@ -6,19 +6,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.bare.mesh.plugins.modules import k8s
 
-from tests.unit.plugins.module_utils._k8s.objects import WEB_PATH, one
-
-
-def settings(**data):
-    return one("ConfigMap", "settings", data=data)
-
-
-def web(**more):
-    return one("Deployment", "web", api_version="apps/v1", **more)
-
-
-def actions(result):
-    return {one["name"]: one["action"] for one in result["objects"]}
+from tests.unit.plugins.module_utils._k8s.objects import WEB_PATH, actions, settings, web
 
 
 @pytest.mark.parametrize("state", ["present", "patched"])

@@ -22,3 +22,18 @@ CRD_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/things.examp
 WEB_PATH = "/apis/apps/v1/namespaces/shop/deployments/web"
 MAP_PATH = "/api/v1/namespaces/shop/configmaps"
 NAMESPACE = one("Namespace", "shop", None)
+
+
+def settings(**data):
+    """The ConfigMap settings."""
+    return one("ConfigMap", "settings", data=data)
+
+
+def web(**more):
+    """The Deployment web."""
+    return one("Deployment", "web", api_version="apps/v1", **more)
+
+
+def actions(result):
+    """What a module's result says it did, by the names of the objects."""
+    return {changed["name"]: changed["action"] for changed in result["objects"]}

@@ -10,10 +10,10 @@ import re
 
 import pytest
 import yaml
+from ansible_collections.bare.mesh.plugins.module_utils._base.token import MARK
 from ansible_collections.bare.mesh.plugins.module_utils._k8s import bootstrap
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import ApiError
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure, Unreachable
-from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import node
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -55,7 +55,7 @@ def test_a_token_lives_as_long_as_the_join(cluster, posts):
     expiration = expiration.replace(tzinfo=datetime.timezone.utc)
     assert 60 <= (expiration - before).total_seconds() < 70
     # kubeadm_init knows by it whose a left token is.
-    assert data["description"] == node.TOKEN_MARK + "w1 joins"
+    assert data["description"] == MARK + "w1 joins"
 
 
 def test_two_tokens_differ(cluster, posts):
