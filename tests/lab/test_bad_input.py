@@ -24,7 +24,7 @@ def flat(output):
 def refused(run, culprit, fix):
     assert run["code"] != 0
     assert run["changed"] == {}
-    assert re.search(f"(?:{culprit}).*(?:{fix})", flat(run["output"])), run["output"]
+    assert re.search(f"(?:{culprit}).*(?:{fix})", flat(run["output"])), run["errors"]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_mistakes_come_in_one_message(play, tmp_path, name):
     assert run["code"] != 0 and run["changed"] == {}
     lines = flat(run["output"]).split(" - ")
     words = [words for settings in MISTAKES[name].values() for _value, words in settings.values()]
-    assert [one for one in words if not any(re.search(one, line) for line in lines)] == [], run["output"]
+    assert [one for one in words if not any(re.search(one, line) for line in lines)] == [], run["errors"]
 
 
 def test_kubeconfig_of_another_cluster(play, tmp_path):
@@ -147,9 +147,9 @@ def test_an_image_that_does_not_exist(play, tmp_path):
         yaml.safe_dump([{"name": "Deploy", "hosts": "localhost", "gather_facts": False, "tasks": tasks}])
     )
     run = play(str(playbook))
-    assert run["code"] == 0, run["output"]
+    assert run["code"] == 0, run["errors"]
     cause = r"waiting does not change that: pod nothing-\S+, container nothing: \w+ .*not found"
-    assert re.search(cause, flat(run["output"])), run["output"]
+    assert re.search(cause, flat(run["output"])), run["errors"]
 
 
 def test_tags_that_name_no_stage(play):
@@ -166,6 +166,6 @@ def test_tags_that_name_no_stage(play):
 )
 def test_a_run_of_a_part_says_so(play, arguments, words):
     run = play("site.yml", "--check", *arguments)
-    assert run["code"] == 0 and run["changed"] == {}, run["output"]
+    assert run["code"] == 0 and run["changed"] == {}, run["errors"]
     *_before, last = flat(run["output"]).partition("PLAY RECAP")[0].split("TASK [")
-    assert re.search(words, last), run["output"]
+    assert re.search(words, last), run["errors"]

@@ -22,7 +22,7 @@ def clean(api):
 def test_manual_injection_and_removal(play, api, custom_api, clean):
     predicted = play(*SETTINGS, "--check")
     done = play(*SETTINGS)
-    assert done["code"] == 0, done["output"]
+    assert done["code"] == 0, done["errors"]
     assert predicted["changed"] == done["changed"]
     for pod in api.list_namespaced_pod(NAMESPACE).items:
         names = [container.name for container in [*pod.spec.containers, *(pod.spec.init_containers or [])]]
@@ -33,7 +33,7 @@ def test_manual_injection_and_removal(play, api, custom_api, clean):
     removal = (*SETTINGS, "-e", "bookinfo_state=absent")
     predicted = play(*removal, "--check")
     done = play(*removal)
-    assert done["code"] == 0, done["output"]
+    assert done["code"] == 0, done["errors"]
     assert predicted["changed"] == done["changed"] != {}
     assert not api.list_namespaced_service(NAMESPACE).items
     for plural in ("gateways", "virtualservices", "destinationrules"):

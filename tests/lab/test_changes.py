@@ -23,7 +23,7 @@ def test_the_backend_of_flannel(play, api):
     for backend, routing, route in (("host-gw", "all-v1", "via 10.87.0.11"), ("vxlan", "default", "dev flannel.1")):
         settings = ["-e", f"flannel_backend={backend}", "-e", f"bookinfo_routing={routing}"]
         run = play("site.yml", *settings)
-        assert run["code"] == 0, run["output"]
+        assert run["code"] == 0, run["errors"]
         assert "bare.mesh.flannel : Set up the pod network" in run["changed"]["localhost"]
         status = apps.read_namespaced_daemon_set("kube-flannel-ds", "kube-flannel").status
         assert status.updated_number_scheduled == status.number_available == 3

@@ -39,15 +39,15 @@ def gateway(play, tmp_path):
         extra = tmp_path / "spec.json"
         extra.write_text(json.dumps({"istio_operator_spec": spec}))
         mesh = play("playbooks/install_mesh.yml", "-e", f"@{extra}")
-        assert mesh["code"] == 0, mesh["output"]
+        assert mesh["code"] == 0, mesh["errors"]
         page = play("playbooks/deploy_bookinfo.yml")
-        assert page["code"] == 0, page["output"]
+        assert page["code"] == 0, page["errors"]
         assert page["changed"] == {}
         return page["output"]
 
     yield change
     restored = play("playbooks/install_mesh.yml")
-    assert restored["code"] == 0, restored["output"]
+    assert restored["code"] == 0, restored["errors"]
 
 
 def test_addresses(gateway, api):

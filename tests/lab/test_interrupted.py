@@ -40,7 +40,7 @@ def kill_when(moment):
 
 def completes(play):
     run = play("site.yml")
-    assert run["code"] == 0, run["output"]
+    assert run["code"] == 0, run["errors"]
     assert title()
     again = play("site.yml", "--check")
     assert again["changed"] == {}
@@ -49,7 +49,7 @@ def completes(play):
 def test_reset_leaves_nothing(play):
     node("node1").check_output("cp /etc/kubernetes/admin.conf /root/earlier.conf")
     run = play("playbooks/reset.yml")
-    assert run["code"] == 0, run["output"]
+    assert run["code"] == 0, run["errors"]
     assert not (LAB / "kubeconfig").exists()
     for name in ADDRESSES:
         host = node(name)

@@ -40,7 +40,7 @@ def test_zsh_completion_names_its_command():
 
 def test_a_second_run_changes_nothing_and_reports_the_mesh(play):
     run = play("playbooks/install_mesh.yml")
-    assert run["code"] == 0, run["output"]
+    assert run["code"] == 0, run["errors"]
     assert run["changed"] == {}
     assert f"Istio {ISTIO}, profile default, in istio-system" in run["output"]
     assert "service istio-ingressgateway: NodePort" in run["output"]
@@ -68,8 +68,8 @@ def test_verify_misses_istiod(play, api):
     apps.delete_namespaced_deployment("istiod", "istio-system")
     try:
         run = play("playbooks/verify.yml")
-        assert run["code"] != 0 and "There is no istiod" in run["output"], run["output"]
+        assert run["code"] != 0 and "There is no istiod" in run["output"], run["errors"]
     finally:
         run = play("site.yml", "--tags", "mesh")
-    assert run["code"] == 0 and run["changed"] == {"localhost": ["bare.mesh.istio : Install Istio"]}, run["output"]
+    assert run["code"] == 0 and run["changed"] == {"localhost": ["bare.mesh.istio : Install Istio"]}, run["errors"]
     assert play("playbooks/verify.yml")["code"] == 0

@@ -53,7 +53,7 @@ def tasks(play, tmp_path):
             )
         )
         done = play(str(book), *options)
-        assert done["code"] == 0, done["output"]
+        assert done["code"] == 0, done["errors"]
         return json.loads(results.read_text()), done["output"]
 
     return run
@@ -266,4 +266,4 @@ def test_a_command_that_cannot_be_run(play, tmp_path, change, words):
     playbook = tmp_path / "command.yml"
     playbook.write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": [task]}]))
     run = play(str(playbook))
-    assert run["code"] != 0 and re.search(words, " ".join(run["output"].split())), run["output"]
+    assert run["code"] != 0 and re.search(words, " ".join(run["output"].split())), run["errors"]

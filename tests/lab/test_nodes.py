@@ -47,7 +47,7 @@ def test_a_node_leaves_in_one_step(play, api):
     predicted = play(*arguments, "--check")
     assert names(api) == ["node1", "node2", "node3"]
     run = play(*arguments)
-    assert run["code"] == 0, run["output"]
+    assert run["code"] == 0, run["errors"]
     assert disagreements(predicted, run) == [] and run["changed"]
     assert names(api) == ["node1", "node2"]
     assert_bare(node("node3"))
@@ -65,21 +65,21 @@ def test_the_control_plane_stays(play, api):
 
 def test_it_joins_again(play, api):
     run = play("site.yml")
-    assert run["code"] == 0, run["output"]
+    assert run["code"] == 0, run["errors"]
     assert set(run["changed"]) == {"node3"}, run["changed"]
     assert names(api) == ["node1", "node2", "node3"]
     run = play("playbooks/verify.yml")
-    assert run["code"] == 0, run["output"]
+    assert run["code"] == 0, run["errors"]
 
 
 def test_the_reset_of_one_host_takes_its_node_away(play, api):
     arguments = ["playbooks/reset.yml", "--limit", "node3"]
     predicted = play(*arguments, "--check")
     run = play(*arguments)
-    assert run["code"] == 0, run["output"]
+    assert run["code"] == 0, run["errors"]
     assert disagreements(predicted, run) == [] and run["changed"]
     assert names(api) == ["node1", "node2"]
     assert_bare(node("node3"))
     run = play("site.yml")
-    assert run["code"] == 0, run["output"]
+    assert run["code"] == 0, run["errors"]
     assert names(api) == ["node1", "node2", "node3"]

@@ -69,6 +69,6 @@ def test_password_of_a_proxy_is_not_printed(play, tmp_path):
     settings.write_text(f"bare_mesh_http_proxy: http://me:{password}@10.87.0.10:3128\n")
     for playbook, code in (("preflight", 2), ("prepare_hosts", 0)):
         run = play(f"playbooks/{playbook}.yml", "-e", f"@{settings}", "--check", "--diff", "-vvv")
-        assert run["code"] == code, run["output"]
+        assert run["code"] == code, run["errors"]
         for form in (password, *in_base64(password)):
             assert form not in run["output"]

@@ -44,5 +44,5 @@ def test_istio_resources_are_found_by_their_kind(custom_api):
 
 def test_verify_playbook_passes_and_changes_nothing(play):
     run = play("playbooks/verify.yml")
-    assert run["code"] == 0, run["output"]
+    assert run["code"] == 0, run["errors"]
     assert run["changed"] == {}

@@ -41,7 +41,7 @@ def route(play):
     def switch(scenario):
         """Run the playbook once. Returns the changed tasks."""
         run = play("playbooks/deploy_bookinfo.yml", "-e", f"bookinfo_routing={scenario}")
-        assert run["code"] == 0, run["output"]
+        assert run["code"] == 0, run["errors"]
         return run["changed"]
 
     return switch

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
+LAST_LINES = 30
 
 
 def runs(log: Path, playbook: str) -> list[dict[str, Any]]:
@@ -21,7 +22,10 @@ def runs(log: Path, playbook: str) -> list[dict[str, Any]]:
 
 
 def play(log: Path, *arguments: str, inventory: bool = True) -> dict[str, Any]:
-    """Run ansible-playbook on the lab with the run log. Returns its record with exit code and output."""
+    """Run ansible-playbook on the lab with the run log. Returns its record with exit code, output and errors.
+
+    errors: what the report of a test shows, because the output as a whole hides the cause.
+    """
     environment = {
         **os.environ,
         "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "tests/lab/callback_plugins"),
@@ -36,7 +40,13 @@ def play(log: Path, *arguments: str, inventory: bool = True) -> dict[str, Any]:
     )  # fmt: skip
     lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
     run: dict[str, Any] = json.loads(lines[-1]) if len(lines) > before else {"changed": {}, "failed": {}}
-    return {**run, "code": done.returncode, "output": done.stdout}
+    errors = [f"{host}: {task}" for host, tasks in run["failed"].items() for task in tasks]
+    return {
+        **run,
+        "code": done.returncode,
+        "output": done.stdout,
+        "errors": "\n".join(errors or done.stdout.splitlines()[-LAST_LINES:]),
+    }
 
 
 def unpredictable() -> set[str]:

@@ -64,7 +64,9 @@ class CallbackModule(CallbackBase):
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         self._end(result)
-        self.failed.setdefault(result._host.get_name(), []).append(result._task.get_name())
+        # One line in the report of a test. The message of a failed module can be as long as a mesh.
+        cause = " ".join(str(result._result.get("msg", "")).split())[:2000]
+        self.failed.setdefault(result._host.get_name(), []).append(f"{result._task.get_name()}: {cause}")
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
         self.v2_runner_on_failed(result)
