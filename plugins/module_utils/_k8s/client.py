@@ -337,8 +337,8 @@ def _retry_after(value: str | None) -> float:
 
 
 def _passing(error: ApiError) -> bool:
-    """Whether to try again: overload, a write conflict, or a webhook whose server is starting."""
+    """Whether to try again: overload, a write conflict, or a webhook whose server cannot be reached or is starting."""
     if error.status in (429, 502, 503, 504) or (error.status == 409 and error.reason == "Conflict"):
         return True
-    signs = ("connection refused", "connection reset", "no endpoints available", "etcdserver: ", "context deadline")
+    signs = ("failed calling webhook", "connection refused", "connection reset", "etcdserver: ", "context deadline")
     return error.status == 500 and any(sign in str(error) for sign in signs)

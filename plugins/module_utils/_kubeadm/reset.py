@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 from glob import glob
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
@@ -27,6 +28,8 @@ FILES = (
 LINKS = re.compile(r"cni0|flannel\.\d+|flannel-v6\.\d+|kube-ipvs0")
 CHAINS = re.compile(r"^(KUBE|CNI|FLANNEL)-")
 NFT_TABLES = ("kube-proxy", "flannel-ipv4", "flannel-ipv6", "cni_hostport", "cni_plugins_masquerade")
+# What flannel writes when it starts, with the networks of the pods.
+SUBNET = "/run/flannel/subnet.env"
 # kubeadm asks a cluster that may be dead for its configuration; this is how long it may try.
 RESET = {
     "apiVersion": API_VERSION,
@@ -50,6 +53,22 @@ def without_cluster(saved: str) -> str | None:
         if not ours:
             kept.append(line)
     return "\n".join(kept) + "\n" if dropped else None
+
+
+def pod_networks(settings: str) -> list[IPv4Network | IPv6Network]:
+    """The networks of all pods, from the text of flannel's subnet.env."""
+    lines = (line.partition("=") for line in settings.splitlines())
+    values = ",".join(value for name, _sign, value in lines if name in ("FLANNEL_NETWORK", "FLANNEL_IPV6_NETWORK"))
+    return [ip_network(value.strip(), strict=False) for value in values.split(",") if value.strip()]
+
+
+def is_pod_route(route: str, networks: list[IPv4Network | IPv6Network]) -> bool:
+    """Whether a line of `ip route` leads to the pods of another node."""
+    words = route.split()
+    if len(words) < 3 or words[1] != "via" or not re.fullmatch(r"[0-9a-f.:]+(/\d+)?", words[0]):
+        return False
+    there = ip_network(words[0])
+    return any(there.network_address in pods and there.prefixlen >= pods.prefixlen for pods in networks)
 
 
 class NodeReset:
@@ -99,6 +118,22 @@ class NodeReset:
     def links(self) -> list[str]:
         return [name for name in sorted(os.listdir("/sys/class/net")) if LINKS.fullmatch(name)]
 
+    def routes(self) -> list[list[str]]:
+        """The routes of flannel's backend host-gw, as arguments of ip.
+
+        In the next cluster this node can get the range of another one. Then such a route hides its own pods from it.
+        """
+        try:
+            with open(SUBNET, encoding="utf-8") as file:
+                networks = pod_networks(file.read())
+        except OSError:
+            return []
+        found = []
+        for family in ("-4", "-6"):
+            lines = self.output("ip", family, "route", "show").splitlines() if networks else []
+            found += [[family, *line.split()[:5]] for line in lines if is_pod_route(line, networks)]
+        return found
+
     def files(self) -> list[str]:
         patterns = [*FILES, *(f"{directory}/{mask}" for directory in EMPTIED for mask in ("*", ".[!.]*"))]
         return sorted(path for pattern in patterns for path in glob(pattern))
@@ -125,6 +160,7 @@ class NodeReset:
             *(f"process {number}" for number in self.processes()),
             *(f"mount {point}" for point in self.mounts()),
             *(f"link {name}" for name in self.links()),
+            *(f"route to {route[1]}" for route in self.routes()),
             *(f"rules of {tool.replace('-restore', '')}" for tool in self.rules()),
             *(f"nft table {' '.join(table)}" for table in self.nft_tables()),
             *(f"file {path}" for path in self.files()),
@@ -164,6 +200,8 @@ class NodeReset:
             os.remove(path)
         for name in self.links():
             self.output("ip", "link", "delete", name)
+        for family, *route in self.routes():
+            self.output("ip", family, "route", "delete", *route)
         for tool, text in self.rules().items():
             self.module.run_command([self.module.get_bin_path(tool, required=True), "-c"], data=text, check_rc=True)
         for family, table in self.nft_tables():

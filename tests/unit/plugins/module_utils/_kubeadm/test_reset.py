@@ -46,6 +46,30 @@ def test_links_of_the_cluster(name, ours):
     assert bool(reset.LINKS.fullmatch(name)) is ours
 
 
+SUBNET = "FLANNEL_NETWORK=10.244.0.0/16\nFLANNEL_SUBNET=10.244.1.1/24\nFLANNEL_IPV6_NETWORK=fd00:10::/48\n"
+
+
+@pytest.mark.parametrize(("route", "ours"), [
+    ("10.244.2.0/24 via 10.87.0.13 dev host0", True),
+    ("fd00:10:0:2::/64 via fe80::1 dev host0 metric 1024 pref medium", True),
+    ("10.244.1.0/24 dev cni0 proto kernel scope link src 10.244.1.1", False),
+    ("10.87.0.0/24 via 10.87.0.1 dev host0", False),
+    ("0.0.0.0/1 via 10.8.0.1 dev tun0", False),
+    ("10.244.0.0/15 via 10.8.0.1 dev tun0", False),
+    ("default via 10.87.0.1 dev host0", False),
+    ("unreachable 10.244.9.0/24", False),
+])  # fmt: skip
+def test_routes_to_pods_of_other_nodes(route, ours):
+    assert reset.is_pod_route(route, reset.pod_networks(SUBNET)) is ours
+
+
+def test_routes_go_only_where_flannel_has_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(reset, "SUBNET", str(tmp_path / "subnet.env"))
+    assert NodeReset(Module(), None).routes() == []
+    (tmp_path / "subnet.env").write_text(SUBNET)
+    assert NodeReset(Module(), None).routes() == [["-4", "10.244.2.0/24", "via", "10.87.0.13", "dev", "host0"]]
+
+
 class Module:
     def warn(self, text):
         self.warned = text
@@ -55,6 +79,7 @@ class Module:
 
     def run_command(self, words, **options):
         outputs = {
+            "ip -4 route show": "default via 10.87.0.1 dev host0\n10.244.2.0/24 via 10.87.0.13 dev host0 onlink\n",
             "nft list tables": "table ip kube-proxy\ntable ip nat\ntable inet firewalld\n",
             "ctr --connect-timeout 5s -n k8s.io containers ls -q": "abc\ndef\n",
         }
