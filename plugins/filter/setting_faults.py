@@ -152,7 +152,7 @@ def _faults_of_host(known: Any) -> list[tuple[str, str, str, str]]:
         else:
             meant = unknown_name(name)
             if meant is not None:
-                fix = f"Did you mean {meant}" if meant else "Remove it; docs/variables.md names all variables"
+                fix = f"Did you mean {meant}?" if meant else "Remove it; docs/variables.md names all variables"
                 found.append(("names", name, "is not a variable of this collection", fix))
     return found
 
@@ -167,7 +167,7 @@ def _faults_of_groups(groups: Any) -> list[dict[str, str]]:
         if not lost or name in GROUPS or (name != PARENT and not meant):
             continue
         what = f"has {', '.join(lost)}, which control_plane and workers do not have"
-        fix = f"Did you mean the group {meant}" if meant else "Put each host of the cluster into one of the two groups"
+        fix = f"Did you mean the group {meant}?" if meant else "Put each host of the cluster into one of the two groups"
         found.append({"check": "inventory", "where": f"group {name}", "what": what, "fix": fix})
     return found
 

@@ -56,8 +56,9 @@ options:
       - V(absent) deletes the objects that this IstioOperator installed, except the CustomResourceDefinitions and the
         namespace, because their deletion would also delete objects of users.
       - V(rendered) only returns the objects. In check mode without istioctl it only checks the fields of the spec.
+      - V(validated) does the same, and returns no objects.
     type: str
-    choices: [present, absent, rendered]
+    choices: [present, absent, rendered, validated]
     default: present
   wait:
     default: true
@@ -112,7 +113,7 @@ namespace:
   type: str
 objects:
   description: The objects of the mesh, also the deleted ones, and what happened to each of them.
-  returned: when O(state) is not V(rendered)
+  returned: when O(state) is V(present) or V(absent)
   type: list
   elements: dict
   contains:
@@ -158,6 +159,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._k8s.resource import key
 # source.
 CA_PATIENCE = 20
 
+STATES = ["present", "absent", "rendered", "validated"]
 ARGUMENTS: dict[str, Any] = {
     "spec": {"type": "dict", "default": {}},
     "src": {"type": "path"},
@@ -167,7 +169,7 @@ ARGUMENTS: dict[str, Any] = {
     "tag": {"type": "str"},
     "namespace": {"type": "str"},
     "istioctl": {"type": "str", "default": "istioctl"},
-    "state": {"type": "str", "choices": ["present", "absent", "rendered"], "default": "present"},
+    "state": {"type": "str", "choices": STATES, "default": "present"},
     "wait": {**WAITING["wait"], "default": True},
     "wait_timeout": {**WAITING["wait_timeout"], "default": 600},
 }
@@ -299,11 +301,14 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     }
     validate(iop["spec"])
     istioctl = Istioctl(params["istioctl"])
-    if params["state"] == "rendered":
-        if not istioctl.program and module.check_mode:
+    if params["state"] in ("rendered", "validated"):
+        if istioctl.program or not module.check_mode:
+            result["istioctl_version"], result["rendered"] = wanted(istioctl, iop, None)
+        else:
             module.warn(f"istioctl is not at {params['istioctl']} yet, so nothing is rendered")
-            return {**result, "istioctl_version": "", "rendered": []}
-        result["istioctl_version"], result["rendered"] = wanted(istioctl, iop, None)
+            result |= {"istioctl_version": "", "rendered": []}
+        if params["state"] == "validated":
+            del result["rendered"]
         return result
     client = connect(
         module, "all of the mesh counts as new" if params["state"] == "present" else "there is nothing to remove"

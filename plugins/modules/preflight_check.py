@@ -166,7 +166,7 @@ def unknown_checks(allow: list[str]) -> list[host_checks.Finding]:
     for name in allow:
         if name not in host_checks.CHECKS:
             meant = difflib.get_close_matches(name, host_checks.CHECKS, 1)
-            fix = f"Did you mean {meant[0]}" if meant else f"The checks are: {', '.join(host_checks.CHECKS)}"
+            fix = f"Did you mean {meant[0]}?" if meant else f"The checks are: {', '.join(host_checks.CHECKS)}"
             found.append(host_checks.Finding("settings", "preflight_allow", f"no check has the name {name}", fix))
     return found
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -68,6 +69,14 @@ def test_reset_leaves_nothing(play):
             assert not re.search("bare-mesh|10250/tcp|10.244.0.0", host.check_output("firewall-cmd --list-all-zones"))
             assert host.run("grep -r 'bare-mesh\\|10.244.0.0' /etc/firewalld --include '*.xml'").rc == 1
     assert play("playbooks/reset.yml")["changed"] == {}
+
+
+def test_an_error_of_the_control_plane_is_not_hidden_by_others(play):
+    """The checks of kubeadm refuse the lab's nodes, so init fails."""
+    run = play("site.yml", "-e", json.dumps({"kubeadm_ignore_preflight_errors": []}))
+    assert run["code"] != 0 and set(run["failed"]) == {"node1", "localhost"}, run["errors"]
+    (at_the_end,) = run["failed"]["localhost"]
+    assert "node1 failed: fix the error shown above" in at_the_end
 
 
 def test_site_after_reset(play):

@@ -54,7 +54,8 @@ class Finding(NamedTuple):
     fix: str
 
     def __str__(self) -> str:
-        return f"{self.where} [{self.check}]: {self.what}. {self.fix}."
+        end = "" if self.fix.endswith("?") else "."
+        return f"{self.where} [{self.check}]: {self.what}. {self.fix}{end}"
 
 
 def access(inspections: Mapping) -> tuple[dict[str, Report], list[Finding]]:

@@ -65,10 +65,10 @@ def test_urls_have_a_scheme(name):
 @pytest.mark.parametrize(
     ("name", "fix"),
     [
-        ("bare_mesh_pod_cird", "Did you mean bare_mesh_pod_cidr"),
-        ("istio_proflie", "Did you mean istio_profile"),
-        ("baremesh_pod_cidr", "Did you mean bare_mesh_pod_cidr"),
-        ("flanel_backend", "Did you mean flannel_backend"),
+        ("bare_mesh_pod_cird", "Did you mean bare_mesh_pod_cidr?"),
+        ("istio_proflie", "Did you mean istio_profile?"),
+        ("baremesh_pod_cidr", "Did you mean bare_mesh_pod_cidr?"),
+        ("flanel_backend", "Did you mean flannel_backend?"),
         ("kubeadm_zzzzzzzzzzzz", "Remove it; docs/variables.md names all variables"),
     ],
 )
@@ -122,8 +122,8 @@ def test_names_and_values_are_different_checks():
 @pytest.mark.parametrize(
     ("groups", "where", "fix"),
     [
-        ({"worker": ["n3"]}, "group worker", "Did you mean the group workers"),
-        ({"control-plane": ["n3"]}, "group control-plane", "Did you mean the group control_plane"),
+        ({"worker": ["n3"]}, "group worker", "Did you mean the group workers?"),
+        ({"control-plane": ["n3"]}, "group control-plane", "Did you mean the group control_plane?"),
         ({"cluster": ["n1", "n2", "n3"]}, "group cluster", "Put each host of the cluster into one of the two groups"),
     ],
 )

@@ -264,6 +264,20 @@ def test_without_istioctl_or_cluster(cluster, run_module, istioctl):
     assert run(run_module, check=True, state="rendered")["rendered"] == []
 
 
+def test_validated_renders_and_returns_no_objects(cluster, run_module, istioctl, monkeypatch):
+    rendered = run(run_module, state="rendered")
+    del rendered["rendered"]
+    validated = run(run_module, state="validated")
+    assert validated["istioctl_version"] and {**validated, "invocation": 0} == {**rendered, "invocation": 0}
+    assert not cluster.requests
+
+    def refuse(self, iop, client):
+        raise Failure("unknown profile")
+
+    monkeypatch.setattr("ansible_collections.bare.mesh.plugins.module_utils._istio.istioctl.Istioctl.generate", refuse)
+    assert "unknown profile" in run(run_module, state="validated")["msg"]
+
+
 def test_rendered(cluster, run_module, istioctl):
     result = run(run_module, state="rendered")
     assert len(result["rendered"]) == len(RENDERED) and not result["changed"] and not cluster.requests
