@@ -52,6 +52,7 @@ class Images:
             reasons = list(pool.map(pull, ([*command, image] for image in images)))
         failed = [f"{image}: {reason}" for image, reason in zip(images, reasons) if reason]
         if failed:
-            raise Failure(
-                "could not pull " + "\n".join(failed) + "\nCheck that the registry of bare_mesh_source serves them."
-            )
+            fix = "Check that the registry of bare_mesh_source serves them."
+            if any("no space left on device" in reason for reason in failed):
+                fix = "Free space in /var/lib/containerd."
+            raise Failure("\n".join([f"could not pull {failed[0]}", *failed[1:], fix]))

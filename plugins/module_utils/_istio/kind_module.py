@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
@@ -131,14 +132,53 @@ def _definition(facts: ResourceKind, meta: dict[str, Any], spec: dict[str, Any],
     }
 
 
+def sound(value: Any, path: str, wrong: list[str]) -> Any:
+    """The value without the parts with faults in their structure; None if nothing is left.
+
+    wrong: the paths of the faults, as schema.check gives them. A list with a wrong item goes as a whole, so that the
+    others keep their numbers, and so does a mapping in which a required field is missing.
+    """
+    inside = [one for one in wrong if one.startswith(path)]
+    if path in inside:
+        return None
+    if isinstance(value, list) and inside:
+        items = [sound(item, f"{path}[{index}]", inside) for index, item in enumerate(value)]
+        return None if None in items else items
+    if isinstance(value, dict) and inside:
+        fields = {f"{path}.{name}" for name in value}
+        if any(one not in fields and re.fullmatch(rf"{re.escape(path)}\.\w+", one) for one in inside):
+            return None
+        # The name of an entry of a mapping is quoted in a path, the name of a field is not.
+        kept = {
+            name: sound(sound(item, f"{path}.{name}", inside), f"{path}[{name!r}]", inside)
+            for name, item in value.items()
+        }
+        return {name: item for name, item in kept.items() if item is not None}
+    return value
+
+
+def faults_of(definition: dict[str, Any], schema: ModuleType, rules: Rules) -> Iterator[Fault]:
+    """The faults of an object: of its metadata, of its structure, and by the rules where the structure is right."""
+    yield from validators.metadata(definition["metadata"])
+    structure = list(check(definition["spec"], schema.ROOT, schema.DEFINITIONS, "spec"))
+    yield from structure
+    wrong = [fault.path for fault in structure]
+    spec = sound(definition["spec"], "spec", wrong)
+    # A rule for one field of the spec can depend on another one.
+    if spec is None or len(spec) < len(definition["spec"]):
+        return
+    for fault in rules({**definition, "spec": spec}):
+        # What is only a consequence of a part that is left out here is not reported. [*] stands for all items.
+        path = fault.path.partition("[*]")[0]
+        if not any(one.startswith(path) or path.startswith(one) for one in wrong):
+            yield fault
+
+
 def refuse(definitions: list[dict[str, Any]], schema: ModuleType, rules: Rules) -> None:
     """Raise Failure with all faults of all objects, if there are any."""
     lines = []
     for definition in definitions:
-        faults = list(validators.metadata(definition["metadata"]))
-        structure = list(check(definition["spec"], schema.ROOT, schema.DEFINITIONS, "spec"))
-        # The rules can only be checked if the structure is right.
-        faults += structure or rules(definition)
+        faults = list(faults_of(definition, schema, rules))
         if faults:
             name = identity({**definition, "metadata": {"name": "without name", **definition["metadata"]}})
             lines.append(f"{name}: " + "; ".join(f"{fault.path}: {fault.message}" for fault in faults))

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import email.utils
 import json
-import os
 import threading
 import time
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import unquote, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.configuration import configuration, kubeconfig_path
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure, Unreachable, library
 
 PARALLEL = 16
@@ -38,86 +38,6 @@ class ApiError(Failure):
         self.repeated = False
 
 
-def kubeconfig_path(params: dict[str, Any]) -> str:
-    """Path of the kubeconfig; empty if none is used (api_host is given, or the module runs in a pod)."""
-    if params.get("kubeconfig"):
-        return os.path.expanduser(params["kubeconfig"])
-    if params.get("api_host"):
-        return ""
-    path = os.path.expanduser(os.environ.get("KUBECONFIG") or "~/.kube/config")
-    return "" if "KUBERNETES_SERVICE_HOST" in os.environ and not os.path.exists(path) else path
-
-
-def _configuration(params: dict[str, Any]) -> Any:
-    client = library("kubernetes.client", "kubernetes")
-    config = library("kubernetes.config", "kubernetes")
-    settings = client.Configuration()
-    path = kubeconfig_path(params)
-    if path:
-        # KUBECONFIG may list several files.
-        if not any(os.path.exists(part) for part in path.split(os.pathsep)):
-            raise Unreachable(
-                f"the kubeconfig {path} does not exist: set the option kubeconfig (or K8S_AUTH_KUBECONFIG) to the file"
-                " of a running cluster, or create the cluster first"
-            )
-        try:
-            config.load_kube_config(
-                config_file=path, context=params.get("context"), client_configuration=settings, persist_config=False
-            )
-        except OSError as error:
-            raise Failure(
-                f"the kubeconfig {path} cannot be read: {error.strerror}; check its owner and mode"
-            ) from error
-        except Exception as error:  # the loader passes on all errors of YAML, base64 and exec plugins
-            raise Failure(f"the kubeconfig {path} is not usable: {error}") from error
-    elif not params.get("api_host"):
-        try:
-            config.load_incluster_config(client_configuration=settings)
-        except config.ConfigException as error:
-            fix = "set the option kubeconfig, or api_host and api_key"
-            raise Failure(f"this pod has no usable service account ({error}): {fix}") from error
-    _override(settings, params)
-    if params.get("api_key"):
-        settings.api_key = {"authorization": f"Bearer {params['api_key']}"}
-        settings.refresh_api_key_hook = None
-    refresh = settings.refresh_api_key_hook
-    if refresh:
-
-        def refresh_and_override(configuration: Any) -> None:
-            # A refresh of the token also sets the other values of the kubeconfig again.
-            refresh(configuration)
-            _override(configuration, params)
-            configuration.refresh_api_key_hook = refresh_and_override
-
-        settings.refresh_api_key_hook = refresh_and_override
-    settings.connection_pool_maxsize = PARALLEL
-    return settings
-
-
-def _override(settings: Any, params: dict[str, Any]) -> None:
-    """Set the values of the module's options, which override the kubeconfig.
-
-    Raises Failure for a file that does not exist.
-    """
-    if params.get("api_host"):
-        settings.host = params["api_host"].rstrip("/")
-    for option, attribute in (("ca_cert", "ssl_ca_cert"), ("client_cert", "cert_file"), ("client_key", "key_file")):
-        if params.get(option):
-            if not os.path.isfile(params[option]):
-                raise Failure(f"{option}: the file {params[option]} does not exist")
-            setattr(settings, attribute, params[option])
-    if params.get("proxy"):
-        proxy = urlsplit(params["proxy"])
-        settings.proxy = params["proxy"]
-        # NO_PROXY only applies to proxies of the environment.
-        settings.no_proxy = None
-        if proxy.username is not None:
-            login = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
-            settings.proxy_headers = library("urllib3", "urllib3").make_headers(proxy_basic_auth=login)
-    if params.get("validate_certs") is not None:
-        settings.verify_ssl = params["validate_certs"]
-
-
 class Client:
     """A connection to one API server.
 
@@ -128,7 +48,8 @@ class Client:
         url = params.get("api_host")
         if url and urlsplit(url).scheme not in ("http", "https"):
             raise Failure(f"api_host is {url!r}: set the URL of the API server, such as https://10.0.0.1:6443")
-        self.settings = _configuration(params)
+        self.settings = configuration(params)
+        self.settings.connection_pool_maxsize = PARALLEL
         # Kept here, because the refresh of a token in one thread sets all settings again while others send requests.
         self.host = self.settings.host
         self.refreshing = threading.Lock()

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import kubeconfig_path
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.configuration import kubeconfig_path
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Unreachable
 from ansible_collections.bare.mesh.plugins.modules import k8s
 

@@ -49,6 +49,13 @@ def test_an_image_that_cannot_be_pulled_is_named(containerd, call):
     assert call(node_images, check=True, images=["r/b:1", "r/c:1"])["pulled"] == ["r/b:1"]
 
 
+def test_a_full_disk_is_not_blamed_on_the_registry(containerd, call):
+    containerd.refusals = {"r/b:1": ["write /var/lib/containerd/x: no space left on device"] * 3}
+    failed = call(node_images, images=["r/b:1"])["msg"]
+    assert "no space left on device" in failed and "Free space in /var/lib/containerd." in failed
+    assert "bare_mesh_source" not in failed
+
+
 def test_without_containerd_only_check_mode_goes_on(machine, call):
     for programs, message in (
         (set(), "ctr is not installed"),

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The connection: kubeconfig, error messages, repeated requests, pages."""
+"""The connection: options that win, error messages, repeated requests, pages."""
 
 from __future__ import annotations
 
@@ -66,18 +66,6 @@ def test_credentials_and_apply(client):
     assert json.loads(body) == {"a": 1}
     assert headers["authorization"] == "Bearer secret-token"
     assert headers["Content-Type"] == "application/apply-patch+yaml"
-
-
-def test_missing_kubeconfig(tmp_path):
-    with pytest.raises(Unreachable, match=rf"the kubeconfig {tmp_path}/none does not exist"):
-        Client({"kubeconfig": f"{tmp_path}/none"})
-
-
-def test_broken_kubeconfig(tmp_path):
-    file = tmp_path / "config"
-    file.write_text("nonsense: true")
-    with pytest.raises(Failure, match=r"is not usable"):
-        Client({"kubeconfig": str(file)})
 
 
 def test_options_win(config, tmp_path):
@@ -148,25 +136,10 @@ def test_proxy_s_password_goes_into_a_header(config, monkeypatch):
     assert client.pool.proxy.host == "p"
 
 
-def test_pod_without_service_account(monkeypatch, tmp_path):
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
-    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
-    monkeypatch.delenv("KUBECONFIG", raising=False)
-    with pytest.raises(Failure, match=r"no usable service account .*set the option kubeconfig"):
-        Client({})
-
-
 @pytest.mark.parametrize("host", ["reviews", "10.0.0.1:6443", "ftp://x"])
 def test_host_that_is_not_a_url(host):
     with pytest.raises(Failure, match=r"api_host is .*set the URL of the API server"):
         Client({"api_host": host})
-
-
-def test_certificate_files_that_do_not_exist(config, tmp_path):
-    for option in ("ca_cert", "client_cert", "client_key"):
-        with pytest.raises(Failure, match=rf"{option}: the file {tmp_path}/none does not exist"):
-            Client({"kubeconfig": config, option: f"{tmp_path}/none"})
 
 
 @pytest.fixture
