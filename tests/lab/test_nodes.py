@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 import yaml
@@ -57,9 +58,12 @@ def test_a_node_leaves_in_one_step(play, api):
 
 
 def test_the_control_plane_stays(play, api):
-    for arguments in (["-e", "kubeadm_node=node1"], []):
+    for arguments, message in (
+        (["-e", "kubeadm_node=node1"], "kubeadm_node is node1, which runs the control plane"),
+        ([], "kubeadm_node is not set: name the worker to remove, .* has the workers node2, node3."),
+    ):
         run = play("playbooks/remove_node.yml", *arguments)
-        assert run["code"] != 0 and run["changed"] == {} and "kubeadm_node" in run["output"]
+        assert run["code"] != 0 and run["changed"] == {} and re.search(message, run["errors"]), run["errors"]
     assert not api.read_node("node1").spec.unschedulable
 
 

@@ -24,7 +24,7 @@ MOST_NOTES = 8
 
 def condition(live: dict[str, Any], name: str) -> dict[str, Any]:
     """One of an object's conditions; empty where it does not have it."""
-    conditions = live.get("status", {}).get("conditions") or []
+    conditions = (live.get("status") or {}).get("conditions") or []
     return next((one for one in conditions if one.get("type") == name), {})
 
 

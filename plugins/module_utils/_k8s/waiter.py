@@ -139,7 +139,7 @@ def has_condition(wanted: dict[str, Any]) -> Callable[[dict[str, Any]], str]:
 
     def check(live: dict[str, Any]) -> str:
         found = condition(live, name)
-        seen = found.get("observedGeneration", live.get("status", {}).get("observedGeneration"))
+        seen = found.get("observedGeneration", (live.get("status") or {}).get("observedGeneration"))
         if seen is not None and seen < live["metadata"].get("generation", 0):
             return "its controller has not seen the change yet"
         if not found:

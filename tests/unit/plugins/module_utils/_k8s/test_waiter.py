@@ -240,6 +240,7 @@ PAUSED = {"type": "Progressing", "status": "Unknown", "reason": "DeploymentPause
         ),
         (PAUSED, {"conditions": [{"type": "Progressing", "status": "False"}]}, 1, "the condition Progressing is False"),
         (PAUSED, {"conditions": None}, 1, "it has no condition Progressing"),
+        (PAUSED, None, 1, "it has no condition Progressing"),
         (PAUSED, {"conditions": [{**PAUSED, "type": "Available"}]}, 1, "it has no condition Progressing"),
         (PAUSED, {"observedGeneration": 1, "conditions": [PAUSED]}, 2, "its controller has not seen the change yet"),
         (PAUSED, {"observedGeneration": 2, "conditions": [PAUSED]}, 2, ""),
