@@ -8,6 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from ansible_collections.bare.mesh.plugins.module_utils._host import distributions
 
@@ -244,6 +245,15 @@ def versions(settings: Mapping) -> Iterator[Finding]:
         yield Finding("istio_profile", "istio_profile", what, f"Choose from: {', '.join(profiles)}")
 
 
+def api_server(url: str) -> Iterator[Finding]:
+    """Whether kubeadm accepts the name of the API server for its certificate."""
+    name = urlsplit(url).hostname or ""
+    if name and ":" not in name and not NODE_NAME.match(name):
+        what = f"{name!r} cannot be a name in the API server's certificate"
+        fix = "Set ansible_host of the control plane to its address, or kubeadm_api_url to a URL with an address"
+        yield Finding("settings", "kubeadm_api_url", what, fix)
+
+
 def judge_hosts(
     inspections: Mapping, hosts: list[Mapping], ports: dict[str, list[str]]
 ) -> tuple[list[Finding], dict[str, Report]]:
@@ -266,5 +276,6 @@ def judge_settings(reports: dict[str, Report], limits: Mapping, settings: Mappin
     for host, report in reports.items():
         yield from machine(host, report, limits, str(settings["kubernetes_version"]), settings["kubelet_config"])
     yield from clocks(reports, limits["clock_difference"])
+    yield from api_server(settings.get("api_url", ""))
     yield from ranges(settings, reports)
     yield from versions(settings)

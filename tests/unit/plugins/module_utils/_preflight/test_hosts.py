@@ -158,3 +158,18 @@ def test_every_check_is_named():
     # The filter setting_faults makes these.
     used.add("names")
     assert used | {check for check, _key, _what in hosts.AMOUNTS} == set(hosts.CHECKS)
+
+
+@pytest.mark.parametrize(
+    ("url", "accepted"),
+    [
+        ("https://node1:6443", True),
+        ("https://Node1.example.com:6443", True),
+        ("https://10.0.0.1:6443", True),
+        ("https://[fd00::1]:6443", True),
+        ("", True),
+        ("https://box_1:6443", False),
+    ],
+)
+def test_names_for_the_certificate_of_the_api_server(url, accepted):
+    assert [fault.where for fault in hosts.api_server(url)] == ([] if accepted else ["kubeadm_api_url"])
