@@ -126,7 +126,8 @@ class NodeReset:
         try:
             with open(SUBNET, encoding="utf-8") as file:
                 networks = pod_networks(file.read())
-        except OSError:
+        except (OSError, ValueError):
+            # Without a file that can be read, nothing says which routes are flannel's.
             return []
         found = []
         for family in ("-4", "-6"):

@@ -17,16 +17,24 @@ def node(member, machine, monkeypatch, tmp_path):
     machine.programs |= {"ctr", "ip", "nft", "iptables-save", "iptables-restore", "umount"}
     machine.put("/etc/kubernetes/admin.conf", CONFIG.format("ours"))
     machine.put("/var/lib/etcd/member/snap/db")
+    machine.put("/run/flannel/subnet.env", "FLANNEL_NETWORK=10.244.0.0/16\n")
     machine.put("/proc/self/mounts", "tmpfs /var/lib/kubelet/pods/1/v tmpfs rw 0 0\ntmpfs /home tmpfs rw 0 0\n")
     machine.put("/proc/7/cgroup", "0::/kubepods.slice/x")
     machine.put("/proc/7/cmdline", b"/pause\0")
     for name in ("cni0", "eth0"):
         machine.path(f"/sys/class/net/{name}").mkdir()
-    state = {"ctr": "c1\n", "nft": "table ip kube-proxy\ntable ip mine\n", "rules": "*nat\n:KUBE-X - [0:0]\nCOMMIT\n"}
+    state = {
+        "ctr": "c1\n",
+        "routes": "default via 10.8.0.1 dev eth0\n10.244.1.0/24 via 10.8.0.2 dev eth0\n",
+        "nft": "table ip kube-proxy\ntable ip mine\n",
+        "rules": "*nat\n:KUBE-X - [0:0]\nCOMMIT\n",
+    }
     machine.looks |= {
         "ctr --connect-timeout 5s -n k8s.io containers ls -q": lambda _command: state["ctr"],
         "ctr --connect-timeout 5s version": "2",
         "nft list tables": lambda _command: state["nft"],
+        "ip -4 route show": lambda _command: state["routes"],
+        "ip -6 route show": "",
         "iptables-save -c": lambda _command: state["rules"],
     }
     machine.acts |= {
@@ -34,6 +42,7 @@ def node(member, machine, monkeypatch, tmp_path):
         "nft delete table ip kube-proxy": lambda _command: state.update(nft="table ip mine\n"),
         "iptables-restore -c": lambda _command: state.update(rules="*nat\nCOMMIT\n"),
         "umount -l /var/lib/kubelet/pods/1/v": lambda _command: machine.put("/proc/self/mounts") and "",
+        "ip -4 route delete 10.244.1.0/24 via 10.8.0.2 dev eth0": lambda _command: state.update(routes=""),
         "ip link delete cni0": lambda _command: machine.path("/sys/class/net/cni0").rmdir(),
     }
 
@@ -63,9 +72,11 @@ def test_check_mode_predicts_the_run(node, call):
         "process 7",
         "mount /var/lib/kubelet/pods/1/v",
         "link cni0",
+        "route to 10.244.1.0/24",
         "rules of iptables",
         "nft table ip kube-proxy",
         "file /etc/kubernetes/admin.conf",
+        "file /run/flannel/subnet.env",
         "file /var/lib/etcd/member",
     ]
     assert "kill 7" in node.ran and any(command.startswith("kubeadm reset --config") for command in node.ran)

@@ -66,6 +66,8 @@ def test_routes_to_pods_of_other_nodes(route, ours):
 def test_routes_go_only_where_flannel_has_run(tmp_path, monkeypatch):
     monkeypatch.setattr(reset, "SUBNET", str(tmp_path / "subnet.env"))
     assert NodeReset(Module(), None).routes() == []
+    (tmp_path / "subnet.env").write_text("FLANNEL_NETWORK=10.2")
+    assert NodeReset(Module(), None).routes() == []
     (tmp_path / "subnet.env").write_text(SUBNET)
     assert NodeReset(Module(), None).routes() == [["-4", "10.244.2.0/24", "via", "10.87.0.13", "dev", "host0"]]
 
