@@ -27,11 +27,11 @@ kubectl() { on node1 "kubectl --kubeconfig /etc/kubernetes/admin.conf $(printf '
 
 # Download the Istio release while the nodes become ready.
 (
-  url=https://10.87.0.10/github.com/istio/istio/releases/download/1.29.1/istio-1.29.1-linux-amd64.tar.gz
+  url=https://10.87.0.10/github.com/istio/istio/releases/download/1.31.0/istio-1.31.0-linux-amd64.tar.gz
   cd "$work"
   curl -sSf --cacert "$lab/ca/ca.crt" -O "$url" -O "$url.sha256"
-  echo "$(awk '{print $1}' istio-1.29.1-linux-amd64.tar.gz.sha256)  istio-1.29.1-linux-amd64.tar.gz" | sha256sum -c --quiet
-  tar xzf istio-1.29.1-linux-amd64.tar.gz
+  echo "$(awk '{print $1}' istio-1.31.0-linux-amd64.tar.gz.sha256)  istio-1.31.0-linux-amd64.tar.gz" | sha256sum -c --quiet
+  tar xzf istio-1.31.0-linux-amd64.tar.gz
 ) & istio=$!
 
 pairs=$(for node in "${nodes[@]}"; do printf '%s=%s ' "$node" "${address[$node]}"; done)
@@ -67,7 +67,7 @@ kubectl wait --for=condition=Ready nodes --all --timeout=300s >/dev/null
 step "every node is ready"
 
 wait "$istio"
-"$work/istio-1.29.1/bin/istioctl" install -y -f "$here/istio.yaml" >/dev/null 2>&1
+"$work/istio-1.31.0/bin/istioctl" install -y -f "$here/istio.yaml" >/dev/null 2>&1
 step "the mesh is installed"
 
 kubectl apply -f - <"$here/bookinfo.yaml" >/dev/null

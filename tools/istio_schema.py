@@ -295,8 +295,8 @@ def wrap(line: str, width: int = 118) -> list[str]:
 
 def main() -> None:
     istio, api = module_folder("istio.io/istio"), module_folder("istio.io/api")
-    versions = yaml.safe_load((ROOT / "meta/versions.yml").read_text())
-    version = next(iter(versions["__bare_mesh_istio_releases"]))
+    defaults = yaml.safe_load((ROOT / "meta/defaults.yml").read_text())
+    version = defaults["bare_mesh_istio_version"]
     for definition in yaml.safe_load_all((istio / "manifests/charts/base/files/crd-all.gen.yaml").read_text()):
         kind = definition and definition["spec"]["names"]["kind"]
         if kind in KINDS:

@@ -37,7 +37,7 @@ gpgcheck=1
 gpgkey=$mirror/download.docker.com/linux/centos/gpg
 CONF
   dnf install -q -y chrony conntrack-tools ethtool iproute-tc socat \
-    containerd.io-2.4.2 kubelet-1.36.3 kubeadm-1.36.3 kubectl-1.36.3 >/dev/null
+    containerd.io-2.4.2 kubelet-1.36.5 kubeadm-1.36.5 kubectl-1.36.5 >/dev/null
   systemctl enable -q --now chronyd
 else
   cp /root/ca.crt /usr/local/share/ca-certificates/mirror.crt
@@ -54,7 +54,7 @@ FETCH
   echo "deb [arch=amd64 signed-by=/etc/apt/keyrings/docker.asc] $mirror/download.docker.com/linux/debian bookworm stable" >/etc/apt/sources.list.d/docker.list
   apt-get -qq update
   DEBIAN_FRONTEND=noninteractive apt-get -qq install -y chrony conntrack ethtool iptables socat \
-    containerd.io=2.4.2-1~debian.12~bookworm kubelet=1.36.3-1.1 kubeadm=1.36.3-1.1 kubectl=1.36.3-1.1 >/dev/null
+    containerd.io=2.4.2-1~debian.12~bookworm kubelet=1.36.5-1.1 kubeadm=1.36.5-1.1 kubectl=1.36.5-1.1 >/dev/null
   apt-mark -qq hold containerd.io kubelet kubeadm kubectl
   systemctl enable -q --now chrony
 fi
@@ -89,10 +89,10 @@ done
 systemctl enable -q containerd kubelet
 systemctl restart containerd
 
-images="registry.k8s.io/kube-proxy:v1.36.3 registry.k8s.io/pause:3.10.2"
-images+=" ghcr.io/flannel-io/flannel:v0.28.4 ghcr.io/flannel-io/flannel-cni-plugin:v1.9.1-flannel1"
+images="registry.k8s.io/kube-proxy:v1.36.5 registry.k8s.io/pause:3.10.2"
+images+=" ghcr.io/flannel-io/flannel:v0.28.10 ghcr.io/flannel-io/flannel-cni-plugin:v1.9.1-flannel3"
 if [ "$name" = node1 ]; then
-  for program in apiserver controller-manager scheduler; do images+=" registry.k8s.io/kube-$program:v1.36.3"; done
+  for program in apiserver controller-manager scheduler; do images+=" registry.k8s.io/kube-$program:v1.36.5"; done
   images+=" registry.k8s.io/etcd:3.6.8-0 registry.k8s.io/coredns/coredns:v1.14.2"
 fi
 echo "$images" | tr ' ' '\n' | xargs -P 3 -n 1 ctr -n k8s.io images pull --hosts-dir /etc/containerd/certs.d >/dev/null

@@ -56,8 +56,6 @@ def components(versions: Versions) -> dict[str, Component]:
     plugins_version = "github.com/containernetworking/plugins/pkg/utils/buildversion.BuildVersion"
     check_go_module("kubernetes", "k8s.io/kubernetes", versions.kubernetes)
     check_go_module("containerd", "github.com/containerd/containerd/v2", versions.containerd)
-    check_go_module("etcd", "go.etcd.io/etcd/server/v3", versions.etcd.split("-")[0])
-    check_go_module("coredns", "github.com/coredns/coredns", versions.coredns)
     check_go_module("flannel", "github.com/flannel-io/flannel", versions.flannel)
     return {
         each.name: each
@@ -81,7 +79,7 @@ def components(versions: Versions) -> dict[str, Component]:
                 "github.com/flannel-io/flannel",
                 {"github.com/flannel-io/flannel/pkg/version.Version": versions.flannel},
                 cgo=True,
-                renames={"flannel": "flanneld"},
+                renames={"flannel": "flanneld", "install_conf": "install-conf"},
             ),
             Component("cni-flannel", "github.com/containernetworking/plugins", {plugins_version: versions.flannel_cni}),
             Component(

@@ -11,7 +11,7 @@ from lab.artifacts import oci, roots
 from lab.artifacts.oci import Image
 from lab.artifacts.progress import run
 from lab.artifacts.store import Item
-from lab.artifacts.versions import Versions
+from lab.artifacts.versions import Versions, check_go_module
 from lab.images.bookinfo import images as stand_ins
 
 HERE = Path(__file__).parent
@@ -44,45 +44,50 @@ Make = Callable[[], list[Image]]
 
 
 def kubernetes(versions: Versions, programs: dict[str, Item]) -> Item:
-    """The images that kubeadm pulls."""
+    """The images that kubeadm pulls, with the names that it lists."""
 
     def make() -> list[Image]:
         commands = programs["kubernetes"].path() / "bin"
-        version = f"v{versions.kubernetes}"
-        images = [
-            Image(
-                f"registry.k8s.io/{name}",
-                version,
-                {f"/usr/local/bin/{name}": commands / name},
-                root="network" if name == "kube-proxy" else "",
-                entrypoint=(f"/usr/local/bin/{name}",),
-            )
-            for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy")
-        ]
-        databases = programs["etcd"].path() / "bin"
-        tools = {f"/usr/local/bin/{each.name}": each for each in databases.iterdir()}
-        images.append(Image("registry.k8s.io/etcd", versions.etcd, tools, entrypoint=("/usr/local/bin/etcd",)))
-        names = {"/coredns": programs["coredns"].path() / "bin" / "coredns"}
-        images.append(Image("registry.k8s.io/coredns/coredns", versions.coredns, names, entrypoint=("/coredns",)))
-        holds = {"/pause": programs["pause"].path() / "bin" / "pause"}
-        images.append(Image("registry.k8s.io/pause", versions.pause, holds, entrypoint=("/pause",), user="65535:65535"))
-        return images
+        listed = run([commands / "kubeadm", "config", "images", "list", "--kubernetes-version", versions.kubernetes])
+        return [_kubernetes_image(image, programs) for image in listed.split()]
 
     needed = [programs[each] for each in ("kubernetes", "etcd", "coredns", "pause")]
     return _item("kubernetes-images", versions, needed, make)
 
 
+def _kubernetes_image(image: str, programs: dict[str, Item]) -> Image:
+    repository, tag = image.rsplit(":", 1)
+    name = repository.rsplit("/", 1)[1]
+    local = "/usr/local/bin"
+    if name == "etcd":
+        # The number after the dash counts the builds of the image.
+        check_go_module("etcd", "go.etcd.io/etcd/server/v3", tag.split("-")[0], "kubeadm")
+        tools = {f"{local}/{each.name}": each for each in (programs["etcd"].path() / "bin").iterdir()}
+        return Image(repository, tag, tools, entrypoint=(f"{local}/etcd",))
+    if name == "coredns":
+        check_go_module("coredns", "github.com/coredns/coredns", tag, "kubeadm")
+        return Image(
+            repository, tag, {"/coredns": programs["coredns"].path() / "bin/coredns"}, entrypoint=("/coredns",)
+        )
+    if name == "pause":
+        program = programs["pause"].path() / "bin/pause"
+        return Image(repository, tag, {"/pause": program}, entrypoint=("/pause",), user="65535:65535")
+    program = programs["kubernetes"].path() / "bin" / name
+    root = "network" if name == "kube-proxy" else ""
+    return Image(repository, tag, {f"{local}/{name}": program}, root=root, entrypoint=(f"{local}/{name}",))
+
+
 def flannel(versions: Versions, programs: dict[str, Item]) -> Item:
-    """flanneld, and the image whose init container copies the CNI plugin to the host."""
+    """flanneld with the program that installs its CNI configuration, and the image with the CNI plugin."""
 
     def make() -> list[Image]:
-        daemon = programs["flannel"].path() / "bin" / "flanneld"
+        commands = programs["flannel"].path() / "bin"
         plugin = programs["cni-flannel"].path() / "bin" / "flannel"
         return [
             Image(
                 "ghcr.io/flannel-io/flannel",
                 versions.flannel,
-                {"/opt/bin/flanneld": daemon},
+                {f"/opt/bin/{name}": commands / name for name in ("flanneld", "install-conf")},
                 root="network",
                 entrypoint=("/opt/bin/flanneld",),
             ),

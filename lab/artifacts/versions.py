@@ -20,9 +20,6 @@ class Versions:
     """The versions from meta/versions.yml and meta/defaults.yml."""
 
     kubernetes: str
-    pause: str
-    coredns: str
-    etcd: str
     containerd: str
     flannel: str
     flannel_cni: str
@@ -31,7 +28,7 @@ class Versions:
 
     @property
     def kubernetes_minor(self) -> str:
-        """The minor version, such as 1.36 for 1.36.3."""
+        """The minor version, such as 1.36 for 1.36.5."""
         return ".".join(self.kubernetes.split(".")[:2])
 
 
@@ -39,13 +36,8 @@ def load(meta: Path = REPOSITORY / "meta") -> Versions:
     """Read the versions from meta/, so that each version is written only once."""
     known = yaml.safe_load((meta / "versions.yml").read_text(encoding="utf-8"))
     defaults = yaml.safe_load((meta / "defaults.yml").read_text(encoding="utf-8"))
-    kubernetes = defaults["bare_mesh_kubernetes_version"]
-    release = known["__bare_mesh_kubernetes_releases"][kubernetes]
     return Versions(
-        kubernetes=kubernetes,
-        pause=release["pause"],
-        coredns=release["coredns"],
-        etcd=release["etcd"],
+        kubernetes=defaults["bare_mesh_kubernetes_version"],
         containerd=known["__bare_mesh_containerd_version"],
         flannel=known["__bare_mesh_flannel_version"],
         flannel_cni=known["__bare_mesh_flannel_cni_version"],
@@ -63,14 +55,14 @@ def go_module(component: str, module: str) -> str:
     return found.group(1)
 
 
-def check_go_module(component: str, module: str, wanted: str) -> None:
-    """Check that meta/ and go.mod have the same version, or raise HostError.
+def check_go_module(component: str, module: str, wanted: str, source: str = "meta/") -> None:
+    """Check that source and go.mod have the same version, or raise HostError.
 
-    Otherwise an old program would report the version in meta/.
+    Otherwise an old program would report the version of the source.
     """
     found = go_module(component, module)
     if found != wanted.lstrip("v"):
         raise HostError(
-            f"meta/ says {wanted} of {module}, lab/artifacts/go/{component}/go.mod v{found}: run 'go get -tool' for"
+            f"{source} says {wanted} of {module}, lab/artifacts/go/{component}/go.mod v{found}: run 'go get -tool' for"
             f" {wanted} there"
         )

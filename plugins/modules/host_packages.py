@@ -18,9 +18,15 @@ options:
   packages:
     description:
       - Package name to version. An empty version takes any.
-      - A version without revision, such as V(1.36.3), matches every revision of it, such as V(1.36.3-1.1).
+      - A version without revision, such as V(1.36.5), matches every revision of it, such as V(1.36.5-1.1).
     type: dict
     required: true
+  allow_downgrade:
+    description:
+      - Whether to replace a package that is newer than its version in O(packages).
+      - Otherwise it is kept, with a warning.
+    type: bool
+    default: false
   hold:
     description:
       - Hold the packages on Debian and Ubuntu, so that a full upgrade leaves them alone.
@@ -57,7 +63,7 @@ EXAMPLES = r"""
 
 - name: Install the kubelet at one version and keep it there
   bare.mesh.host_packages:
-    packages: {kubelet: 1.36.3}
+    packages: {kubelet: 1.36.5}
     hold: true
     disable_excludes: [bare-mesh-kubernetes]
 """
@@ -88,7 +94,14 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._base.module import run
 from ansible_collections.bare.mesh.plugins.module_utils._host import distributions
-from ansible_collections.bare.mesh.plugins.module_utils._host.packages import POLICY, Apt, Dnf, left_policy, missing
+from ansible_collections.bare.mesh.plugins.module_utils._host.packages import (
+    POLICY,
+    Apt,
+    Dnf,
+    left_policy,
+    missing,
+    newer,
+)
 
 
 def package_manager(module: AnsibleModule) -> Dnf | Apt:
@@ -108,7 +121,10 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     wanted = {name: str(version or "") for name, version in module.params["packages"].items()}
     manager = package_manager(module)
     before = manager.versions(wanted)
-    todo = missing(wanted, before)
+    kept = [] if module.params["allow_downgrade"] else newer(wanted, before)
+    for name in kept:
+        module.warn(f"{name} {before[name]} is newer than {wanted[name]}, and is kept")
+    todo = missing(wanted, before, kept)
     held = manager.unheld(wanted) if module.params["hold"] else []
     upgraded = manager.upgradable() if module.params["upgrade"] else []
     left_over = left_policy()
@@ -121,7 +137,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         if todo:
             manager.install({name: wanted[name] for name in todo}, fresh=any(name not in before for name in todo))
             after = manager.versions(wanted)
-            left = missing(wanted, after)
+            left = missing(wanted, after, kept)
             if left:
                 raise Failure(
                     f"{', '.join(left)}: still not at the wanted version after the installation; is it pinned or"
@@ -146,6 +162,7 @@ def main() -> None:
         work,
         {
             "packages": {"type": "dict", "required": True},
+            "allow_downgrade": {"type": "bool", "default": False},
             "hold": {"type": "bool", "default": False},
             "disable_excludes": {"type": "list", "elements": "str", "default": []},
             "upgrade": {"type": "bool", "default": False},

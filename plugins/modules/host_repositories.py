@@ -51,7 +51,7 @@ EXAMPLES = r"""
 - name: Configure the repositories
   bare.mesh.host_repositories:
     source: {kubernetes: https://pkgs.k8s.io, docker: https://download.docker.com}
-    kubernetes_version: 1.36.3
+    kubernetes_version: 1.36.5
     fingerprints:
       kubernetes: DE15B14486CD377B9E876E1A234654DA9A296436
       docker_deb: 9DC858229FC7DD38854AE2D88D81803C0EBFCD88

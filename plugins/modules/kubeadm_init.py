@@ -44,7 +44,7 @@ EXAMPLES = r"""
     config:
       - kind: InitConfiguration
       - kind: ClusterConfiguration
-        kubernetesVersion: v1.36.3
+        kubernetesVersion: v1.36.5
 """
 
 RETURN = r"""

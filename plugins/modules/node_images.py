@@ -16,11 +16,21 @@ options:
     description: Images with registry and tag, such as V(registry.k8s.io/pause:3.10.2).
     type: list
     elements: str
-    required: true
+    default: []
+  kubernetes_version:
+    description:
+      - Release of Kubernetes, such as V(1.36.5), whose images are pulled too.
+      - C(kubeadm) lists them, so it must be installed.
+    type: str
+  control_plane:
+    description: Whether the images of O(kubernetes_version) include those of a control plane.
+    type: bool
+    default: false
 attributes:
   check_mode:
     support: full
-    details: Where containerd is not installed yet, every image is missing.
+    details: Where containerd is not installed yet, every image is missing. Where kubeadm is not installed yet, only the
+      images of O(kubernetes_version) whose tag is the version are predicted.
   diff_mode:
     support: full
 author:
@@ -31,6 +41,10 @@ EXAMPLES = r"""
 - name: Pull the pause image
   bare.mesh.node_images:
     images: ["registry.k8s.io/pause:3.10.2"]
+
+- name: Pull all images of a worker
+  bare.mesh.node_images:
+    kubernetes_version: 1.36.5
 """
 
 RETURN = r"""
@@ -47,6 +61,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._base.module import run
 from ansible_collections.bare.mesh.plugins.module_utils._host.images import Images
+from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.images import list_images
 
 
 def lines(images: Iterable[str]) -> str:
@@ -54,7 +69,10 @@ def lines(images: Iterable[str]) -> str:
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
-    wanted = sorted(set(module.params["images"]))
+    params = module.params
+    wanted = set(params["images"])
+    if params["kubernetes_version"]:
+        wanted |= set(list_images(module, params["kubernetes_version"], params["control_plane"]))
     images = Images(module)
     missing = images.missing(wanted)
     if missing and not module.check_mode:
@@ -62,12 +80,19 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     return {
         "changed": bool(missing),
         "pulled": missing,
-        "diff": {"before": lines(image for image in wanted if image not in missing), "after": lines(wanted)},
+        "diff": {"before": lines(sorted(wanted - set(missing))), "after": lines(sorted(wanted))},
     }
 
 
 def main() -> None:
-    run(work, {"images": {"type": "list", "elements": "str", "required": True}})
+    run(
+        work,
+        {
+            "images": {"type": "list", "elements": "str", "default": []},
+            "kubernetes_version": {"type": "str"},
+            "control_plane": {"type": "bool", "default": False},
+        },
+    )
 
 
 if __name__ == "__main__":

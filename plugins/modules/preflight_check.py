@@ -47,9 +47,9 @@ options:
       bare_mesh_pod_cidr: {description: Range of the pods., type: str, required: true}
       bare_mesh_service_cidr: {description: Range of the services., type: str, required: true}
       kubernetes_version: {description: Kubernetes version., type: str, required: true}
-      kubernetes_releases: {description: Known Kubernetes versions., type: dict, required: true}
+      kubernetes_minors: {description: Known Kubernetes minor versions., type: dict, required: true}
       istio_version: {description: Istio version., type: str, required: true}
-      istio_releases: {description: Known Istio versions., type: dict, required: true}
+      istio_minors: {description: Known Istio minor versions., type: dict, required: true}
       istio_profile: {description: Profile of Istio., type: str, required: true}
       istioctl_checksum: {description: Pinned checksum of Istio's archive., type: str, default: ''}
       kubelet_config: {description: Settings of the kubelet., type: dict, default: {}}
@@ -96,12 +96,13 @@ msg:
   returned: on failure
   type: str
 warnings:
-  description: The faults that O(allow) lets pass.
+  description: The faults that O(allow) lets pass, and releases past their end of life.
   returned: when there are any
   type: list
   elements: str
 """
 
+import datetime
 import difflib
 from typing import Any
 
@@ -118,9 +119,9 @@ SETTINGS = {
     "bare_mesh_pod_cidr": {"type": "str", "required": True},
     "bare_mesh_service_cidr": {"type": "str", "required": True},
     "kubernetes_version": {"type": "str", "required": True},
-    "kubernetes_releases": {"type": "dict", "required": True},
+    "kubernetes_minors": {"type": "dict", "required": True},
     "istio_version": {"type": "str", "required": True},
-    "istio_releases": {"type": "dict", "required": True},
+    "istio_minors": {"type": "dict", "required": True},
     "istio_profile": {"type": "str", "required": True},
     "istioctl_checksum": {"type": "str", "default": ""},
     "kubelet_config": {"type": "dict", "default": {}},
@@ -174,7 +175,8 @@ def unknown_checks(allow: list[str]) -> list[host_checks.Finding]:
 def settings_findings(module: AnsibleModule, reports: dict[str, host_checks.Report]) -> list[host_checks.Finding]:
     """Faults of the settings, and of hosts and source in view of them."""
     settings = module.params["settings"]
-    faults = list(host_checks.judge_settings(reports, module.params["limits"], settings))
+    today = datetime.date.today().isoformat()
+    faults = list(host_checks.judge_settings(reports, module.params["limits"], settings, today))
     faults += cluster_checks.fixed_settings(module.params["hosts"], reports, settings)
     faults += kubeconfig_findings(settings["kubeconfig"], settings["api_url"])
     fetch, unreadable = fetcher(settings["ca_file"])
@@ -197,7 +199,8 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     faults += of_hosts
     if params["settings"]:
         faults += settings_findings(module, reports)
-    wrong = [fault for fault in faults if fault.check not in module.params["allow"]]
+    allowed = (*params["allow"], *host_checks.WARNINGS)
+    wrong = [fault for fault in faults if fault.check not in allowed]
     for fault in faults:
         if fault not in wrong:
             module.warn(str(fault))

@@ -75,13 +75,13 @@ author:
 EXAMPLES = r"""
 - name: Install one version of istioctl
   bare.mesh.release_archive:
-    url: https://github.com/istio/istio/releases/download/1.29.1/istio-1.29.1-linux-amd64.tar.gz
-    checksum: https://github.com/istio/istio/releases/download/1.29.1/istio-1.29.1-linux-amd64.tar.gz.sha256
-    dest: /opt/istioctl/1.29.1
+    url: https://github.com/istio/istio/releases/download/1.31.0/istio-1.31.0-linux-amd64.tar.gz
+    checksum: https://github.com/istio/istio/releases/download/1.31.0/istio-1.31.0-linux-amd64.tar.gz.sha256
+    dest: /opt/istioctl/1.31.0
     members:
-      - {member: istio-1.29.1/bin/istioctl, dest: bin/istioctl, mode: "0755"}
+      - {member: istio-1.31.0/bin/istioctl, dest: bin/istioctl, mode: "0755"}
     links:
-      /opt/istioctl/current: 1.29.1
+      /opt/istioctl/current: 1.31.0
 """
 
 RETURN = r"""
@@ -89,7 +89,7 @@ dest:
   description: The directory.
   returned: success
   type: str
-  sample: /opt/istioctl/1.29.1
+  sample: /opt/istioctl/1.31.0
 checksum:
   description: SHA-256 of the archive that is installed.
   returned: success, except in check mode before the first installation

@@ -23,7 +23,8 @@ _VERSIONS = yaml.safe_load((ROOT / "meta/versions.yml").read_text())
 KUBERNETES = yaml.safe_load((ROOT / "meta/defaults.yml").read_text())["bare_mesh_kubernetes_version"]
 ISTIO = yaml.safe_load((ROOT / "meta/defaults.yml").read_text())["bare_mesh_istio_version"]
 CONTAINERD = _VERSIONS["__bare_mesh_containerd_version"]
-PAUSE = f"registry.k8s.io/pause:{_VERSIONS['__bare_mesh_kubernetes_releases'][KUBERNETES]['pause']}"
+KUBERNETES_MINOR = ".".join(KUBERNETES.split(".")[:2])
+PAUSE = f"registry.k8s.io/pause:{_VERSIONS['__bare_mesh_kubernetes_minors'][KUBERNETES_MINOR]['pause']}"
 ADDRESSES = {name: host["ansible_host"] for group in _CLUSTER.values() for name, host in group["hosts"].items()}
 
 

@@ -9,10 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ADDRESSES, LAB, ROOT
-
-RELEASES = yaml.safe_load((ROOT / "meta/versions.yml").read_text())["__bare_mesh_kubernetes_releases"]
-VERSION = yaml.safe_load((ROOT / "meta/defaults.yml").read_text())["bare_mesh_kubernetes_version"]
+from conftest import ADDRESSES, KUBERNETES, LAB, PAUSE
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +27,7 @@ def test_every_host_is_a_ready_node(nodes):
 
 def test_nodes_run_the_version_and_use_their_address(nodes):
     for name, node in nodes.items():
-        assert node.status.node_info.kubelet_version == f"v{VERSION}"
+        assert node.status.node_info.kubelet_version == f"v{KUBERNETES}"
         internal = [entry.address for entry in node.status.addresses if entry.type == "InternalIP"]
         assert internal == [ADDRESSES[name]]
 
@@ -58,7 +55,7 @@ def test_packages_stay_at_their_version(host):
         assert {"kubeadm", "kubelet", "kubectl"} <= set(host.check_output("apt-mark showhold").split())
     else:
         assert host.check_output("dnf -q list --upgrades kubelet || true") == ""
-    assert host.package("kubelet").version.startswith(VERSION)
+    assert host.package("kubelet").version.startswith(KUBERNETES)
 
 
 def test_the_kubelet_survives_a_reboot(host):
@@ -86,15 +83,15 @@ def test_no_token_is_left(api):
     assert [secret.metadata.name for secret in secrets] == []
 
 
-def test_images_of_the_versions_file_are_kubeadms(node1):
-    listed = node1.check_output(f"kubeadm config images list --kubernetes-version v{VERSION}").split()
-    release = RELEASES[VERSION]
-    named = {
-        f"registry.k8s.io/pause:{release['pause']}",
-        f"registry.k8s.io/coredns/coredns:{release['coredns']}",
-        f"registry.k8s.io/etcd:{release['etcd']}",
-    }
-    assert named <= set(listed)
+def test_the_images_are_those_that_kubeadm_lists(host):
+    listed = set(host.check_output(f"kubeadm config images list --kubernetes-version v{KUBERNETES}").split())
+    there = set(host.check_output("ctr -n k8s.io images ls -q").split())
+    assert PAUSE in listed
+    assert {image.rsplit("/", 1)[1].split(":")[0] for image in listed - there} <= {
+        "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler",
+    }  # fmt: skip
+    if host.file("/etc/kubernetes/admin.conf").exists:
+        assert listed <= there
 
 
 def test_the_admin_kubeconfigs_are_their_owners_alone(node1):

@@ -26,10 +26,27 @@ def matches(wanted: str, installed: str) -> bool:
     )
 
 
-def missing(wanted: dict[str, str], installed: dict[str, str]) -> list[str]:
-    """The names that are absent or at another version."""
+def numbers(version: str) -> tuple[int, ...]:
+    """The numbers of a version: (1, 36, 5) of 1.36.5-1.1 and of 0:1.36.5-150500."""
+    upstream = re.match(r"[\d.]*", version.split(":", 1)[-1])
+    return tuple(int(part) for part in (upstream.group() if upstream else "").split(".") if part)
+
+
+def newer(wanted: dict[str, str], installed: dict[str, str]) -> list[str]:
+    """The names that are installed at a newer version than the wanted one."""
     return sorted(
-        name for name, version in wanted.items() if name not in installed or not matches(version, installed[name])
+        name
+        for name, version in wanted.items()
+        if version and name in installed and numbers(installed[name]) > numbers(version)
+    )
+
+
+def missing(wanted: dict[str, str], installed: dict[str, str], keep: Iterable[str] = ()) -> list[str]:
+    """The names that are absent or at another version, except those to keep."""
+    return sorted(
+        name
+        for name, version in wanted.items()
+        if name not in keep and (name not in installed or not matches(version, installed[name]))
     )
 
 
@@ -115,7 +132,9 @@ class Apt(Manager):
         return sorted(line.split()[1] for line in out.splitlines() if line.startswith("Inst "))
 
     def apt(self, *arguments: str) -> None:
-        options = ["-y", "--no-install-recommends", "--allow-downgrades", "--allow-change-held-packages"]
+        options = ["-y", "--no-install-recommends", "--allow-change-held-packages"]
+        if self.module.params["allow_downgrade"]:
+            options.append("--allow-downgrades")
         settings = [
             f"DPkg::Lock::Timeout={self.module.params['lock_timeout']}",
             "Dpkg::Options::=--force-confdef",
@@ -141,7 +160,7 @@ class Apt(Manager):
         )
 
     def install(self, packages: dict[str, str], fresh: bool) -> None:
-        # 1.36.3 asks for any revision of it, but not for 1.36.30.
+        # 1.36.5 asks for any revision of it, but not for 1.36.50.
         patterns = {
             name: version if "-" in version else f"{version}-*" for name, version in packages.items() if version
         }

@@ -45,15 +45,17 @@ def node_name(certificate: str) -> str:
 
 
 def read_settings() -> dict[str, str]:
-    """The settings that a cluster keeps for life, empty ones where no file tells them.
+    """The settings that a cluster keeps for life, and its release, empty ones where no file tells them.
 
-    {} where no kubeadm has come to its end. pod_cidr and service_cidr are told by a control plane host alone.
+    {} where no kubeadm has come to its end. pod_cidr, service_cidr and kubernetes_version are told by a control plane
+    host alone.
     """
     if _text(UNFINISHED) or not _text(KUBELET_CONF):
         return {}
     return {
         "pod_cidr": _find(r"--cluster-cidr=(\S+)", CONTROLLER_MANAGER),
         "service_cidr": _find(r"--service-cluster-ip-range=(\S+)", CONTROLLER_MANAGER),
+        "kubernetes_version": _find(r"image: \S+/kube-controller-manager:v(\d+\.\d+\.\d+)", CONTROLLER_MANAGER),
         "dns_domain": _find(r"^clusterDomain: (\S+)", KUBELET_CONFIG),
         "api_server": _find(r"^\s+server: https://(\S+)", KUBELET_CONF),
         "node_name": node_name(_text(KUBELET_CERTIFICATE)),

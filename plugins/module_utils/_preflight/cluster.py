@@ -1,14 +1,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Preflight's findings about a cluster that is there: settings that it was made with and cannot change."""
+"""Preflight's findings about a cluster that is there: what it was made with and cannot change, and its release."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from ansible_collections.bare.mesh.plugins.module_utils._preflight.hosts import Finding, Report
+from ansible_collections.bare.mesh.plugins.module_utils._preflight.hosts import Finding, Report, minor_of
 
 FIX = "Set it back. To make a new cluster with it, run the playbook bare.mesh.reset first"
+UPGRADE = "https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-upgrade"
 RENAME = (
     "Give it back its name. To rename the node, run the playbook bare.mesh.remove_node first, and let it join again"
 )
@@ -32,6 +33,20 @@ def wanted_settings(settings: dict[str, Any]) -> dict[str, tuple[str, str]]:
     }
 
 
+def numbers(version: str) -> tuple[int, ...]:
+    """The numbers of a version such as 1.36.5, by which two versions are compared. () where it has none."""
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
+
+
+def upgrade(wanted: str, running: str) -> Iterator[Finding]:
+    """Another release than the running one, unless it is an older patch release: newer packages are kept then."""
+    if not running or (minor_of(wanted) == minor_of(running) and numbers(wanted) <= numbers(running)):
+        return
+    what = f"is {wanted}, but the cluster runs {running}, and this collection does not upgrade a cluster"
+    fix = f"Set it to {running}, or upgrade the cluster with kubeadm first ({UPGRADE})"
+    yield Finding("upgrade", "bare_mesh_kubernetes_version", what, fix)
+
+
 def fixed_settings(
     hosts: list[dict[str, Any]], reports: dict[str, Report], settings: dict[str, Any]
 ) -> Iterator[Finding]:
@@ -48,6 +63,7 @@ def fixed_settings(
         if wanted and made_with[name] and wanted != made_with[name]:
             what = f"is {wanted}, but the cluster was made with {made_with[name]}, which cannot be changed"
             yield Finding("cluster", variable, what, FIX)
+    yield from upgrade(str(settings["kubernetes_version"]), made_with.get("kubernetes_version", ""))
     for host in hosts:
         known = (reports.get(host["name"], {}).get("cluster") or {}).get("node_name")
         if known and known != host["node_name"]:

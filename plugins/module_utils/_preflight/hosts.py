@@ -18,8 +18,9 @@ Mapping = dict[str, Any]
 Report = dict[str, Any]
 # The names of all checks.
 CHECKS = (
-    *("architecture", "cgroup_v1", "checksum", "clock", "cluster", "cpus", "disk", "firewall", "hostname"),
+    *("architecture", "cgroup_v1", "checksum", "clock", "cluster", "cpus", "disk", "end_of_life", "firewall"),
     *(
+        "hostname",
         "inventory",
         "istio_profile",
         "kernel",
@@ -33,8 +34,10 @@ CHECKS = (
         "product_id",
     ),
     *("ranges", "registry", "settings", "signing_key"),
-    *("source", "ssh", "sudo", "versions"),
+    *("source", "ssh", "sudo", "upgrade", "versions"),
 )
+# Checks whose faults are always only warnings.
+WARNINGS = ("end_of_life",)
 # Check, key in report and limits, and what it counts.
 AMOUNTS = (
     ("cpus", "cpus", "CPUs"),
@@ -43,6 +46,7 @@ AMOUNTS = (
 )
 # From 1.35 on the kubelet refuses a host with cgroup version 1.
 CGROUP_V1_REFUSED = (1, 35)
+RELEASE = re.compile(r"\d+\.\d+\.\d+\Z")
 NODE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?\Z")
 
 
@@ -221,25 +225,38 @@ def ranges(settings: Mapping, reports: dict[str, Report]) -> Iterator[Finding]:
                     yield Finding("ranges", name, f"{network} overlaps the network {own} of {host}", fix)
 
 
-def versions(settings: Mapping) -> Iterator[Finding]:
-    """Versions and names that this collection knows."""
+def minor_of(version: str) -> str:
+    """The minor version of a release: 1.36 of 1.36.5."""
+    return ".".join(version.split(".")[:2])
+
+
+def is_known(version: str, minors: Mapping) -> bool:
+    """Whether the version is a patch release of one of the minor versions."""
+    return bool(RELEASE.match(version)) and minor_of(version) in minors
+
+
+def versions(settings: Mapping, today: str) -> Iterator[Finding]:
+    """Versions and names that this collection knows. today is a date such as 2026-11-25."""
     kubernetes, istio = str(settings["kubernetes_version"]), str(settings["istio_version"])
-    known = settings["kubernetes_releases"]
-    if kubernetes not in known:
-        yield Finding(
-            "versions", "bare_mesh_kubernetes_version", f"{kubernetes} is not known", f"Choose from: {', '.join(known)}"
-        )
-    known = settings["istio_releases"]
-    if istio not in known:
-        yield Finding(
-            "versions", "bare_mesh_istio_version", f"{istio} is not known", f"Choose from: {', '.join(known)}"
-        )
+    for name, variable, version, minors in (
+        ("Kubernetes", "bare_mesh_kubernetes_version", kubernetes, settings["kubernetes_minors"]),
+        ("Istio", "bare_mesh_istio_version", istio, settings["istio_minors"]),
+    ):
+        minor = minor_of(version)
+        newest, *_older = minors
+        if not is_known(version, minors):
+            fix = f"Choose a patch release of {', '.join(minors)}, written like {newest}.0"
+            yield Finding("versions", variable, f"{version} is not a known release", fix)
+        elif minors[minor]["end_of_life"] and minors[minor]["end_of_life"] < today:
+            what = f"{name} {minor} has had no security fixes since {minors[minor]['end_of_life']}"
+            yield Finding("end_of_life", variable, what, f"Choose a release of {newest}")
+    if not is_known(istio, settings["istio_minors"]):
         return
-    minors, profiles = known[istio]["kubernetes"], known[istio]["profiles"]
-    minor = ".".join(kubernetes.split(".")[:2])
-    if kubernetes in settings["kubernetes_releases"] and minor not in minors:
-        fix = f"Choose a Kubernetes of {', '.join(minors)}, or another Istio"
-        yield Finding("versions", "bare_mesh_istio_version", f"Istio {istio} does not support Kubernetes {minor}", fix)
+    supported, profiles = (settings["istio_minors"][minor_of(istio)][key] for key in ("kubernetes", "profiles"))
+    if is_known(kubernetes, settings["kubernetes_minors"]) and minor_of(kubernetes) not in supported:
+        fix = f"Choose a Kubernetes of {', '.join(supported)}, or another Istio"
+        what = f"Istio {istio} does not support Kubernetes {minor_of(kubernetes)}"
+        yield Finding("versions", "bare_mesh_istio_version", what, fix)
     if settings["istio_profile"] not in profiles:
         what = f"{settings['istio_profile']!r} is not a profile of Istio {istio}"
         yield Finding("istio_profile", "istio_profile", what, f"Choose from: {', '.join(profiles)}")
@@ -271,11 +288,11 @@ def judge_hosts(
     return faults, reports
 
 
-def judge_settings(reports: dict[str, Report], limits: Mapping, settings: Mapping) -> Iterator[Finding]:
-    """Faults of the hosts and of the settings in view of each other."""
+def judge_settings(reports: dict[str, Report], limits: Mapping, settings: Mapping, today: str) -> Iterator[Finding]:
+    """Faults of the hosts and of the settings in view of each other. today is a date such as 2026-11-25."""
     for host, report in reports.items():
         yield from machine(host, report, limits, str(settings["kubernetes_version"]), settings["kubelet_config"])
     yield from clocks(reports, limits["clock_difference"])
     yield from api_server(settings.get("api_url", ""))
     yield from ranges(settings, reports)
-    yield from versions(settings)
+    yield from versions(settings, today)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from ansible_collections.bare.mesh.plugins.module_utils._host import distributions, openpgp
 from ansible_collections.bare.mesh.plugins.module_utils._host.fetch import Fetcher, FetchError
-from ansible_collections.bare.mesh.plugins.module_utils._preflight.hosts import Finding, Report
+from ansible_collections.bare.mesh.plugins.module_utils._preflight.hosts import Finding, Report, is_known
 
 REACH = (
     "See that the controller can reach it; check bare_mesh_source and, for a mirror, bare_mesh_mirror_url and"
@@ -81,7 +81,7 @@ def registry(url: str, fetcher: Fetcher) -> list[Finding]:
 def istio_archive(settings: dict[str, Any], fetcher: Fetcher) -> list[Finding]:
     """Whether the published checksum of Istio's archive is the pinned one."""
     version, pinned = settings["istio_version"], str(settings["istioctl_checksum"]).rsplit(":", 1)[-1].lower()
-    if version not in settings["istio_releases"]:
+    if not is_known(version, settings["istio_minors"]):
         return []
     url = f"{settings['source']['istio']}/{version}/istio-{version}-linux-amd64.tar.gz.sha256"
     try:
@@ -98,7 +98,9 @@ def source(settings: dict[str, Any], reports: dict[str, Report], fetcher: Fetche
     """All faults of the source that the reported hosts would meet."""
     entries = {}
     for report in reports.values():
-        if distributions.supported(report["os"]) and settings["kubernetes_version"] in settings["kubernetes_releases"]:
+        if distributions.supported(report["os"]) and is_known(
+            settings["kubernetes_version"], settings["kubernetes_minors"]
+        ):
             found = distributions.repositories(
                 report["os"], report["machine"], settings["source"], settings["kubernetes_version"]
             )

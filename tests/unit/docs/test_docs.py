@@ -22,6 +22,7 @@ GUIDES = [page for page in PAGES if "roles" not in page.parts]
 GUIDE_IDS = [str(page.relative_to(ROOT)) for page in GUIDES]
 READMES = [ROOT / "README.md", ROOT / "README.zh-CN.md"]
 VERSIONS = yaml.safe_load((ROOT / "meta/versions.yml").read_text())
+DEFAULTS = yaml.safe_load((ROOT / "meta/defaults.yml").read_text())
 
 
 def known_variables():
@@ -104,8 +105,8 @@ def test_readme_names_every_make_target(page):
 def test_readme_states_the_versions_that_are_installed(page):
     text = page.read_text()
     for version in (
-        *VERSIONS["__bare_mesh_kubernetes_releases"],
-        *VERSIONS["__bare_mesh_istio_releases"],
+        DEFAULTS["bare_mesh_kubernetes_version"],
+        DEFAULTS["bare_mesh_istio_version"],
         VERSIONS["__bare_mesh_containerd_version"],
         VERSIONS["__bare_mesh_flannel_version"].lstrip("v"),
     ):

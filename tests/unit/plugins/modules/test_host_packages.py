@@ -73,9 +73,9 @@ dnf = pytest.mark.parametrize("host", ["dnf"], indirect=True)
 
 @pytest.mark.parametrize(("wanted", "installed", "same"), [
     ("", "1:4.3-2", True),
-    ("1.36.3", "1.36.3-1.1", True),
-    ("1.36.3", "1.36.30-1.1", False),
-    ("1.36.3-1.1", "1.36.3-1.1", True),
+    ("1.36.5", "1.36.5-1.1", True),
+    ("1.36.5", "1.36.50-1.1", False),
+    ("1.36.5-1.1", "1.36.5-1.1", True),
     ("2.4.2", "2.4.2-1~debian.12~bookworm", True),
     ("27.0.1", "5:27.0.1-1~debian", True),
     ("27.0.1", "3:27.0.2-1.el9", False),
@@ -90,7 +90,7 @@ def test_missing_packages():
 
 @both
 def test_check_mode_predicts_the_run(host, call):
-    wanted = {"packages": {"bash": "", "kubelet": "1.36.3"}}
+    wanted = {"packages": {"bash": "", "kubelet": "1.36.5"}}
     predicted = call(host_packages, check=True, **wanted)
     assert host.ran == []
     done = call(host_packages, **wanted)
@@ -98,26 +98,47 @@ def test_check_mode_predicts_the_run(host, call):
     assert not call(host_packages, **wanted)["changed"]
 
 
+@both
+def test_a_newer_package_is_kept_unless_a_downgrade_is_allowed(host, call):
+    host.packages |= {"kubelet": "1.36.10-1.1", "kubeadm": "1.36.4-1.1"}
+    wanted = {"packages": {"kubelet": "1.36.5", "kubeadm": "1.36.5", "kubectl": "1.36.5"}}
+    predicted, done = (call(host_packages, check=check, **wanted) for check in (True, False))
+    assert predicted["installed"] == done["installed"] == ["kubeadm", "kubectl"]
+    assert "kubelet 1.36.10-1.1 is newer than 1.36.5, and is kept" in str(done["warnings"])
+    assert host.packages["kubelet"] == "1.36.10-1.1" and "--allow-downgrades" not in str(host.ran)
+    assert not call(host_packages, **wanted)["changed"]
+    allowed = call(host_packages, **wanted, allow_downgrade=True)
+    assert allowed["installed"] == ["kubelet"] and host.packages["kubelet"].startswith("1.36.5")
+
+
+@pytest.mark.parametrize(
+    ("version", "found"),
+    [("1.36.5-1.1", (1, 36, 5)), ("5:27.0.1~rc1-1", (27, 0, 1)), ("", ()), ("abc", ()), ("2.4.2", (2, 4, 2))],
+)
+def test_the_numbers_of_a_version(version, found):
+    assert packages.numbers(version) == found
+
+
 @dnf
 def test_dnf_disregards_only_the_named_excludes(host, call):
-    call(host_packages, packages={"kubelet": "1.36.3"}, disable_excludes=["repo"])
-    assert host.ran[0][-3:] == ["--disableexcludes=repo", "install", "kubelet-1.36.3"]
+    call(host_packages, packages={"kubelet": "1.36.5"}, disable_excludes=["repo"])
+    assert host.ran[0][-3:] == ["--disableexcludes=repo", "install", "kubelet-1.36.5"]
 
 
 @dnf
 def test_dnf_looks_again_with_a_fresh_index(host, call):
-    host.refuse = [(1, "", "No match for argument: kubelet-1.36.3")]
-    assert call(host_packages, packages={"kubelet": "1.36.3"})["changed"]
+    host.refuse = [(1, "", "No match for argument: kubelet-1.36.5")]
+    assert call(host_packages, packages={"kubelet": "1.36.5"})["changed"]
     assert "--refresh" in host.ran[1]
 
 
 @apt
 def test_apt_waits_for_its_lock_and_holds(host, call):
     host.refuse = [(100, "", "E: Could not get lock /var/lib/apt/lists/lock")]
-    done = call(host_packages, packages={"kubelet": "1.36.3"}, hold=True)
+    done = call(host_packages, packages={"kubelet": "1.36.5"}, hold=True)
     assert done["held"] == ["kubelet"]
     assert host.ran[-1] == ["apt-mark", "hold", "kubelet"]
-    assert "kubelet=1.36.3-*" in host.ran[-2]
+    assert "kubelet=1.36.5-*" in host.ran[-2]
 
 
 @apt
@@ -142,7 +163,7 @@ def test_a_killed_run_s_policy_goes(host, call, monkeypatch):
 @both
 def test_a_refusal_is_an_error_with_the_managers_words(host, call):
     host.refuse = [(1, "", "nothing provides it")] * 4
-    failed = call(host_packages, packages={"kubelet": "1.36.3"})
+    failed = call(host_packages, packages={"kubelet": "1.36.5"})
     assert failed["failed"]
     assert "nothing provides it" in failed["msg"]
 
@@ -150,7 +171,7 @@ def test_a_refusal_is_an_error_with_the_managers_words(host, call):
 @both
 def test_a_run_that_does_not_bring_the_version_fails(host, call, monkeypatch):
     monkeypatch.setattr(host, "refuse", [(0, "", "")] * 9)
-    assert "kubelet: still not at the wanted version" in call(host_packages, packages={"kubelet": "1.36.3"})["msg"]
+    assert "kubelet: still not at the wanted version" in call(host_packages, packages={"kubelet": "1.36.5"})["msg"]
 
 
 @dnf

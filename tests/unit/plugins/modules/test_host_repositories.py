@@ -34,13 +34,13 @@ def test_os_release():
     ({"ID": "ubuntu", "VERSION_ID": "24.04", "VERSION_CODENAME": "noble"}, "https://d/linux/ubuntu"),
 ])  # fmt: skip
 def test_repositories(release, docker):
-    kubernetes, runtime = distributions.repositories(release, "aarch64", SOURCE, "1.36.3")
+    kubernetes, runtime = distributions.repositories(release, "aarch64", SOURCE, "1.36.5")
     assert kubernetes["url"].startswith("https://k/core:/stable:/v1.36/")
     assert runtime["url"] == docker
 
 
 def test_yum_repositories_check_signatures_and_keep_pinned_packages():
-    kubernetes, runtime = distributions.repositories({"ID": "rhel", "VERSION_ID": "9.6"}, "x86_64", SOURCE, "1.36.3")
+    kubernetes, runtime = distributions.repositories({"ID": "rhel", "VERSION_ID": "9.6"}, "x86_64", SOURCE, "1.36.5")
     text = host_repositories.yum_file(kubernetes, "/key")
     assert "gpgcheck=1\nrepo_gpgcheck=1\ngpgkey=file:///key\n" in text
     assert "kubelet" in text.split("exclude=")[1]
@@ -49,7 +49,7 @@ def test_yum_repositories_check_signatures_and_keep_pinned_packages():
 
 def test_apt_sources_name_their_key():
     entries = distributions.repositories(
-        {"ID": "debian", "VERSION_ID": "12", "VERSION_CODENAME": "bookworm"}, "x86_64", SOURCE, "1.36.3"
+        {"ID": "debian", "VERSION_ID": "12", "VERSION_CODENAME": "bookworm"}, "x86_64", SOURCE, "1.36.5"
     )
     flat, docker = (host_repositories.apt_file(entry, "/key", "amd64") for entry in entries)
     assert "Suites: /\nArchitectures: amd64\nSigned-By: /key\n" in flat
@@ -77,7 +77,7 @@ PROXY_FILE = {"deb": host_repositories.APT_PROXY, "rpm": host_repositories.DNF_C
 KEY_FILE = {"deb": "/etc/apt/keyrings/bare-mesh-docker.gpg", "rpm": "/etc/pki/rpm-gpg/RPM-GPG-KEY-bare-mesh-docker"}
 WANTED = {
     "source": {"kubernetes": "https://k", "docker": "https://d"},
-    "kubernetes_version": "1.36.3",
+    "kubernetes_version": "1.36.5",
     "fingerprints": dict.fromkeys(("kubernetes", "docker_deb", "docker_rpm"), FINGERPRINT.lower()),
 }
 

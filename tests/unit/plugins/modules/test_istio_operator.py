@@ -71,7 +71,7 @@ def istioctl(monkeypatch):
         return copy.deepcopy(state["rendered"])
 
     monkeypatch.setattr(Istioctl, "__init__", init)
-    monkeypatch.setattr(Istioctl, "version", lambda self: "1.29.1")
+    monkeypatch.setattr(Istioctl, "version", lambda self: "1.31.0")
     monkeypatch.setattr(Istioctl, "generate", generate)
     monkeypatch.setattr(Istioctl, "revision_tag", lambda self, settings: copy.deepcopy(TAG))
     return state
@@ -89,7 +89,7 @@ def test_install_again_and_remove(cluster, run_module, istioctl):
     predicted = run(run_module, check=True)
     assert not cluster.objects
     done = run(run_module)
-    assert predicted == done and done["changed"] and done["istioctl_version"] == "1.29.1"
+    assert predicted == done and done["changed"] and done["istioctl_version"] == "1.31.0"
     names = [one["name"] for one in done["objects"]]
     assert names[0] == "istio-system" and names[-1] == "istio-ingressgateway"
     gateway = cluster.objects["/apis/apps/v1/namespaces/istio-system/deployments/istio-ingressgateway"]
@@ -97,7 +97,7 @@ def test_install_again_and_remove(cluster, run_module, istioctl):
         "helm.sh/chart": "istio-ingress-1.0.0",
         "operator.istio.io/component": "IngressGateways",
         "operator.istio.io/managed": "Reconcile",
-        "operator.istio.io/version": "1.29.1",
+        "operator.istio.io/version": "1.31.0",
         "istio.io/rev": "default",
         "install.operator.istio.io/owning-resource-namespace": "istio-system",
     }

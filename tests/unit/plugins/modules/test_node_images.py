@@ -56,6 +56,42 @@ def test_a_full_disk_is_not_blamed_on_the_registry(containerd, call):
     assert "bare_mesh_source" not in failed
 
 
+LISTED = "".join(
+    f"registry.k8s.io/{image}\n"
+    for image in (
+        "kube-apiserver:v1.36.5",
+        "kube-controller-manager:v1.36.5",
+        "kube-scheduler:v1.36.5",
+        "kube-proxy:v1.36.5",
+        "coredns/coredns:v1.14.2",
+        "pause:3.10.2",
+        "etcd:3.6.8-0",
+    )
+)
+WORKER = [
+    "registry.k8s.io/coredns/coredns:v1.14.2",
+    "registry.k8s.io/kube-proxy:v1.36.5",
+    "registry.k8s.io/pause:3.10.2",
+]
+
+
+def test_the_images_of_kubernetes_are_those_that_kubeadm_lists(containerd, call, predicted):
+    containerd.programs.add("kubeadm")
+    containerd.looks["kubeadm config images list --kubernetes-version v1.36.5"] = LISTED
+    assert predicted(node_images, kubernetes_version="1.36.5")["pulled"] == WORKER
+    everything = call(node_images, check=True, kubernetes_version="1.36.5", control_plane=True, images=["r/b:1"])
+    assert everything["pulled"] == sorted({*LISTED.split(), "r/b:1"} - set(WORKER))
+    containerd.looks["kubeadm config images list"] = (1, "", "no such release")
+    containerd.looks.pop("kubeadm config images list --kubernetes-version v1.36.5")
+    assert "images of Kubernetes 1.36.5: no such release" in call(node_images, kubernetes_version="1.36.5")["msg"]
+
+
+def test_without_kubeadm_only_check_mode_goes_on(containerd, call):
+    predicted = call(node_images, check=True, kubernetes_version="1.36.5")
+    assert predicted["pulled"] == ["registry.k8s.io/kube-proxy:v1.36.5"]
+    assert "kubeadm is not installed" in call(node_images, kubernetes_version="1.36.5")["msg"]
+
+
 def test_without_containerd_only_check_mode_goes_on(machine, call):
     for programs, message in (
         (set(), "ctr is not installed"),
@@ -65,4 +101,3 @@ def test_without_containerd_only_check_mode_goes_on(machine, call):
         machine.looks = {"ctr": (1, "", "no socket")}
         assert call(node_images, check=True, images=["r/a:1"])["pulled"] == ["r/a:1"]
         assert message in call(node_images, images=["r/a:1"])["msg"]
-    assert "missing required arguments: images" in call(node_images)["msg"]

@@ -17,10 +17,10 @@ WANTED = {
     "settings": {
         "bare_mesh_pod_cidr": "10.244.0.0/16",
         "bare_mesh_service_cidr": "10.96.0.0/12",
-        "kubernetes_version": "1.36.3",
-        "kubernetes_releases": {"1.36.3": {}},
-        "istio_version": "1.29.1",
-        "istio_releases": {"1.29.1": {}},
+        "kubernetes_version": "1.36.5",
+        "kubernetes_minors": {"1.36": {}},
+        "istio_version": "1.31.0",
+        "istio_minors": {"1.31": {}},
         "istio_profile": "default",
         "source": {"registries": {}},
         "fingerprints": {},
@@ -52,6 +52,8 @@ def test_faults_are_one_message_and_allowed_ones_are_warnings(machine, call, jud
     failed = call(preflight_check, check=check, allow=["disk"], **WANTED)
     assert failed["msg"].startswith("1 fault,") and "w2 [disk]" in str(failed["warnings"])
     assert "failed" not in call(preflight_check, check=check, allow=["disk", "memory"], **WANTED)
+    judged[:] = [FAULT._replace(check="end_of_life", where="bare_mesh_istio_version")]
+    assert "bare_mesh_istio_version [end_of_life]" in str(call(preflight_check, check=check, **WANTED)["warnings"])
 
 
 def test_a_controller_without_gpgv_and_with_a_bad_certificate(machine, call, judged):

@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 FILES = {
-    "CONTROLLER_MANAGER": "    - --cluster-cidr=10.244.0.0/16\n    - --service-cluster-ip-range=10.96.0.0/12\n",
+    "CONTROLLER_MANAGER": "    - --cluster-cidr=10.244.0.0/16\n    - --service-cluster-ip-range=10.96.0.0/12\n"
+    "    image: registry.example/k8s/kube-controller-manager:v1.36.5\n",
     "KUBELET_CONFIG": "cgroupDriver: systemd\nclusterDomain: cluster.local\n",
     "KUBELET_CONF": "clusters:\n- cluster:\n    server: https://10.0.0.1:6443\n  name: kubernetes\n",
 }
@@ -52,6 +53,7 @@ def test_a_control_plane_host_tells_everything(files):
     assert cluster.read_settings() == {
         "pod_cidr": "10.244.0.0/16",
         "service_cidr": "10.96.0.0/12",
+        "kubernetes_version": "1.36.5",
         "dns_domain": "cluster.local",
         "api_server": "10.0.0.1:6443",
         "node_name": "node-1.example",

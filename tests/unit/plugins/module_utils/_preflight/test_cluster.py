@@ -14,21 +14,26 @@ HOSTS = [
 ]
 MADE_WITH = {
     "pod_cidr": "10.244.0.0/16", "service_cidr": "10.96.0.0/12", "dns_domain": "cluster.local",
-    "api_server": "10.0.0.1:6443", "node_name": "one",
+    "api_server": "10.0.0.1:6443", "node_name": "one", "kubernetes_version": "1.36.5",
 }  # fmt: skip
 CONFIG = "kubeadm_cluster_config"
 REPORTS = {
     "one": {"cluster": MADE_WITH},
     "two": {"cluster": {**MADE_WITH, "pod_cidr": "", "service_cidr": "", "node_name": "two"}},
 }
-SETTINGS = {"bare_mesh_pod_cidr": "10.244.0.0/16", "bare_mesh_service_cidr": "10.96.0.0/12", "cluster_config": {}}
+SETTINGS = {
+    "bare_mesh_pod_cidr": "10.244.0.0/16",
+    "bare_mesh_service_cidr": "10.96.0.0/12",
+    "cluster_config": {},
+    "kubernetes_version": "1.36.5",
+}
 
 
 def findings(hosts=None, reports=None, **settings):
     found = list(
         cluster.fixed_settings(hosts or HOSTS, REPORTS if reports is None else reports, {**SETTINGS, **settings})
     )
-    assert all(one.check == "cluster" for one in found)
+    assert all(one.check in ("cluster", "upgrade") for one in found)
     return [(one.where, one.what) for one in found]
 
 
@@ -79,3 +84,18 @@ def test_a_cluster_that_will_be_made_anew_takes_every_setting(reports):
 def test_what_no_file_tells_is_not_judged():
     reports = {"one": {"cluster": dict.fromkeys(MADE_WITH, "")}}
     assert findings(reports=reports, bare_mesh_pod_cidr="10.1.0.0/16") == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "refused"),
+    [("1.36.4", False), ("1.36.5", False), ("1.36.6", True), ("1.36.10", True), ("1.35.9", True), ("1.37.0", True)],
+)
+def test_a_cluster_is_not_upgraded(wanted, refused):
+    what = f"is {wanted}, but the cluster runs 1.36.5, and this collection does not upgrade a cluster"
+    expected = [("bare_mesh_kubernetes_version", what)] if refused else []
+    assert findings(kubernetes_version=wanted) == expected
+
+
+def test_a_cluster_whose_release_is_unknown():
+    unknown = {"one": {"cluster": {**MADE_WITH, "kubernetes_version": ""}}, "two": REPORTS["two"]}
+    assert findings(reports=unknown, kubernetes_version="1.37.0") == []

@@ -33,10 +33,10 @@ REPORT = {
 SETTINGS = {
     "bare_mesh_pod_cidr": "10.244.0.0/16",
     "bare_mesh_service_cidr": "10.96.0.0/12",
-    "kubernetes_version": "1.36.3",
-    "kubernetes_releases": {"1.36.3": {}, "1.30.1": {}},
-    "istio_version": "1.29.1",
-    "istio_releases": {"1.29.1": {"kubernetes": ["1.35", "1.36"], "profiles": ["default", "demo"]}},
+    "kubernetes_version": "1.36.5",
+    "kubernetes_minors": {"1.36": {"end_of_life": "2027-06-28"}, "1.30": {"end_of_life": ""}},
+    "istio_version": "1.31.0",
+    "istio_minors": {"1.31": {"kubernetes": ["1.35", "1.36"], "profiles": ["default", "demo"], "end_of_life": ""}},
     "istio_profile": "default",
     "kubelet_config": {},
 }
@@ -57,6 +57,7 @@ FINE = {
     "ports": {"node": ["10250/tcp"], "control_plane": ["6443/tcp"]},
     "limits": LIMITS,
     "settings": SETTINGS,
+    "today": "2026-11-25",
 }
 
 
@@ -70,7 +71,7 @@ def judge(**changes):
             target = target[key]
         target[last] = value
     faults, reports = hosts.judge_hosts(case["inspections"], list(case["hosts"].values()), case["ports"])
-    faults += hosts.judge_settings(reports, case["limits"], case["settings"])
+    faults += hosts.judge_settings(reports, case["limits"], case["settings"], case["today"])
     assert all(fault.what and fault.fix and str(fault).endswith(".") for fault in faults)
     return [(fault.check, fault.where) for fault in faults]
 
@@ -104,7 +105,10 @@ def test_good_hosts_have_no_fault():
     ({"settings/bare_mesh_service_cidr": "10.96.0.1/12"}, ("ranges", "bare_mesh_service_cidr")),
     ({"settings/kubernetes_version": "1.99.0"}, ("versions", "bare_mesh_kubernetes_version")),
     ({"settings/kubernetes_version": "1.30.1"}, ("versions", "bare_mesh_istio_version")),
+    ({"settings/kubernetes_version": "1.36"}, ("versions", "bare_mesh_kubernetes_version")),
+    ({"settings/kubernetes_version": "v1.36.5"}, ("versions", "bare_mesh_kubernetes_version")),
     ({"settings/istio_version": "0.1"}, ("versions", "bare_mesh_istio_version")),
+    ({"today": "2027-06-29"}, ("end_of_life", "bare_mesh_kubernetes_version")),
     ({"settings/istio_profile": "nope"}, ("istio_profile", "istio_profile")),
     ({"hosts/one/control_plane": False}, ("inventory", "group control_plane")),
     ({"hosts/two/control_plane": True, "hosts/two/worker": False}, ("inventory", "group control_plane")),
@@ -117,6 +121,11 @@ def test_good_hosts_have_no_fault():
 def test_fault(changes, fault):
     assert fault in judge(**changes)
     assert len(judge(**changes)) <= 2
+
+
+def test_every_patch_release_of_a_known_minor_version_is_known():
+    assert judge(**{"settings/kubernetes_version": "1.36.0", "settings/istio_version": "1.31.12"}) == []
+    assert judge(today="2027-06-28") == []
 
 
 def test_two_names_for_one_machine():

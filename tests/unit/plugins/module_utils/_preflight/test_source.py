@@ -17,10 +17,10 @@ DETACHED = [(FILES / name).read_bytes() for name in ("signed.txt", "signed.txt.a
 FINGERPRINT = "E275AE3D22FF829D722070563C6A191E34774BAF"
 GPGV = shutil.which("gpgv")
 SETTINGS = {
-    "kubernetes_version": "1.36.3",
-    "kubernetes_releases": {"1.36.3": {}},
-    "istio_version": "1.29.1",
-    "istio_releases": {"1.29.1": {}},
+    "kubernetes_version": "1.36.5",
+    "kubernetes_minors": {"1.36": {}},
+    "istio_version": "1.31.0",
+    "istio_minors": {"1.31": {}},
     "istioctl_checksum": "",
     "source": {
         "kubernetes": "k",
