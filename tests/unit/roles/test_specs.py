@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
-ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if (path / "tasks").exists())
+# common is what the others share. It has no entry point of its own.
+ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.name != "common")
 SHARED = yaml.safe_load((ROOT / "meta/defaults.yml").read_text())
 
 
@@ -55,7 +56,8 @@ def test_public_variables_carry_the_name_of_the_role(role):
 
 @pytest.mark.parametrize("role", [*ROLES, "common"])
 def test_internal_variables_carry_the_name_of_the_role(role):
-    prefix = "__bare_mesh_" if role == "common" else f"__{role}_"
+    # What other roles read from common is named after the collection.
+    prefix = ("__bare_mesh_", "__common_") if role == "common" else f"__{role}_"
     for path in (ROOT / "roles" / role / "vars").rglob("*.yml"):
         for name in yaml.safe_load(path.read_text()) or {}:
             assert name.startswith(prefix), f"{path}: {name}"
@@ -73,9 +75,18 @@ def test_no_role_reads_the_internal_variables_of_another(role):
         assert not others, path
 
 
-def test_the_shared_role_has_no_tasks():
+def test_the_shared_role_runs_no_task_as_a_dependency():
     """Tasks in a dependency would run on every host for each role."""
-    assert sorted(path.name for path in (ROOT / "roles/common").iterdir()) == ["README.md", "defaults", "meta", "vars"]
+    assert (ROOT / "roles/common/tasks/facts.yml").exists()
+    assert not (ROOT / "roles/common/tasks/main.yml").exists()
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_host_roles_gather_facts_first(role):
+    """They work in any play. preflight inspects the hosts itself; the others run on the controller."""
+    first = yaml.safe_load((ROOT / "roles" / role / "tasks/main.yml").read_text())[0]
+    gathers = first.get("ansible.builtin.import_role") == {"name": "bare.mesh.common", "tasks_from": "facts"}
+    assert gathers == (role not in {"bookinfo", "flannel", "istio", "istioctl", "preflight"})
 
 
 @pytest.mark.parametrize("role", ROLES)
