@@ -50,7 +50,7 @@ step "lab up" lab_up || finish
 
 # Each scenario starts on bare nodes: --check, the run, --check, the run again, then the tests of the hosts. The last
 # scenario is the whole site. The tests after it use this site.
-for name in host_prep containerd kubeadm site; do
+for name in host_prep containerd docker kubeadm site; do
   step "molecule $name" scenario "$name"
 done
 

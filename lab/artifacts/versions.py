@@ -21,6 +21,8 @@ class Versions:
 
     kubernetes: str
     containerd: str
+    docker: str
+    cri_dockerd: str
     flannel: str
     flannel_cni: str
     istio: str
@@ -38,6 +40,8 @@ def load(meta: Path = REPOSITORY / "meta") -> Versions:
     defaults = yaml.safe_load((meta / "defaults.yml").read_text(encoding="utf-8"))
     return Versions(
         kubernetes=defaults["bare_mesh_kubernetes_version"],
+        docker=known["__bare_mesh_docker_version"],
+        cri_dockerd=known["__bare_mesh_cri_dockerd_version"],
         containerd=known["__bare_mesh_containerd_version"],
         flannel=known["__bare_mesh_flannel_version"],
         flannel_cni=known["__bare_mesh_flannel_cni_version"],

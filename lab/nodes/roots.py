@@ -52,7 +52,7 @@ def _options(name: str) -> list[str]:
 
 def _key(name: str) -> str:
     digest = hashlib.sha256("\n".join([name, SUITE, *_options(name)]).encode())
-    files = [FILES / "machine", FILES / "lab-machine.service", *_hooks(name)]
+    files = [FILES / "machine", FILES / "lab-machine.service", FILES / "lab-runc", *_hooks(name)]
     if name == "el9":
         files += sorted((FILES / "el9").iterdir())
     for path in files:

@@ -43,6 +43,9 @@ _value:
     ssh_address:
       description: The address that the controller reaches it by. C(ansible_host) or its name in the inventory.
       type: str
+    container_runtime:
+      description: The container runtime that the inventory sets by C(bare_mesh_container_runtime), or V(containerd).
+      type: str
     names: {description: Its name in the inventory and its addresses, each once., type: list, elements: str}
     set_ip:
       description: The node address that the inventory sets by C(bare_mesh_node_ip). Empty where it sets none.
@@ -84,6 +87,7 @@ def _describe(name: str, known: Any, **groups: bool) -> dict[str, Any]:
         "ssh_address": ssh_address,
         "set_ip": set_ip,
         "node_ip": node_ip,
+        "container_runtime": _value(known, "bare_mesh_container_runtime") or "containerd",
         "names": list(dict.fromkeys((name, ssh_address, node_ip))),
     }
 

@@ -93,7 +93,9 @@ def specifications() -> dict[str, list[dict[str, Any]]]:
 
 
 def _prefixes() -> tuple[str, ...]:
-    return ("bare_mesh_", *(f"{path.parent.parent.name}_" for path in ROLES.glob("*/meta/argument_specs.yml")))
+    # Other collections have variables that begin with docker_, too.
+    roles = {path.parent.parent.name for path in ROLES.glob("*/meta/argument_specs.yml")} - {"docker"}
+    return ("bare_mesh_", *(f"{role}_" for role in sorted(roles)))
 
 
 def _value(known: Any, name: str) -> tuple[bool, Any]:

@@ -21,6 +21,11 @@ options:
     description: The controller's clock, in seconds since 1970, when it sent the task.
     type: float
     required: true
+  packages:
+    description: Names of packages whose installed versions are reported.
+    type: list
+    elements: str
+    default: []
   reach:
     description: URLs whose servers the host must reach. It opens a connection to each, and sends nothing.
     type: list
@@ -74,6 +79,7 @@ report:
     listening: {description: Port such as V(6443/tcp) to the name of the program that listens on it., type: dict}
     member: {description: Whether kubeadm has begun or finished a node here., type: bool}
     ufw: {description: Whether Ubuntu's ufw is switched on., type: bool}
+    packages: {description: 'Name to version of those of O(packages) that are installed.', type: dict}
     unreachable: {description: Server of O(reach) that cannot be reached to the reason., type: dict}
     address: {description: The host's address on its default route. Empty where it has none., type: str}
     cluster:
@@ -97,6 +103,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._base.module import run
 from ansible_collections.bare.mesh.plugins.module_utils._host import distributions, kernel
 from ansible_collections.bare.mesh.plugins.module_utils._host.files import read
+from ansible_collections.bare.mesh.plugins.module_utils._host.packages import package_manager
 from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.cluster import read_settings
 
 # Interfaces that a cluster itself makes.
@@ -191,6 +198,12 @@ def free_gb(path: str) -> float:
     return round(stats.f_bavail * stats.f_frsize / 2**30, 1)
 
 
+def installed(module: AnsibleModule) -> dict[str, str]:
+    """The installed ones of the packages, with their versions."""
+    names, manager = module.params["packages"], package_manager(module)
+    return manager.versions(names) if names and manager else {}
+
+
 def work(module: AnsibleModule) -> dict[str, Any]:
     clock = time.time() - module.params["sent_at"]
     modprobe = module.get_bin_path("modprobe")
@@ -220,6 +233,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         "listening": listening(),
         "member": any(glob.glob(pattern) for pattern in MEMBER),
         "ufw": b"\nENABLED=yes" in read("/etc/ufw/ufw.conf"),
+        "packages": installed(module),
         "unreachable": unreachable(module.params["reach"]),
         "address": out.get("address", ""),
         "cluster": read_settings(),
@@ -238,6 +252,7 @@ def main() -> None:
         {
             "features": {"type": "list", "elements": "str", "default": []},
             "sent_at": {"type": "float", "required": True},
+            "packages": {"type": "list", "elements": "str", "default": []},
             "reach": {"type": "list", "elements": "str", "default": []},
         },
     )

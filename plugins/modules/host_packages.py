@@ -96,21 +96,11 @@ from ansible_collections.bare.mesh.plugins.module_utils._base.module import run
 from ansible_collections.bare.mesh.plugins.module_utils._host import distributions
 from ansible_collections.bare.mesh.plugins.module_utils._host.packages import (
     POLICY,
-    Apt,
-    Dnf,
     left_policy,
     missing,
     newer,
+    package_manager,
 )
-
-
-def package_manager(module: AnsibleModule) -> Dnf | Apt:
-    for kind in (Dnf, Apt):
-        if module.get_bin_path(kind.program):
-            return kind(module)
-    raise Failure(
-        f"this host has neither dnf nor apt-get; use one of the supported systems: {distributions.SUPPORTED_TEXT}"
-    )
 
 
 def lines(packages: Iterable[str], versions: dict[str, str]) -> str:
@@ -120,6 +110,10 @@ def lines(packages: Iterable[str], versions: dict[str, str]) -> str:
 def work(module: AnsibleModule) -> dict[str, Any]:
     wanted = {name: str(version or "") for name, version in module.params["packages"].items()}
     manager = package_manager(module)
+    if not manager:
+        raise Failure(
+            f"this host has neither dnf nor apt-get; use one of the supported systems: {distributions.SUPPORTED_TEXT}"
+        )
     before = manager.versions(wanted)
     kept = [] if module.params["allow_downgrade"] else newer(wanted, before)
     for name in kept:

@@ -26,7 +26,9 @@ options:
     choices: [started, stopped]
     default: started
   files:
-    description: Files to write, with their folders. Each has either O(files[].src) or O(files[].content).
+    description:
+      - Files to write, with their folders. Each has either O(files[].src) or O(files[].content).
+      - The unit itself may be one of them.
     type: list
     elements: dict
     default: []
@@ -186,7 +188,8 @@ def find_unit(module: AnsibleModule, systemctl: str) -> dict[str, str]:
     load = unit.get("LoadState")
     if load == "masked" and state == "started":
         raise Failure(f"the unit {name} is masked on this host; unmask it: systemctl unmask {name}")
-    if load == "not-found" and state == "started" and not module.check_mode:
+    brings = {one["dest"].rsplit("/", 1)[-1] for one in module.params["files"]} & {name, f"{name}.service"}
+    if load == "not-found" and state == "started" and not module.check_mode and not brings:
         raise Failure(f"the host has no unit {name}; install the package that brings it")
     return unit
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: node_images
-short_description: Pulls images into containerd for the kubelet
+short_description: Pulls images into the container runtime for the kubelet
 version_added: 0.1.0
 description:
-  - Asks containerd once which of the images are there, and pulls the missing ones.
+  - Asks the container runtime once which of the images are there, and pulls the missing ones.
   - Registry mirrors come from the same directory that the kubelet's pulls use.
 extends_documentation_fragment:
   - bare.mesh.attributes
@@ -17,6 +17,11 @@ options:
     type: list
     elements: str
     default: []
+  runtime:
+    description: Container runtime of the node.
+    type: str
+    choices: [containerd, docker]
+    default: containerd
   kubernetes_version:
     description:
       - Release of Kubernetes, such as V(1.36.5), whose images are pulled too.
@@ -29,8 +34,8 @@ options:
 attributes:
   check_mode:
     support: full
-    details: Where containerd is not installed yet, every image is missing. Where kubeadm is not installed yet, only the
-      images of O(kubernetes_version) whose tag is the version are predicted.
+    details: Where the container runtime is not installed yet, every image is missing. Where kubeadm is not installed
+      yet, only the images of O(kubernetes_version) whose tag is the version are predicted.
   diff_mode:
     support: full
 author:
@@ -60,7 +65,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._base.module import run
-from ansible_collections.bare.mesh.plugins.module_utils._host.images import Images
+from ansible_collections.bare.mesh.plugins.module_utils._host.images import RUNTIMES
 from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.images import list_images
 
 
@@ -73,7 +78,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     wanted = set(params["images"])
     if params["kubernetes_version"]:
         wanted |= set(list_images(module, params["kubernetes_version"], params["control_plane"]))
-    images = Images(module)
+    images = RUNTIMES[params["runtime"]](module)
     missing = images.missing(wanted)
     if missing and not module.check_mode:
         images.pull(missing)
@@ -89,6 +94,7 @@ def main() -> None:
         work,
         {
             "images": {"type": "list", "elements": "str", "default": []},
+            "runtime": {"type": "str", "choices": ["containerd", "docker"], "default": "containerd"},
             "kubernetes_version": {"type": "str"},
             "control_plane": {"type": "bool", "default": False},
         },

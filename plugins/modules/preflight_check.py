@@ -54,10 +54,26 @@ options:
       istioctl_checksum: {description: Pinned checksum of Istio's archive., type: str, default: ''}
       kubelet_config: {description: Settings of the kubelet., type: dict, default: {}}
       cluster_config: {description: Settings of the cluster for kubeadm., type: dict, default: {}}
+      packages:
+        description: Packages that the hosts install from the repositories of the source.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          repository: {description: Name of the repository as M(bare.mesh.host_repositories) has it., type: str}
+          package: {description: Name of the package., type: str}
+          version: {description: Its version. Empty takes any., type: str}
+          variable: {description: Variable that sets the version., type: str}
+      cri_sockets:
+        description: Container runtime to the socket at which the kubelet reaches it.
+        type: dict
+        default: {}
       source:
         description: 'Base URLs V(kubernetes), V(docker), V(istio), and V(registries).'
         type: dict
         required: true
+      cri_dockerd_version: {description: Version of cri-dockerd for hosts that run docker., type: str, default: ''}
+      cri_dockerd_checksum: {description: Pinned checksum of cri-dockerd's archive., type: str, default: ''}
       fingerprints: {description: Fingerprints of the signing keys., type: dict, required: true}
       ca_file: {description: Certificate that signed the source's., type: path, default: ''}
       kubeconfig: {description: Path of the cluster's kubeconfig on the controller., type: path, default: ''}
@@ -126,7 +142,16 @@ SETTINGS = {
     "istioctl_checksum": {"type": "str", "default": ""},
     "kubelet_config": {"type": "dict", "default": {}},
     "cluster_config": {"type": "dict", "default": {}},
+    "packages": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {name: {"type": "str"} for name in ("repository", "package", "version", "variable")},
+    },
+    "cri_sockets": {"type": "dict", "default": {}},
     "source": {"type": "dict", "required": True},
+    "cri_dockerd_version": {"type": "str", "default": ""},
+    "cri_dockerd_checksum": {"type": "str", "default": ""},
     "fingerprints": {"type": "dict", "required": True, "no_log": False},
     "ca_file": {"type": "path", "default": ""},
     "kubeconfig": {"type": "path", "default": ""},
@@ -184,6 +209,9 @@ def settings_findings(module: AnsibleModule, reports: dict[str, host_checks.Repo
     verifier = module.get_bin_path("gpgv") or ""
     if fetch:
         faults += source_checks.source(settings, reports, fetch, verifier)
+        docker = [host["name"] for host in module.params["hosts"] if host["container_runtime"] == "docker"]
+        machines = {reports[name]["machine"] for name in docker if name in reports}
+        faults += source_checks.cri_dockerd(settings, machines, fetch)
         if not verifier:
             module.warn(
                 "the controller has no gpgv, so the package repositories' signatures were not verified beforehand;"

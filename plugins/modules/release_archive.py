@@ -29,6 +29,14 @@ options:
     description: File with the certificate authority of a server that the system does not know, in addition to the
       system's own.
     type: path
+  ca:
+    description: Another such certificate authority, as text in PEM form.
+    type: str
+    default: ''
+  proxy:
+    description: URL of the proxy for the download. Without it, the proxy variables of the environment apply.
+    type: str
+    default: ''
   dest:
     description: Directory that holds the files and nothing else.
     type: path
@@ -59,8 +67,6 @@ options:
     description: Seconds without an answer after which the download fails.
     type: int
     default: 30
-notes:
-  - The proxy variables of the environment apply.
 attributes:
   check_mode:
     support: full
@@ -110,13 +116,13 @@ from ansible_collections.bare.mesh.plugins.module_utils._host import archive
 from ansible_collections.bare.mesh.plugins.module_utils._host.fetch import Fetcher
 
 
-def fetcher(ca_file: str | None, timeout: float) -> Fetcher:
-    """What downloads from the server, and trusts ca_file besides the system's authorities."""
+def fetcher(ca_file: str | None, ca: str, proxy: str, timeout: float) -> Fetcher:
+    """What downloads from the server, and trusts ca_file and ca besides the system's authorities."""
     if not ca_file:
-        return Fetcher(timeout=timeout)
+        return Fetcher(ca, proxy, timeout)
     try:
         with open(ca_file, encoding="utf-8") as file:
-            return Fetcher(ca=file.read(), timeout=timeout)
+            return Fetcher(f"{file.read()}\n{ca}", proxy, timeout)
     except (OSError, ValueError) as error:
         raise Failure(
             f"ca_file {ca_file} cannot be used: {error}; name a file with a certificate in PEM form"
@@ -171,7 +177,7 @@ def converge(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     stale = [path for path, target in links.items() if not archive.link_state(path, target)]
     actual = (record or {}).get("sha256")
     if install:
-        fetch = fetcher(params["ca_file"], params["timeout"])
+        fetch = fetcher(params["ca_file"], params["ca"], params["proxy"], params["timeout"])
         actual = wanted_checksum(fetch, url, checksum)
         if check_mode:
             fetch.get(url, method="HEAD")
@@ -208,6 +214,8 @@ def main() -> None:
             "url": {"type": "str", "required": True},
             "checksum": {"type": "str", "required": True},
             "ca_file": {"type": "path"},
+            "ca": {"type": "str", "default": ""},
+            "proxy": {"type": "str", "default": "", "no_log": True},
             "dest": {"type": "path", "required": True},
             "members": {
                 "type": "list",

@@ -95,6 +95,6 @@ def repositories(
             # Docker signs its RPMs, not the index of its RPM repositories.
             "signed": [],
             "key": "docker_rpm",
-            "exclude": ["containerd.io"],
+            "exclude": ["containerd.io", "docker-ce", "docker-ce-cli"],
         },
     ]

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Pulling images into containerd for the kubelet."""
+"""Pulling images into the container runtime for the kubelet."""
 
 from __future__ import annotations
 
@@ -30,29 +30,67 @@ def pull(command: list[str]) -> str:
 class Images:
     """The kubelet's images on this host."""
 
+    program = ""
+    unit = ""
+    role = ""
+    data = ""
+    # Arguments that list the images, and those that pull one, whose name follows.
+    listing: tuple[str, ...] = ()
+    pulling: tuple[str, ...] = ()
+
     def __init__(self, module: AnsibleModule) -> None:
         self.module = module
-        self.ctr = module.get_bin_path("ctr")
+        self.path = module.get_bin_path(self.program)
+
+    def name(self, image: str) -> str:
+        """The name of an image in the runtime's own list."""
+        return image
 
     def missing(self, wanted: Iterable[str]) -> list[str]:
-        """The images that are not there. In check mode containerd need not be installed yet."""
-        if not self.ctr and not self.module.check_mode:
-            raise Failure("ctr is not installed on this host; run the containerd role first")
-        code, out, err = (
-            self.module.run_command([self.ctr, "-n", "k8s.io", "images", "ls", "-q"]) if self.ctr else (1, "", "")
-        )
+        """The images that are not there. In check mode the runtime need not be installed yet."""
+        if not self.path and not self.module.check_mode:
+            raise Failure(f"{self.program} is not installed on this host; run the role {self.role} first")
+        code, out, err = self.module.run_command([self.path, *self.listing]) if self.path else (1, "", "")
         if code and not self.module.check_mode:
-            raise Failure(f"containerd does not answer: {err.strip()}; see: systemctl status containerd")
+            raise Failure(f"{self.unit} does not answer: {err.strip()}; see: systemctl status {self.unit}")
         present = set() if code else set(out.split())
-        return sorted(set(wanted) - present)
+        return sorted(image for image in set(wanted) if self.name(image) not in present)
 
     def pull(self, images: list[str]) -> None:
-        command = [self.ctr, "-n", "k8s.io", "images", "pull", "--hosts-dir", HOSTS]
         with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
-            reasons = list(pool.map(pull, ([*command, image] for image in images)))
+            reasons = list(pool.map(pull, ([self.path, *self.pulling, image] for image in images)))
         failed = [f"{image}: {reason}" for image, reason in zip(images, reasons) if reason]
         if failed:
             fix = "Check that the registry of bare_mesh_source serves them."
             if any("no space left on device" in reason for reason in failed):
-                fix = "Free space in /var/lib/containerd."
+                fix = f"Free space in {self.data}."
             raise Failure("\n".join([f"could not pull {failed[0]}", *failed[1:], fix]))
+
+
+class Containerd(Images):
+    """containerd, in the namespace of its CRI plugin."""
+
+    program = "ctr"
+    unit = "containerd"
+    role = "containerd"
+    data = "/var/lib/containerd"
+    listing = ("-n", "k8s.io", "images", "ls", "-q")
+    pulling = ("-n", "k8s.io", "images", "pull", "--hosts-dir", HOSTS)
+
+
+class Docker(Images):
+    """Docker Engine."""
+
+    program = "docker"
+    unit = "docker"
+    role = "docker"
+    data = "/var/lib/docker and /var/lib/containerd"
+    listing = ("image", "ls", "--format", "{{.Repository}}:{{.Tag}}")
+    pulling = ("pull", "--quiet")
+
+    def name(self, image: str) -> str:
+        """docker leaves its own registry out of a name, and library/ of its official images."""
+        return image.removeprefix("docker.io/").removeprefix("library/")
+
+
+RUNTIMES: dict[str, type[Images]] = {"containerd": Containerd, "docker": Docker}

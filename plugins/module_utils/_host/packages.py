@@ -57,7 +57,7 @@ class Manager:
 
     def __init__(self, module: AnsibleModule) -> None:
         self.module = module
-        self.deadline = time.monotonic() + module.params["lock_timeout"]
+        self.deadline = time.monotonic() + module.params.get("lock_timeout", 0)
 
     def run(self, arguments: list[str], accept: tuple[int, ...] = (0,)) -> tuple[int, str]:
         while True:
@@ -176,6 +176,11 @@ class Apt(Manager):
                     raise
                 self.update()
                 self.apt("install", *specs)
+
+
+def package_manager(module: AnsibleModule) -> Dnf | Apt | None:
+    """The host's package manager; None where it has neither."""
+    return next((kind(module) for kind in (Dnf, Apt) if module.get_bin_path(kind.program)), None)
 
 
 class Quiet:

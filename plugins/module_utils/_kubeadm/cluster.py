@@ -15,6 +15,9 @@ from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.node import (
 
 CONTROLLER_MANAGER = f"{KUBERNETES}/manifests/kube-controller-manager.yaml"
 KUBELET_CONFIG = "/var/lib/kubelet/config.yaml"
+# Where kubeadm records the socket of the container runtime: from 1.35 on in the first one, before in the other.
+INSTANCE_CONFIG = "/var/lib/kubelet/instance-config.yaml"
+KUBELET_FLAGS = "/var/lib/kubelet/kubeadm-flags.env"
 # The subject of a kubelet's certificate: https://kubernetes.io/docs/reference/access-authn-authz/node/
 NODE_USER = b"system:node:"
 
@@ -44,6 +47,13 @@ def node_name(certificate: str) -> str:
     return data[place + len(NODE_USER) : place + data[place - 1]].decode(errors="replace") if place > 0 else ""
 
 
+def cri_socket() -> str:
+    """The socket of the container runtime that this node was made with; empty where no file tells it."""
+    return _find(r"^containerRuntimeEndpoint: \"?([^\s\"]+)", INSTANCE_CONFIG) or _find(
+        r"--container-runtime-endpoint=([^\s\"]+)", KUBELET_FLAGS
+    )
+
+
 def read_settings() -> dict[str, str]:
     """The settings that a cluster keeps for life, and its release, empty ones where no file tells them.
 
@@ -58,5 +68,6 @@ def read_settings() -> dict[str, str]:
         "kubernetes_version": _find(r"image: \S+/kube-controller-manager:v(\d+\.\d+\.\d+)", CONTROLLER_MANAGER),
         "dns_domain": _find(r"^clusterDomain: (\S+)", KUBELET_CONFIG),
         "api_server": _find(r"^\s+server: https://(\S+)", KUBELET_CONF),
+        "cri_socket": cri_socket(),
         "node_name": node_name(_text(KUBELET_CERTIFICATE)),
     }

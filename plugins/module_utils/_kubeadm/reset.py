@@ -12,10 +12,15 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
+from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.cluster import cri_socket
 from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.node import API_VERSION, Kubeadm
 
 # The directories themselves stay: packages own them, or something is mounted there.
-EMPTIED = ("/var/lib/kubelet", "/var/lib/etcd", "/var/lib/cni", "/etc/cni/net.d", "/run/flannel")
+EMPTIED = (
+    *("/var/lib/kubelet", "/var/lib/etcd", "/var/lib/cni", "/etc/cni/net.d", "/run/flannel"),
+    # cri-dockerd's records of pods.
+    "/var/lib/cri-dockerd/sandbox",
+)
 FILES = (
     "/etc/kubernetes/*.conf",
     "/etc/kubernetes/manifests/*",
@@ -90,6 +95,10 @@ class NodeReset:
     def containers(self) -> list[str]:
         return self.output("ctr", "--connect-timeout", "5s", "-n", "k8s.io", "containers", "ls", "-q").split()
 
+    def docker_containers(self) -> list[str]:
+        """The containers of pods. Those that users have started with docker have no such label."""
+        return self.output("docker", "ps", "--all", "--quiet", "--filter", "label=io.kubernetes.pod.uid").split()
+
     def processes(self) -> list[int]:
         """Processes of pods and their shims, which outlive a dead containerd."""
         found = []
@@ -157,7 +166,7 @@ class NodeReset:
         """One line for everything that is there."""
         return [
             *(["kubelet enabled or running"] if self.kubelet() else []),
-            *(f"container {name}" for name in self.containers()),
+            *(f"container {name}" for name in (*self.containers(), *self.docker_containers())),
             *(f"process {number}" for number in self.processes()),
             *(f"mount {point}" for point in self.mounts()),
             *(f"link {name}" for name in self.links()),
@@ -170,11 +179,15 @@ class NodeReset:
     def clean(self) -> None:
         """Removes all of it. A step that fails does not keep the others from running."""
         self.output("systemctl", "disable", "--now", "kubelet")
-        # kubeadm and ctr remove containers through it.
-        self.output("systemctl", "start", "containerd")
+        # kubeadm, ctr and docker remove containers through them.
+        units = [["containerd"], ["docker", "cri-docker"]][: 2 if self.module.get_bin_path("docker") else 1]
+        for unit in units:
+            self.output("systemctl", "start", *unit)
         if self.kubeadm.program:
+            # Where a host has several container runtimes, kubeadm must be told which is the node's.
+            socket = cri_socket()
             try:
-                self.kubeadm.run("reset", config=[RESET])
+                self.kubeadm.run("reset", config=[{**RESET, "criSocket": socket} if socket else RESET])
             except Failure as error:
                 # The rest of this method does what kubeadm has not done.
                 self.warnings.append(str(error))
@@ -186,6 +199,8 @@ class NodeReset:
             self.output("ctr", "-n", "k8s.io", "tasks", "kill", "-s", "SIGKILL", name)
             self.output("ctr", "-n", "k8s.io", "tasks", "rm", "-f", name)
             self.output("ctr", "-n", "k8s.io", "containers", "rm", name)
+        for name in self.docker_containers():
+            self.output("docker", "rm", "--force", name)
         for number in self.processes():
             try:
                 os.kill(number, signal.SIGKILL)

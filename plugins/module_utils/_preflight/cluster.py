@@ -10,6 +10,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._preflight.hosts import 
 
 FIX = "Set it back. To make a new cluster with it, run the playbook bare.mesh.reset first"
 UPGRADE = "https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-upgrade"
+SWITCH = "Set it back. To change the runtime of a worker, run the playbook bare.mesh.remove_node, and let it join again"
 RENAME = (
     "Give it back its name. To rename the node, run the playbook bare.mesh.remove_node first, and let it join again"
 )
@@ -64,6 +65,13 @@ def fixed_settings(
             what = f"is {wanted}, but the cluster was made with {made_with[name]}, which cannot be changed"
             yield Finding("cluster", variable, what, FIX)
     yield from upgrade(str(settings["kubernetes_version"]), made_with.get("kubernetes_version", ""))
+    sockets = settings.get("cri_sockets") or {}
+    for host in hosts:
+        used = (reports.get(host["name"], {}).get("cluster") or {}).get("cri_socket", "")
+        if used and used != sockets.get(host["container_runtime"], used):
+            runtime = next((name for name, socket in sockets.items() if socket == used), used)
+            what = f"runs on {runtime}, and bare_mesh_container_runtime is {host['container_runtime']}"
+            yield Finding("cluster", host["name"], what, SWITCH)
     for host in hosts:
         known = (reports.get(host["name"], {}).get("cluster") or {}).get("node_name")
         if known and known != host["node_name"]:

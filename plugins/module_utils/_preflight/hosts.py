@@ -30,6 +30,7 @@ CHECKS = (
         "names",
         "node_ip",
         "os",
+        "packages",
         "ports",
         "product_id",
     ),

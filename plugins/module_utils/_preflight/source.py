@@ -7,11 +7,13 @@ import os
 import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ansible_collections.bare.mesh.plugins.module_utils._host import distributions, openpgp
 from ansible_collections.bare.mesh.plugins.module_utils._host.fetch import Fetcher, FetchError
+from ansible_collections.bare.mesh.plugins.module_utils._host.packages import missing, newer
+from ansible_collections.bare.mesh.plugins.module_utils._preflight import packages
 from ansible_collections.bare.mesh.plugins.module_utils._preflight.hosts import Finding, Report, is_known
 
 REACH = (
@@ -40,8 +42,59 @@ def verify(key: bytes, files: list[bytes], verifier: str) -> str:
         return " ".join(result.stderr.split()) if result.returncode else ""
 
 
-def repository(entry: dict[str, Any], fingerprints: dict[str, str], fetcher: Fetcher, verifier: str) -> list[Finding]:
+def missing_packages(
+    entry: dict[str, Any], machine: str, files: list[bytes], wanted: list[dict[str, str]], fetcher: Fetcher
+) -> list[Finding]:
+    """Wanted packages that a repository does not have for an architecture."""
+    found = packages.served(entry, machine, files, fetcher) if wanted else None
+    if found is None:
+        return []
+    faults: dict[str, Finding] = {}
+    for one in packages.missing(wanted, found):
+        has = ", ".join(packages.newest(found.get(one["package"], []))) or "none"
+        what = f"{entry['url']} has no {one['package']} {one['version']} for {machine}. Its newest are: {has}"
+        fix = "Choose one that it has, or another bare_mesh_source"
+        # One wrong setting is one fault, however many packages it is for.
+        faults.setdefault(one["variable"], Finding("packages", one["variable"], what, fix))
+    return list(faults.values())
+
+
+class Repository(NamedTuple):
+    """A package repository as distributions.repositories has it, and what the hosts of one architecture want of it."""
+
+    entry: dict[str, Any]
+    machine: str
+    wanted: list[dict[str, str]]
+
+
+def repositories(settings: dict[str, Any], reports: dict[str, Report]) -> list[Repository]:
+    """The repositories of all hosts, each once for each architecture."""
+    found: dict[tuple[str, str], Repository] = {}
+    if not is_known(settings["kubernetes_version"], settings["kubernetes_minors"]):
+        return []
+    for report in reports.values():
+        machine = report["machine"]
+        if not distributions.supported(report["os"]) or machine not in distributions.MACHINES:
+            continue
+        for entry in distributions.repositories(
+            report["os"], machine, settings["source"], settings["kubernetes_version"]
+        ):
+            one = found.setdefault((entry["url"], machine), Repository(entry, machine, []))
+            pins = [pin for pin in settings["packages"] if pin["repository"] == entry["name"]]
+            one.wanted.extend(pin for pin in uninstalled(pins, report.get("packages", {})) if pin not in one.wanted)
+    return list(found.values())
+
+
+def uninstalled(pins: list[dict[str, str]], installed: dict[str, str]) -> list[dict[str, str]]:
+    """The pinned packages that a host has yet to install. It keeps newer ones."""
+    versions = {pin["package"]: pin["version"] for pin in pins}
+    absent = missing(versions, installed, newer(versions, installed))
+    return [pin for pin in pins if pin["package"] in absent]
+
+
+def repository(one: Repository, fingerprints: dict[str, str], fetcher: Fetcher, verifier: str) -> list[Finding]:
     """Faults of one package repository."""
+    entry = one.entry
     variable = f"bare_mesh_key_fingerprints.{entry['key']}"
     wanted = str(fingerprints.get(entry["key"], "")).replace(" ", "").upper()
     try:
@@ -62,7 +115,10 @@ def repository(entry: dict[str, Any], fingerprints: dict[str, str], fetcher: Fet
         fix = f"{cause}: do not use it, or have its owner sign it again"
         what = f"the signature of {entry['signed'][0]} is not good: {refused}"
         return [Finding("signing_key", "bare_mesh_source", what, fix)]
-    return []
+    try:
+        return missing_packages(entry, one.machine, files, one.wanted, fetcher)
+    except FetchError as error:
+        return [Finding("source", "bare_mesh_source", str(error), REACH)]
 
 
 def registry(url: str, fetcher: Fetcher) -> list[Finding]:
@@ -94,21 +150,29 @@ def istio_archive(settings: dict[str, Any], fetcher: Fetcher) -> list[Finding]:
     return []
 
 
+def cri_dockerd(settings: dict[str, Any], machines: set[str], fetcher: Fetcher) -> list[Finding]:
+    """Faults of cri-dockerd's archive for the hosts that run docker. machines: their names of architectures."""
+    faults = []
+    for machine in sorted(machines & set(distributions.MACHINES)):
+        version, architecture = settings["cri_dockerd_version"], distributions.MACHINES[machine]
+        url = f"{settings['source']['cri_dockerd']}/v{version}/cri-dockerd-{version}.{architecture}.tgz"
+        if not settings["cri_dockerd_checksum"]:
+            fix = f"Download {url} once, and set it to the output of sha256sum"
+            faults.append(Finding("checksum", "docker_cri_dockerd_checksum", "is not set", fix))
+        try:
+            fetcher.get(url, method="HEAD")
+        except FetchError as error:
+            faults.append(Finding("source", "bare_mesh_source", str(error), REACH))
+    return faults
+
+
 def source(settings: dict[str, Any], reports: dict[str, Report], fetcher: Fetcher, verifier: str) -> list[Finding]:
     """All faults of the source that the reported hosts would meet."""
-    entries = {}
-    for report in reports.values():
-        if distributions.supported(report["os"]) and is_known(
-            settings["kubernetes_version"], settings["kubernetes_minors"]
-        ):
-            found = distributions.repositories(
-                report["os"], report["machine"], settings["source"], settings["kubernetes_version"]
-            )
-            entries.update({entry["url"]: entry for entry in found})
     endpoints = {urlsplit(url)[:2]: url for url in settings["source"]["registries"].values()}
     with ThreadPoolExecutor(max_workers=8) as pool:
         jobs = [
-            pool.submit(repository, entry, settings["fingerprints"], fetcher, verifier) for entry in entries.values()
+            pool.submit(repository, one, settings["fingerprints"], fetcher, verifier)
+            for one in repositories(settings, reports)
         ]
         jobs += [pool.submit(registry, url, fetcher) for url in endpoints.values()]
         jobs.append(pool.submit(istio_archive, settings, fetcher))

@@ -108,6 +108,8 @@ def test_readme_states_the_versions_that_are_installed(page):
         DEFAULTS["bare_mesh_kubernetes_version"],
         DEFAULTS["bare_mesh_istio_version"],
         VERSIONS["__bare_mesh_containerd_version"],
+        VERSIONS["__bare_mesh_docker_version"],
+        VERSIONS["__bare_mesh_cri_dockerd_version"],
         VERSIONS["__bare_mesh_flannel_version"].lstrip("v"),
     ):
         assert version in text, version

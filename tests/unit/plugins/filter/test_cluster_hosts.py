@@ -35,6 +35,11 @@ def test_the_node_address(known, node_ip):
     assert found["names"] == sorted(set(names), key=names.index)
 
 
+def test_the_container_runtime():
+    assert one()["container_runtime"] == "containerd"
+    assert one(bare_mesh_container_runtime="docker")["container_runtime"] == "docker"
+
+
 def test_names():
     assert (one()["hostname"], one()["node_name"]) == ("n1", "n1")
     found = one(host_prep_hostname="Node-A")

@@ -56,6 +56,15 @@ def test_a_unit_that_is_not_there(machine, call):
     assert machine.ran == []
 
 
+@pytest.mark.parametrize("dest", ["/etc/systemd/system/x.service", "/etc/systemd/system/x"])
+def test_a_unit_that_the_task_brings(machine, predicted, dest):
+    unit = played(machine, "not-found", "inactive", "")
+    wanted = {"name": "x", "files": [{"dest": dest, "content": "[Service]\n"}]}
+    assert predicted(host_service, **wanted)["actions"] == ["enable", "start"]
+    assert machine.ran == ["systemctl daemon-reload", "systemctl enable x.service", "systemctl start x.service"]
+    assert unit["ActiveState"] == "active"
+
+
 def test_a_unit_is_started_after_a_reload(machine, call):
     unit = played(machine, "loaded", "inactive", "enabled")
     assert call(host_service, name="x")["actions"] == ["start"]

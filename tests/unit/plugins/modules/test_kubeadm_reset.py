@@ -114,6 +114,22 @@ def test_nothing_below_a_mount_that_stays_is_deleted(node, call):
     assert node.path("/var/lib/kubelet/pods/1/v/precious").exists()
 
 
+def test_pods_on_docker(node, call):
+    """kubeadm is told which runtime the node's is, because containerd's socket is there, too."""
+    node.programs |= {"docker"}
+    node.put("/var/lib/kubelet/instance-config.yaml", 'containerRuntimeEndpoint: "unix:///run/cri-dockerd.sock"\n')
+    pods = ["d1", "d2"]
+    node.looks["docker ps --all --quiet --filter label=io.kubernetes.pod.uid"] = lambda _command: "\n".join(pods)
+    node.acts["docker rm --force"] = lambda command: pods.remove(command.split()[-1])
+    predicted = call(kubeadm_reset, check=True)
+    assert {"container c1", "container d1", "container d2"} <= set(predicted["removed"]) and len(pods) == 2
+    done = call(kubeadm_reset)
+    assert done["removed"] == predicted["removed"] and pods == []
+    assert "systemctl start docker cri-docker" in node.ran
+    assert '"criSocket": "unix:///run/cri-dockerd.sock"' in "".join(node.inputs)
+    assert not call(kubeadm_reset)["changed"]
+
+
 def test_a_host_that_never_was_a_node(machine, call):
     """Nor has any of the programs."""
     machine.put("/proc/self/mounts")

@@ -101,3 +101,19 @@ def test_without_containerd_only_check_mode_goes_on(machine, call):
         machine.looks = {"ctr": (1, "", "no socket")}
         assert call(node_images, check=True, images=["r/a:1"])["pulled"] == ["r/a:1"]
         assert message in call(node_images, images=["r/a:1"])["msg"]
+
+
+def test_docker_lists_short_names(containerd, call, predicted):
+    containerd.programs.add("docker")
+    containerd.images = ["docker.io/istio/pilot:1", "docker.io/library/busybox:1", "ghcr.io/a/b:1"]
+    containerd.looks["docker image ls --format {{.Repository}}:{{.Tag}}"] = lambda _command: "".join(
+        image.removeprefix("docker.io/").removeprefix("library/") + "\n" for image in containerd.images
+    )
+    wanted = ["docker.io/istio/pilot:1", "docker.io/library/busybox:1", "ghcr.io/a/b:1", "docker.io/istio/pilot:2"]
+    assert predicted(node_images, images=wanted, runtime="docker")["pulled"] == ["docker.io/istio/pilot:2"]
+    assert containerd.ran[-1] == "pull --quiet docker.io/istio/pilot:2"
+    containerd.programs.discard("docker")
+    assert (
+        "docker is not installed on this host; run the role docker"
+        in call(node_images, images=wanted, runtime="docker")["msg"]
+    )

@@ -62,6 +62,8 @@ def params(server, tmp_path):
         "members": MEMBERS,
         "links": {str(store / "current"): "1.0", str(tmp_path / "bin" / "tool"): str(store / "current/bin/tool")},
         "timeout": 5,
+        "ca": "",
+        "proxy": "",
     }
 
 

@@ -41,7 +41,7 @@ def certificate(name):
 
 @pytest.fixture
 def files(tmp_path, monkeypatch):
-    for name in (*FILES, "KUBELET_CERTIFICATE", "UNFINISHED"):
+    for name in (*FILES, "KUBELET_CERTIFICATE", "UNFINISHED", "INSTANCE_CONFIG", "KUBELET_FLAGS"):
         monkeypatch.setattr(cluster, name, str(tmp_path / name))
     for name, text in FILES.items():
         (tmp_path / name).write_text(text)
@@ -55,6 +55,7 @@ def test_a_control_plane_host_tells_everything(files):
         "service_cidr": "10.96.0.0/12",
         "kubernetes_version": "1.36.5",
         "dns_domain": "cluster.local",
+        "cri_socket": "",
         "api_server": "10.0.0.1:6443",
         "node_name": "node-1.example",
     }
@@ -86,3 +87,11 @@ def test_a_text_that_is_not_a_certificate(text):
 
 def test_a_certificate_that_is_cut_short():
     assert cluster.node_name(certificate("a")[:90]) == ""
+
+
+def test_the_socket_of_the_container_runtime(files):
+    flags = 'KUBELET_KUBEADM_ARGS="--container-runtime-endpoint=unix:///run/a.sock --node-ip=10.0.0.1"\n'
+    (files / "KUBELET_FLAGS").write_text(flags)
+    assert cluster.cri_socket() == "unix:///run/a.sock"
+    (files / "INSTANCE_CONFIG").write_text('containerRuntimeEndpoint: "unix:///run/b.sock"\n')
+    assert cluster.cri_socket() == cluster.read_settings()["cri_socket"] == "unix:///run/b.sock"

@@ -9,8 +9,8 @@ import pytest
 from ansible_collections.bare.mesh.plugins.module_utils._preflight import cluster
 
 HOSTS = [
-    {"name": "one", "node_name": "one", "control_plane": True},
-    {"name": "two", "node_name": "two", "control_plane": False},
+    {"name": "one", "node_name": "one", "control_plane": True, "container_runtime": "containerd"},
+    {"name": "two", "node_name": "two", "control_plane": False, "container_runtime": "docker"},
 ]
 MADE_WITH = {
     "pod_cidr": "10.244.0.0/16", "service_cidr": "10.96.0.0/12", "dns_domain": "cluster.local",
@@ -26,6 +26,7 @@ SETTINGS = {
     "bare_mesh_service_cidr": "10.96.0.0/12",
     "cluster_config": {},
     "kubernetes_version": "1.36.5",
+    "cri_sockets": {"containerd": "unix:///c", "docker": "unix:///d"},
 }
 
 
@@ -99,3 +100,17 @@ def test_a_cluster_is_not_upgraded(wanted, refused):
 def test_a_cluster_whose_release_is_unknown():
     unknown = {"one": {"cluster": {**MADE_WITH, "kubernetes_version": ""}}, "two": REPORTS["two"]}
     assert findings(reports=unknown, kubernetes_version="1.37.0") == []
+
+
+@pytest.mark.parametrize(
+    ("used", "fault"),
+    [
+        ("", None),
+        ("unix:///d", None),
+        ("unix:///c", "runs on containerd, and bare_mesh_container_runtime is docker"),
+        ("unix:///other", "runs on unix:///other, and bare_mesh_container_runtime is docker"),
+    ],
+)
+def test_a_node_keeps_its_container_runtime(used, fault):
+    reports = {**REPORTS, "two": {"cluster": {**REPORTS["two"]["cluster"], "cri_socket": used}}}
+    assert findings(reports=reports) == ([("two", fault)] if fault else [])

@@ -22,6 +22,7 @@ SETTINGS = {
     "istio_version": "1.31.0",
     "istio_minors": {"1.31": {}},
     "istioctl_checksum": "",
+    "packages": [],
     "source": {
         "kubernetes": "k",
         "docker": "d",
@@ -44,10 +45,10 @@ class Answers:
         self.asked = []
         self.answers = {
             ".key": KEY, "gpg": KEY, "InRelease": CLEARSIGNED, "repomd.xml": DETACHED[0], ".asc": DETACHED[1],
-            "/v2/": b"", ".sha256": b"abc  x\n",
+            "/v2/": b"", ".sha256": b"abc  x\n", ".tgz": b"",
         } | {name.replace("_", "."): value for name, value in changes.items()}  # fmt: skip
 
-    def get(self, url):
+    def get(self, url, method="GET"):
         self.asked.append(url)
         answer = next(value for end, value in self.answers.items() if url.endswith(end))
         if answer is None:
@@ -91,3 +92,42 @@ def test_an_index_that_the_key_did_not_sign(change):
 def test_pinned_checksum():
     assert faults(Answers(), istioctl_checksum="sha256:ABC") == []
     assert faults(Answers(), istioctl_checksum="def") == [("checksum", "istioctl_checksum")]
+
+
+def test_the_archive_of_cri_dockerd():
+    settings = {**SETTINGS, "cri_dockerd_version": "0.4.3", "cri_dockerd_checksum": "0" * 64}
+    settings["source"] = {**SETTINGS["source"], "cri_dockerd": "https://c"}
+    url = "https://c/v0.4.3/cri-dockerd-0.4.3.amd64.tgz"
+    answers = Answers()
+    assert source.cri_dockerd(settings, set(), answers) == [] and answers.asked == []
+    # A machine that is not supported is another check's fault.
+    assert source.cri_dockerd(settings, {"x86_64", "riscv64"}, answers) == [] and answers.asked == [url]
+    (unset,) = source.cri_dockerd({**settings, "cri_dockerd_checksum": ""}, {"x86_64"}, answers)
+    assert unset.where == "docker_cri_dockerd_checksum" and url in unset.fix and "sha256sum" in unset.fix
+    (missing,) = source.cri_dockerd(settings, {"x86_64"}, Answers(_tgz="404"))
+    assert missing.check == "source" and url in missing.what
+
+
+def test_packages_that_the_repository_does_not_have(monkeypatch):
+    wanted = [
+        {"repository": "bare-mesh-kubernetes", "package": name, "version": "1.36.9", "variable": "the_version"}
+        for name in ("kubeadm", "kubelet")
+    ]
+    wanted.append({**wanted[0], "repository": "bare-mesh-docker", "package": "containerd.io", "variable": "c"})
+    served = {"kubeadm": ["1.36.5-1"], "kubelet": ["1.36.5-1", "1.36.4-1"]}
+    monkeypatch.setattr(source.packages, "served", lambda *_arguments: served)
+    found = source.source({**SETTINGS, "packages": wanted}, REPORTS, Answers(), GPGV)
+    assert {(one.check, one.where) for one in found} == {("packages", "the_version"), ("packages", "c")}
+    assert any("has no kubeadm 1.36.9 for x86_64. Its newest are: 1.36.5-1" in one.what for one in found)
+    assert any("has no containerd.io 1.36.9 for x86_64. Its newest are: none" in one.what for one in found)
+    # A host that has a package, or a newer one, does not need the repository for it.
+    has = {"packages": {"kubeadm": "1.36.9-1", "kubelet": "1.36.10-1", "containerd.io": "1.36.9-1"}}
+    assert source.source({**SETTINGS, "packages": wanted}, {"el": {**REPORTS["el"], **has}}, Answers(), GPGV) == []
+    monkeypatch.setattr(source.packages, "served", lambda *_arguments: None)
+    assert source.source({**SETTINGS, "packages": wanted}, REPORTS, Answers(), GPGV) == []
+
+    def unreachable(*_arguments):
+        raise FetchError("https://k/Packages cannot be reached: timed out")
+
+    monkeypatch.setattr(source.packages, "served", unreachable)
+    assert faults(Answers(), packages=wanted) == [("source", "bare_mesh_source")]

@@ -1,0 +1,115 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The indexes of package repositories, in the forms that their publishers use."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import hashlib
+import lzma
+
+import pytest
+from ansible_collections.bare.mesh.plugins.module_utils._host.fetch import FetchError
+from ansible_collections.bare.mesh.plugins.module_utils._preflight import packages
+
+INDEX = b"""Package: kubelet
+Version: 1.36.5-1.1
+Architecture: amd64
+
+Package: kubelet
+Version: 1.36.4-1.1
+Architecture: amd64
+
+Package: kubelet
+Version: 1.36.6-1.1
+Architecture: arm64
+
+Package: docs
+Architecture: all
+Version: 2:1-1
+Depends: kubelet (>= 1)
+"""
+AMD64 = {"kubelet": ["1.36.5-1.1", "1.36.4-1.1"], "docs": ["2:1-1"]}
+PRIMARY = b"""<?xml version="1.0" encoding="UTF-8"?>
+<metadata xmlns="http://linux.duke.edu/metadata/common" packages="2">
+<package type="rpm"><name>kubelet</name><arch>x86_64</arch><version epoch="0" ver="1.36.5" rel="1"/></package>
+<package type="rpm"><name>kubelet</name><arch>aarch64</arch><version epoch="0" ver="1.36.6" rel="1"/></package>
+<package type="rpm"><name>docs</name><arch>noarch</arch><version epoch="2" ver="1" rel="1"/></package>
+</metadata>
+"""
+REPOMD = """<repomd xmlns="http://linux.duke.edu/metadata/repo">
+<data type="other"><location href="repodata/other.xml.gz"/></data>
+<data type="primary"><checksum type="{kind}">{digest}</checksum><location href="repodata/primary.xml{suffix}"/></data>
+</repomd>
+"""
+FLAT = {"url": "https://r/deb/", "suite": "/"}
+SUITE = {"url": "https://r/debian", "suite": "bookworm stable"}
+RPM = {"url": "https://r/rpm/"}
+
+
+class Files:
+    def __init__(self, **files):
+        self.files = files
+
+    def get(self, url):
+        if url.rsplit("/", 1)[1] not in self.files:
+            raise FetchError(f"{url} answers 404")
+        return self.files[url.rsplit("/", 1)[1]]
+
+
+def release(**files):
+    lines = "".join(f" {hashlib.sha256(data).hexdigest()} {len(data)} {path}\n" for path, data in files.items())
+    return f"Suite: x\nMD5Sum:\n {'0' * 32} 5 Packages\nSHA256:\n{lines}SHA512:\n {'0' * 128} 5 Packages\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("suffix", "pack"), [("", bytes), (".gz", gzip.compress), (".xz", lzma.compress), (".bz2", bz2.compress)]
+)
+def test_a_debian_repository(suffix, pack):
+    data = pack(INDEX)
+    name = f"Packages{suffix}"
+    assert packages.served(FLAT, "x86_64", [release(**{name: data})], Files(**{name: data})) == AMD64
+    path = f"stable/binary-arm64/{name}"
+    found = packages.served(SUITE, "aarch64", [release(**{path: data})], Files(**{name: data}))
+    assert found == {"kubelet": ["1.36.6-1.1"], "docs": ["2:1-1"]}
+
+
+def test_a_debian_repository_without_the_architecture():
+    files = {"stable/binary-arm64/Packages": INDEX}
+    assert packages.served(SUITE, "x86_64", [release(**files)], Files()) == {}
+    assert packages.served(FLAT, "x86_64", [b"no sections"], Files()) == {}
+
+
+def test_an_index_that_is_not_the_stated_one():
+    with pytest.raises(FetchError, match="Packages is not the file whose checksum the repository states"):
+        packages.served(FLAT, "x86_64", [release(Packages=INDEX)], Files(Packages=INDEX + b"\n"))
+    with pytest.raises(FetchError, match=r"Packages\.gz cannot be unpacked"):
+        packages.served(FLAT, "x86_64", [release(**{"Packages.gz": INDEX})], Files(**{"Packages.gz": INDEX}))
+
+
+def repomd(data, suffix="", kind="sha256"):
+    return REPOMD.format(kind=kind, digest=hashlib.sha256(data).hexdigest(), suffix=suffix).encode()
+
+
+def test_an_rpm_repository():
+    data = gzip.compress(PRIMARY)
+    signed = [repomd(data, ".gz"), b"signature"]
+    expected = {"kubelet": ["0:1.36.5-1"], "docs": ["2:1-1"]}
+    assert packages.served(RPM, "x86_64", signed, Files(**{"primary.xml.gz": data})) == expected
+    # docker signs no index.
+    files = Files(**{"repomd.xml": repomd(PRIMARY, kind="sha512"), "primary.xml": PRIMARY})
+    assert packages.served(RPM, "aarch64", [], files)["kubelet"] == ["0:1.36.6-1"]
+    # Python's own library cannot unpack it before 3.14.
+    assert packages.served(RPM, "x86_64", [repomd(b"", ".zst")], Files()) is None
+    assert packages.served(RPM, "x86_64", [b"<repomd/>"], Files()) is None
+
+
+def test_missing_packages():
+    wanted = [{"package": "kubelet", "version": version} for version in ("1.36.5", "1.36.50", "")]
+    wanted.append({"package": "kubeadm", "version": ""})
+    assert packages.missing(wanted, AMD64) == [wanted[1], wanted[3]]
+    assert packages.newest(["1.9.1-1", "0:1.36.5-1", "1.36.10-1", "1.36.4-1"]) == [
+        "1.36.10-1",
+        "0:1.36.5-1",
+        "1.36.4-1",
+    ]
