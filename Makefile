@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help site url lab-up lab-down check test test-lifecycle bench docs venv lab-host mutation
+.PHONY: help site url lab-up lab-down check test test-lifecycle bench docs venv lab-host mutation matrix
 
 PYTHON ?= python3
 VENV := $(CURDIR)/.venv
@@ -44,6 +44,10 @@ test-lifecycle: lab-host venv ## scenarios too long for every run
 
 bench: lab-host venv ## measure site.yml against a shell script, and the second run against the first
 	python benchmarks/run.py
+
+# Sanity and unit tests with every supported ansible-core (docs/matrix.md); PAIRS="2.16-3.10 2.21" selects pairs.
+matrix: ## sanity and unit tests with each ansible-core and Python that is supported
+	$(PYTHON) -m tools.matrix $(PAIRS)
 
 docs: venv ## write the generated pages anew: role READMEs, docs/variables.md
 	python tools/role_docs.py

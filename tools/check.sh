@@ -1,7 +1,6 @@
 #!/bin/bash
 # Lint, types, sanity and unit tests, in two parallel jobs, for two cores.
-# The programs of .venv must be in PATH (make does this). Only ansible-test needs the network: it installs its pinned
-# tools once into ~/.ansible/test/venv.
+# The programs of .venv must be in PATH (make does this).
 set -eu -o pipefail
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
@@ -19,25 +18,8 @@ step() {
   fi
 }
 
-# ansible-test needs a directory that is named after the collection, and tests every file in it.
-sanity() {
-  local tree=$work/ansible_collections/bare/mesh
-  mkdir -p "$tree"
-  # Follow the links between roles and meta/, like the build of the collection.
-  git ls-files -z --cached --others --exclude-standard -- \
-    ':!lab' ':!benchmarks' ':!molecule' ':!tests/lab' ':!tools' ':!.ci' |
-    while IFS= read -r -d '' file; do [ -e "$file" ] && printf '%s\0' "$file"; done |
-    xargs -0 cp -dP --parents -t "$tree"
-  # The pip that the pinned ansible-core needs in its virtual environments.
-  local get_pip=~/.ansible/test/cache/get_pip_24_2.py
-  mkdir -p "${get_pip%/*}"
-  [ -e "$get_pip" ] || cp tools/get_pip.py "$get_pip"
-  cd "$tree"
-  ansible-test sanity --color no --truncate 0 --python "$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
-}
-
 failed=0
-sanity_lane() { step sanity sanity; }
+sanity_lane() { step sanity tools/sanity.sh "$work/sanity"; }
 fast_lane() {
   local bad=0
   step ruff ruff check . || bad=1
