@@ -9,10 +9,11 @@ import threading
 
 import pytest
 from ansible.module_utils import basic
-from ansible.module_utils.testing import patch_module_args
 from ansible_collections.bare.mesh.plugins.module_utils._k8s import client, module
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import ApiError
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.discovery import KNOWN
+
+from tests.module_process import patch_module_args
 
 # The lists whose items the server merges by their name; all others are atomic here.
 KEYED = ("containers", "env", "volumes", "webhooks")

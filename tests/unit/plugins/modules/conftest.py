@@ -12,12 +12,13 @@ import stat
 from pathlib import Path
 
 import pytest
-from ansible.module_utils import _internal, basic
+from ansible.module_utils import basic
 from ansible.module_utils.common import warnings
-from ansible.module_utils.testing import patch_module_args
 from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import node
 from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.node import SIGN_OF_LIFE
 from ansible_collections.bare.mesh.plugins.modules import kubeadm_init, kubeadm_join
+
+from tests.module_process import leave_controller, patch_module_args
 
 # Whatever lies here is the played host's.
 PLAYED = (
@@ -155,10 +156,10 @@ def machine(tmp_path, monkeypatch):
 def call(capsys, monkeypatch):
     """Run a module's main() and give its result; call.printed is all that it printed, as Ansible shows it with -vvv."""
 
-    # A module runs in a process of its own, which is not the controller's and has given no warnings yet.
-    monkeypatch.setattr(_internal, "is_controller", False)
+    leave_controller(monkeypatch)
 
     def run(module, check=False, **params):
+        # A module's process has given no warnings yet.
         warnings._global_warnings.clear()
         with (
             patch_module_args({**params, "_ansible_check_mode": check, "_ansible_diff": True}),

@@ -7,10 +7,11 @@ import importlib
 
 import pytest
 from ansible.module_utils import basic
-from ansible.module_utils.testing import patch_module_args
 from ansible_collections.bare.mesh.plugins import modules
 from ansible_collections.bare.mesh.plugins.module_utils._base import module as base
 from ansible_collections.bare.mesh.plugins.module_utils._k8s import argspec
+
+from tests.module_process import patch_module_args
 
 
 class Specified(Exception):
