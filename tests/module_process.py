@@ -9,27 +9,34 @@ import types
 from unittest import mock
 
 from ansible.module_utils import basic
+from ansible.module_utils.common.parameters import PASS_VARS
 
 try:
-    from ansible.module_utils.testing import patch_module_args
+    from ansible.module_utils import testing
 except ImportError:
     # ansible-core before 2.19.
-    @contextlib.contextmanager
-    def patch_module_args(args):
-        with mock.patch.object(basic, "_ANSIBLE_ARGS", json.dumps({"ANSIBLE_MODULE_ARGS": args}).encode()):
-            yield
-
-
+    testing = None
 try:
     from ansible.module_utils import _internal
 except ImportError:
     # ansible-core before 2.18 does not ask whether it is the controller.
     _internal = types.SimpleNamespace()
 
+# From 2.21 on, results hold the arguments only where the user wants to see them, before that always.
+SHOW_ARGUMENTS = {"_ansible_inject_invocation": True} if "inject_invocation" in PASS_VARS else {}
+
+
+@contextlib.contextmanager
+def patch_module_args(args):
+    args = {**SHOW_ARGUMENTS, **args}
+    if testing:
+        patch = testing.patch_module_args(args)
+    else:
+        patch = mock.patch.object(basic, "_ANSIBLE_ARGS", json.dumps({"ANSIBLE_MODULE_ARGS": args}).encode())
+    with patch:
+        yield
+
 
 def leave_controller(monkeypatch):
     """A module runs in a process of its own, which is not the controller's."""
     monkeypatch.setattr(_internal, "is_controller", False, raising=False)
-
-
-__all__ = ["leave_controller", "patch_module_args"]
