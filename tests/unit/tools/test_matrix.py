@@ -52,6 +52,13 @@ def test_development_uses_the_newest_core_of_each_python():
     assert newest["3.12"] == newest["3.13"] == newest["3.14"]
 
 
+def test_an_execution_environment_gets_the_requirements():
+    """A collection has no other dependencies (CONTRIBUTING.md says how ansible-builder is asked)."""
+    definition = yaml.safe_load(text("meta/execution-environment.yml"))
+    assert definition == {"version": 3, "dependencies": {"python": "requirements.txt"}}
+    assert "requirements.txt" not in yaml.safe_load(text("galaxy.yml"))["build_ignore"]
+
+
 def test_the_workflow_runs_each_python():
     jobs = yaml.safe_load(text(".github/workflows/ci.yml"))["jobs"]
     pythons = {pair.partition("-")[2] for pair in matrix.PAIRS}
