@@ -12,7 +12,8 @@ from lab.host_packages import HostError
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m lab", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
-    verbs.add_parser("artifacts", help="build every binary, package and image into the cache")
+    artifacts = verbs.add_parser("artifacts", help="build every binary, package and image into the cache")
+    artifacts.add_argument("--other", action="store_true", help="also the other releases of Kubernetes and Istio")
     verbs.add_parser("up", help="start the machines that are not running")
     verbs.add_parser("down", help="stop the machines; nothing stays mounted or running")
     verbs.add_parser("status", help="show which machines are running")
@@ -28,7 +29,7 @@ def main() -> int:
         if arguments.verb == "artifacts":
             from lab import artifacts
 
-            artifacts.build()
+            artifacts.build(arguments.other)
             return 0
         from lab.nodes import cli
 

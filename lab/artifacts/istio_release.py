@@ -47,6 +47,7 @@ def _lay_out(versions: Versions, built: Path, top: Path) -> None:
     for values in (top / "manifests").rglob("*.yaml"):
         text = values.read_text(encoding="utf-8")
         released = text.replace("hub: registry.istio.io/testing", "hub: docker.io/istio")
+        released = released.replace("hub: gcr.io/istio-testing", "hub: docker.io/istio")
         released = released.replace("tag: latest", f"tag: {versions.istio}")
         if released != text:
             values.write_text(released, encoding="utf-8")

@@ -12,7 +12,10 @@ import yaml
 from lab.host_packages import HostError
 from lab.paths import REPOSITORY
 
-GO_MODULES = Path(__file__).parent / "go"
+HERE = Path(__file__).parent
+GO_MODULES = HERE / "go"
+# Releases that the lab builds on request, besides the default ones. This pair is one that Istio supports.
+OTHER = {"kubernetes": "1.35.8", "istio": "1.29.1"}
 
 
 @dataclass(frozen=True)
@@ -33,19 +36,27 @@ class Versions:
         """The minor version, such as 1.36 for 1.36.5."""
         return ".".join(self.kubernetes.split(".")[:2])
 
+    def place(self, path: Path) -> Path:
+        """The file or directory for these releases: NAME-MINOR instead of NAME, where there is one."""
+        release = self.istio if path.stem in ("istio", "requirements") else self.kubernetes
+        minor = ".".join(release.split(".")[:2])
+        own = path.with_name(f"{path.stem}-{minor}{path.suffix}")
+        return own if own.exists() else path
 
-def load(meta: Path = REPOSITORY / "meta") -> Versions:
-    """Read the versions from meta/, so that each version is written only once."""
+
+def load(meta: Path = REPOSITORY / "meta", other: bool = False) -> Versions:
+    """Read the versions from meta/, so that each version is written only once. other: with the releases in OTHER."""
     known = yaml.safe_load((meta / "versions.yml").read_text(encoding="utf-8"))
     defaults = yaml.safe_load((meta / "defaults.yml").read_text(encoding="utf-8"))
+    releases = {name: OTHER[name] if other else defaults[f"bare_mesh_{name}_version"] for name in OTHER}
     return Versions(
-        kubernetes=defaults["bare_mesh_kubernetes_version"],
+        kubernetes=releases["kubernetes"],
         docker=known["__bare_mesh_docker_version"],
         cri_dockerd=known["__bare_mesh_cri_dockerd_version"],
         containerd=known["__bare_mesh_containerd_version"],
         flannel=known["__bare_mesh_flannel_version"],
         flannel_cni=known["__bare_mesh_flannel_cni_version"],
-        istio=defaults["bare_mesh_istio_version"],
+        istio=releases["istio"],
         bookinfo=known["__bare_mesh_bookinfo_version"],
     )
 

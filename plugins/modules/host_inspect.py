@@ -21,6 +21,26 @@ options:
     description: The controller's clock, in seconds since 1970, when it sent the task.
     type: float
     required: true
+  images:
+    description:
+      - Images that the host must be able to pull. It asks the registry for their manifests and smallest blobs, and
+        follows redirects.
+      - Not asked where kubeadm has begun or finished a node, which has its images.
+    type: list
+    elements: str
+    default: []
+  registries:
+    description: Name of a registry to the endpoint that serves its images, as in C(meta/sources.yml).
+    type: dict
+    default: {}
+  ca:
+    description: Certificate authority that the registries may have, in addition to the system's own, in PEM form.
+    type: str
+    default: ''
+  proxy:
+    description: URL of the proxy by which the registries are reached.
+    type: str
+    default: ''
   packages:
     description: Names of packages whose installed versions are reported.
     type: list
@@ -71,7 +91,7 @@ report:
     product_id: {description: The machine's product UUID. Empty where there is none., type: str}
     cpus: {description: CPUs usable., type: int}
     memory_mb: {description: Memory in MiB., type: int}
-    disk_gb: {description: Free GiB below C(/var/lib)., type: float}
+    disk_gb: {description: Free GiB in the file system of the images (C(/var/lib/containerd))., type: float}
     clock: {description: The host's clock minus O(sent_at)., type: float}
     cgroup: {description: Version of the cgroup file system., type: int}
     features: {description: 'Kernel feature to V(present), V(loadable) or V(missing).', type: dict}
@@ -80,6 +100,7 @@ report:
     member: {description: Whether kubeadm has begun or finished a node here., type: bool}
     ufw: {description: Whether Ubuntu's ufw is switched on., type: bool}
     packages: {description: 'Name to version of those of O(packages) that are installed.', type: dict}
+    refused_images: {description: Image of O(images) that cannot be pulled to the reason., type: dict}
     unreachable: {description: Server of O(reach) that cannot be reached to the reason., type: dict}
     address: {description: The host's address on its default route. Empty where it has none., type: str}
     cluster:
@@ -101,7 +122,7 @@ from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._base.module import run
-from ansible_collections.bare.mesh.plugins.module_utils._host import distributions, kernel
+from ansible_collections.bare.mesh.plugins.module_utils._host import distributions, kernel, registry
 from ansible_collections.bare.mesh.plugins.module_utils._host.files import read
 from ansible_collections.bare.mesh.plugins.module_utils._host.packages import package_manager
 from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.cluster import read_settings
@@ -193,9 +214,22 @@ def product_id() -> str:
         return ""
 
 
-def free_gb(path: str) -> float:
-    stats = os.statvfs(path)
+def free_gb(*paths: str) -> float:
+    """The free space in the file system of the first path that is there."""
+    stats = os.statvfs(next((path for path in paths if os.path.exists(path)), "/"))
     return round(stats.f_bavail * stats.f_frsize / 2**30, 1)
+
+
+def is_member() -> bool:
+    """Whether kubeadm has begun or finished a node here."""
+    return any(glob.glob(pattern) for pattern in MEMBER)
+
+
+def refused_images(module: AnsibleModule) -> dict[str, str]:
+    """Image -> why it cannot be pulled."""
+    params = module.params
+    images = [] if is_member() else params["images"]
+    return registry.refusals(images, params["registries"], params["ca"], params["proxy"])
 
 
 def installed(module: AnsibleModule) -> dict[str, str]:
@@ -222,7 +256,8 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         "product_id": product_id(),
         "cpus": len(os.sched_getaffinity(0)),
         "memory_mb": int(memory.group(1)) // 1024 if memory else 0,
-        "disk_gb": free_gb("/var/lib"),
+        # It can have a file system of its own.
+        "disk_gb": free_gb("/var/lib/containerd", "/var/lib"),
         "clock": round(clock, 2),
         "cgroup": 2 if os.path.exists("/sys/fs/cgroup/cgroup.controllers") else 1,
         "features": kernel.states(
@@ -231,9 +266,10 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         ),
         "networks": networks,
         "listening": listening(),
-        "member": any(glob.glob(pattern) for pattern in MEMBER),
+        "member": is_member(),
         "ufw": b"\nENABLED=yes" in read("/etc/ufw/ufw.conf"),
         "packages": installed(module),
+        "refused_images": refused_images(module),
         "unreachable": unreachable(module.params["reach"]),
         "address": out.get("address", ""),
         "cluster": read_settings(),
@@ -252,6 +288,10 @@ def main() -> None:
         {
             "features": {"type": "list", "elements": "str", "default": []},
             "sent_at": {"type": "float", "required": True},
+            "images": {"type": "list", "elements": "str", "default": []},
+            "registries": {"type": "dict", "default": {}},
+            "ca": {"type": "str", "default": ""},
+            "proxy": {"type": "str", "default": "", "no_log": True},
             "packages": {"type": "list", "elements": "str", "default": []},
             "reach": {"type": "list", "elements": "str", "default": []},
         },

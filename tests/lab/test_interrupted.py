@@ -71,6 +71,20 @@ def test_reset_leaves_nothing(play):
     assert play("playbooks/reset.yml")["changed"] == {}
 
 
+@pytest.mark.parametrize(
+    ("variable", "words"),
+    [
+        ("istio_tag=9.9.9", "node1, node2, node3 .registry.: cannot pull docker.io/istio/proxyv2:9.9.9: .* answers 404"),
+        ("bare_mesh_mirror_registry_url=https://10.87.0.10:5001", "node1, node2, node3 .source.: cannot reach"),
+    ],
+    ids=["image", "registry"],
+)
+def test_bare_hosts_ask_the_registries(play, variable, words):
+    run = play("site.yml", "-e", variable)
+    assert run["code"] != 0 and run["changed"] == {}
+    assert re.search(words, " ".join(run["output"].split())), run["errors"]
+
+
 def test_an_error_of_the_control_plane_is_not_hidden_by_others(play):
     """The checks of kubeadm refuse the lab's nodes, so init fails."""
     run = play("site.yml", "-e", json.dumps({"kubeadm_ignore_preflight_errors": []}))

@@ -7,9 +7,12 @@ import shutil
 import time
 
 import pytest
-from conftest import ADDRESSES, ROOT, lab, node
+from conftest import ADDRESSES, LAB, ROOT, lab, node
+from kubernetes import client, config
 from test_interrupted import completes, kill_when
 from truth import disagreements
+
+from lab.artifacts.versions import OTHER
 
 pytestmark = pytest.mark.lifecycle
 
@@ -32,11 +35,17 @@ def docker_on_node3(tmp_path):
     return ["-i", str(tmp_path / "inventory"), "-e", f"__lab_dir={ROOT}/.lab"]
 
 
-def runtime_of_node3(api):
-    return api.read_node("node3").status.node_info.container_runtime_version.split(":")[0]
+def node3():
+    """What the kubelet of node3 reports. The cluster may be a new one."""
+    config.load_kube_config(str(LAB / "kubeconfig"))
+    return client.CoreV1Api().read_node("node3").status.node_info
 
 
-def test_a_node_changes_its_container_runtime(play, api, docker_on_node3):
+def runtime_of_node3():
+    return node3().container_runtime_version.split(":")[0]
+
+
+def test_a_node_changes_its_container_runtime(play, docker_on_node3):
     remove = ["playbooks/remove_node.yml", "-e", "kubeadm_node=node3", "-e", "kubeadm_drain_force=true"]
     run = play("site.yml")
     assert run["code"] == 0, run["errors"]
@@ -49,7 +58,7 @@ def test_a_node_changes_its_container_runtime(play, api, docker_on_node3):
         run = play("site.yml", *arguments, inventory=inventory)
         assert run["code"] == 0, run["errors"]
         assert disagreements(predicted, run) == [] and set(run["changed"]) <= {"node3", "localhost"}
-        assert runtime_of_node3(api) == runtime
+        assert runtime_of_node3() == runtime
         again = play("site.yml", *arguments, inventory=inventory)
         assert (again["code"], again["changed"]) == (0, {}), again["errors"]
         if runtime == "docker":
@@ -57,7 +66,7 @@ def test_a_node_changes_its_container_runtime(play, api, docker_on_node3):
             assert (example["code"], example["changed"]) == (0, {}), example["errors"]
 
 
-def test_the_whole_site_on_docker(play, api):
+def test_the_whole_site_on_docker(play):
     """On nodes that had containerd before."""
     run = play("playbooks/reset.yml")
     assert run["code"] == 0, run["errors"]
@@ -66,8 +75,27 @@ def test_the_whole_site_on_docker(play, api):
         run = play(*arguments, *docker)
         assert run["code"] == 0, run["errors"]
     assert play("site.yml", *docker)["changed"] == {}
-    assert runtime_of_node3(api) == "docker"
+    assert runtime_of_node3() == "docker"
     run = play("playbooks/reset.yml", *docker)
     assert run["code"] == 0, run["errors"]
     assert play("playbooks/reset.yml", *docker)["changed"] == {}
     assert node("node3").check_output("docker ps --all --quiet") == ""
+
+
+def test_other_releases_reach_the_page(play):
+    lab("artifacts", "--other")
+    lab("reset", *ADDRESSES)
+    releases = [word for name, version in OTHER.items() for word in ("-e", f"bare_mesh_{name}_version={version}")]
+    predicted = play("site.yml", "--check", *releases)
+    run = play("site.yml", *releases)
+    assert run["code"] == 0, run["errors"]
+    assert disagreements(predicted, run) == []
+    assert "Istio 1.29 has had no security fixes since 2026-10-12" in run["output"]
+    assert node3().kubelet_version == f"v{OTHER['kubernetes']}"
+    again = play("site.yml", *releases)
+    assert (again["code"], again["changed"]) == (0, {}), again["errors"]
+    run = play("playbooks/verify.yml", *releases)
+    assert run["code"] == 0, run["errors"]
+    # An upgrade is not a setting.
+    run = play("site.yml")
+    assert run["code"] != 0 and run["changed"] == {} and "bare_mesh_kubernetes_version [upgrade]" in run["output"]

@@ -6,12 +6,27 @@ from __future__ import annotations
 import ssl
 import urllib.error
 import urllib.request
+from http.client import HTTPMessage
+from typing import IO
+from urllib.parse import urlsplit
 
 from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
 
 
 class FetchError(Failure):
     """The address did not answer; the message names it and the reason."""
+
+
+class Redirects(urllib.request.HTTPRedirectHandler):
+    """A redirect to another server, such as a store of blobs, must not be sent the token."""
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+    ) -> urllib.request.Request | None:
+        following = super().redirect_request(req, fp, code, msg, headers, newurl)
+        if following and urlsplit(newurl).netloc != urlsplit(req.full_url).netloc:
+            following.remove_header("Authorization")
+        return following
 
 
 class Fetcher:
@@ -22,7 +37,7 @@ class Fetcher:
         if ca:
             context.load_verify_locations(cadata=ca)
         proxies = urllib.request.ProxyHandler({"http": proxy, "https": proxy} if proxy else None)
-        self.opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context), proxies)
+        self.opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context), proxies, Redirects())
         self.timeout = timeout
 
     def get(self, url: str, method: str = "GET") -> bytes:

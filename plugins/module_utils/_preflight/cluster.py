@@ -10,6 +10,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._preflight.hosts import 
 
 FIX = "Set it back. To make a new cluster with it, run the playbook bare.mesh.reset first"
 UPGRADE = "https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-upgrade"
+GATE = "ExtendWebSocketsToKubelet=false"
 SWITCH = "Set it back. To change the runtime of a worker, run the playbook bare.mesh.remove_node, and let it join again"
 RENAME = (
     "Give it back its name. To rename the node, run the playbook bare.mesh.remove_node first, and let it join again"
@@ -48,6 +49,19 @@ def upgrade(wanted: str, running: str) -> Iterator[Finding]:
     yield Finding("upgrade", "bare_mesh_kubernetes_version", what, fix)
 
 
+def docker_exec(hosts: list[dict[str, Any]], made_with: dict[str, str]) -> Iterator[Finding]:
+    """Nodes with docker in a cluster that was made without: kubectl exec does not work there.
+
+    https://github.com/Mirantis/cri-dockerd/issues/560
+    """
+    docker = [host["name"] for host in hosts if host["container_runtime"] == "docker"]
+    version = numbers(made_with.get("kubernetes_version", ""))
+    if docker and version >= (1, 36) and GATE not in made_with.get("feature_gates", ""):
+        what = "run docker, and the API server was not made for it: kubectl exec and attach do not work there"
+        fix = f"Add --feature-gates={GATE} to the command in /etc/kubernetes/manifests/kube-apiserver.yaml"
+        yield Finding("docker_exec", ", ".join(docker), what, f"{fix} on the control plane host")
+
+
 def fixed_settings(
     hosts: list[dict[str, Any]], reports: dict[str, Report], settings: dict[str, Any]
 ) -> Iterator[Finding]:
@@ -65,6 +79,7 @@ def fixed_settings(
             what = f"is {wanted}, but the cluster was made with {made_with[name]}, which cannot be changed"
             yield Finding("cluster", variable, what, FIX)
     yield from upgrade(str(settings["kubernetes_version"]), made_with.get("kubernetes_version", ""))
+    yield from docker_exec(hosts, made_with)
     sockets = settings.get("cri_sockets") or {}
     for host in hosts:
         used = (reports.get(host["name"], {}).get("cluster") or {}).get("cri_socket", "")

@@ -18,7 +18,8 @@ Mapping = dict[str, Any]
 Report = dict[str, Any]
 # The names of all checks.
 CHECKS = (
-    *("architecture", "cgroup_v1", "checksum", "clock", "cluster", "cpus", "disk", "end_of_life", "firewall"),
+    *("architecture", "cgroup_v1", "checksum", "clock", "cluster", "cpus", "disk", "docker_exec", "end_of_life"),
+    "firewall",
     *(
         "hostname",
         "inventory",
@@ -38,12 +39,12 @@ CHECKS = (
     *("source", "ssh", "sudo", "upgrade", "versions"),
 )
 # Checks whose faults are always only warnings.
-WARNINGS = ("end_of_life",)
+WARNINGS = ("docker_exec", "end_of_life")
 # Check, key in report and limits, and what it counts.
 AMOUNTS = (
     ("cpus", "cpus", "CPUs"),
     ("memory", "memory_mb", "MiB of memory"),
-    ("disk", "disk_gb", "GiB free below /var/lib"),
+    ("disk", "disk_gb", "GiB free for images in /var/lib/containerd"),
 )
 # From 1.35 on the kubelet refuses a host with cgroup version 1.
 CGROUP_V1_REFUSED = (1, 35)
@@ -137,7 +138,8 @@ def machine(
             "architecture", host, f"{report['machine']} is not supported", "Use a machine with x86_64 or aarch64"
         )
     for check, key, what in AMOUNTS:
-        if report[key] < limits[key]:
+        # A node has its images already.
+        if report[key] < limits[key] and not (check == "disk" and report["member"]):
             fix = f"Give the machine more, or lower preflight_min_{key}"
             yield Finding(check, host, f"{report[key]} {what}, {limits[key]} are needed", fix)
     missing = [name for name, state in report["features"].items() if state == "missing"]
@@ -149,9 +151,6 @@ def machine(
     if report["cgroup"] == 1 and minor >= CGROUP_V1_REFUSED and kubelet_config.get("failCgroupV1", True):
         fix = "Boot it with systemd.unified_cgroup_hierarchy=1, or set failCgroupV1: false in kubeadm_kubelet_config"
         yield Finding("cgroup_v1", host, f"has cgroup version 1, which the kubelet {kubernetes_version} refuses", fix)
-    for server, why in report["unreachable"].items():
-        fix = "See that the host can reach it, or set bare_mesh_http_proxy or another bare_mesh_source"
-        yield Finding("source", host, f"cannot reach {server}: {why}", fix)
     if report["ufw"]:
         fix = "Switch it off by 'ufw disable' or open the cluster's ports in it, then add firewall to preflight_allow"
         yield Finding("firewall", host, "ufw is switched on, and only firewalld's ports are opened for you", fix)
@@ -165,6 +164,35 @@ def taken_ports(host: str, report: Report, needed: list[str]) -> Iterator[Findin
             yield Finding(
                 "ports", host, f"port {port} is taken by {owner}", "Stop that program, or move it to another port"
             )
+
+
+def grouped(faults: dict[str, list[str]]) -> Iterator[tuple[str, str]]:
+    """(hosts, fault), each fault once with all the hosts that have it. faults: host to its faults."""
+    for fault in dict.fromkeys(fault for found in faults.values() for fault in found):
+        yield ", ".join(host for host, found in faults.items() if fault in found), fault
+
+
+def connections(reports: dict[str, Report]) -> Iterator[Finding]:
+    """Servers that hosts cannot reach, and images that they cannot pull from the others."""
+    servers = {
+        host: [f"{server}: {why}" for server, why in report["unreachable"].items()] for host, report in reports.items()
+    }
+    for hosts, fault in grouped(servers):
+        fix = "See that the host can reach it, or set bare_mesh_http_proxy or another bare_mesh_source"
+        yield Finding("source", hosts, f"cannot reach {fault}", fix)
+    images = {
+        host: [
+            f"{image}: {why}"
+            for image, why in report["refused_images"].items()
+            if not any(
+                f"//{server}/" in why or f"//{server.removesuffix(':443')}/" in why for server in report["unreachable"]
+            )
+        ]
+        for host, report in reports.items()
+    }
+    for hosts, fault in grouped(images):
+        fix = "See that the registry serves it, and that the hosts reach it and the servers that it redirects to"
+        yield Finding("registry", hosts, f"cannot pull {fault}", f"{fix}; or set another bare_mesh_source")
 
 
 def identity(reports: dict[str, Report]) -> Iterator[Finding]:
@@ -284,6 +312,7 @@ def judge_hosts(
     control_plane = [entry["name"] for entry in hosts if entry["control_plane"]]
     for host, report in reports.items():
         faults += taken_ports(host, report, ports["node"] + (ports["control_plane"] if host in control_plane else []))
+    faults += connections(reports)
     faults += identity(reports)
     faults += addresses(hosts, reports)
     return faults, reports

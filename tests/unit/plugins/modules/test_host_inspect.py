@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import socket
+import types
 
 import pytest
 from ansible_collections.bare.mesh.plugins.modules import host_inspect
@@ -90,6 +91,25 @@ def test_what_is_found(looked_at, call):
         assert report["product_id"] == "uuid" and report["ufw"] and not report["member"] and report["cgroup"] == 1
         assert list(report["unreachable"]) == ["127.0.0.1:1"]
         assert facts["os_family"] == "RedHat" and facts["default_ipv4"] == {"address": "10.0.0.5", "interface": "eth0"}
+
+
+def test_the_file_system_of_the_images(looked_at, call, monkeypatch):
+    free = {"/var/lib/containerd": 1, "/var/lib": 50, "/": 70}
+    sizes = {path: types.SimpleNamespace(f_bavail=gib, f_frsize=1 << 30) for path, gib in free.items()}
+    monkeypatch.setattr(host_inspect.os, "statvfs", sizes.__getitem__)
+    assert call(host_inspect, sent_at=0)["report"]["disk_gb"] == 70
+    looked_at.put("/var/lib/x")
+    assert call(host_inspect, sent_at=0)["report"]["disk_gb"] == 50
+    looked_at.put("/var/lib/containerd/x")
+    assert call(host_inspect, sent_at=0)["report"]["disk_gb"] == 1
+
+
+def test_installed_packages(looked_at, call):
+    assert call(host_inspect, sent_at=0, packages=["kubelet"])["report"]["packages"] == {}
+    looked_at.programs |= {"dnf"}
+    looked_at.looks["rpm -q --queryformat"] = "kubelet 0:1.36.5-1\npackage kubectl is not installed\n"
+    found = call(host_inspect, sent_at=0, packages=["kubelet", "kubectl"])["report"]["packages"]
+    assert found == {"kubelet": "1.36.5-1"}
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ HOSTS = [
 MADE_WITH = {
     "pod_cidr": "10.244.0.0/16", "service_cidr": "10.96.0.0/12", "dns_domain": "cluster.local",
     "api_server": "10.0.0.1:6443", "node_name": "one", "kubernetes_version": "1.36.5",
+    "feature_gates": "A=true,ExtendWebSocketsToKubelet=false",
 }  # fmt: skip
 CONFIG = "kubeadm_cluster_config"
 REPORTS = {
@@ -34,7 +35,7 @@ def findings(hosts=None, reports=None, **settings):
     found = list(
         cluster.fixed_settings(hosts or HOSTS, REPORTS if reports is None else reports, {**SETTINGS, **settings})
     )
-    assert all(one.check in ("cluster", "upgrade") for one in found)
+    assert all(one.check in ("cluster", "docker_exec", "upgrade") for one in found)
     return [(one.where, one.what) for one in found]
 
 
@@ -114,3 +115,12 @@ def test_a_cluster_whose_release_is_unknown():
 def test_a_node_keeps_its_container_runtime(used, fault):
     reports = {**REPORTS, "two": {"cluster": {**REPORTS["two"]["cluster"], "cri_socket": used}}}
     assert findings(reports=reports) == ([("two", fault)] if fault else [])
+
+
+@pytest.mark.parametrize(
+    ("version", "gates", "warned"), [("1.36.5", "A=true", True), ("1.36.5", "", True), ("1.35.8", "", False)]
+)
+def test_exec_on_docker_needs_a_feature_gate(version, gates, warned):
+    one = {"cluster": {**MADE_WITH, "kubernetes_version": version, "feature_gates": gates}}
+    found = findings(reports={**REPORTS, "one": one}, kubernetes_version=version)
+    assert [where for where, _what in found] == (["two"] if warned else [])

@@ -20,6 +20,7 @@ REPORT = {
     "cpus": 2,
     "memory_mb": 4000,
     "disk_gb": 20.0,
+    "refused_images": {},
     "clock": 0.3,
     "cgroup": 2,
     "features": {"overlay": "loadable"},
@@ -132,6 +133,23 @@ def test_two_names_for_one_machine():
     changes = {f"inspections/{host}/report/macs": ["02:00:00:00:00:01"] for host in ("one", "two")}
     changes |= {f"inspections/{host}/report/product_id": "4c4c" for host in ("one", "two")}
     assert judge(**changes) == [("mac", "one, two"), ("product_id", "one, two")]
+
+
+def test_images_that_hosts_cannot_pull():
+    refused = {"r.io/a:1": "https://r.io/v2/a/manifests/1 answers 404 Not Found"}
+    changes = {f"inspections/{host}/report/refused_images": refused for host in ("one", "two")}
+    assert judge(**changes) == [("registry", "one, two")]
+    assert judge(**{f"{TWO}/refused_images": refused}) == [("registry", "two")]
+    # One server that is down is one fault.
+    for server in ("r.io:443", "mirror:5000"):
+        why = f"https://{server.removesuffix(':443')}/v2/a cannot be reached: refused"
+        down = {"refused_images": {"r.io/a:1": why}, "unreachable": {server: "refused"}}
+        changes = {f"inspections/{host}/report/{key}": value for host in ("one", "two") for key, value in down.items()}
+        assert judge(**changes) == [("source", "one, two")]
+
+
+def test_a_node_has_its_images():
+    assert judge(**{f"{TWO}/disk_gb": 3.5, f"{TWO}/member": True}) == []
 
 
 def test_a_node_holds_its_ports_itself():
