@@ -50,6 +50,7 @@ import difflib
 import functools
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,15 @@ def _value(known: Any, name: str) -> tuple[bool, Any]:
         return False, None
 
 
+def _native(value: Any) -> Any:
+    """The value without what Ansible keeps with it, of which the validator would copy every part."""
+    if isinstance(value, Mapping):
+        return {_native(key): _native(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_native(entry) for entry in value]
+    return str(value) if isinstance(value, str) else value
+
+
 def wrong_values(name: str, value: Any) -> list[str]:
     """What the specifications have against a value."""
     messages = []
@@ -149,7 +159,7 @@ def _faults_of_host(known: Any) -> list[tuple[str, str, str, str]]:
     for name in known:
         if name in specifications():
             told, value = _value(known, name)
-            for message in wrong_values(name, value) if told else []:
+            for message in wrong_values(name, _native(value)) if told else []:
                 found.append(("settings", name, _plain(message), "Set it as docs/variables.md says"))
         else:
             meant = unknown_name(name)

@@ -300,7 +300,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         "namespace": installer.namespace_of(iop["spec"]),
     }
     validate(iop["spec"])
-    istioctl = Istioctl(params["istioctl"])
+    istioctl = Istioctl(module, params["istioctl"])
     if params["state"] in ("rendered", "validated"):
         if istioctl.program or not module.check_mode:
             result["istioctl_version"], result["rendered"] = wanted(istioctl, iop, None)

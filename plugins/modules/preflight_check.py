@@ -197,6 +197,16 @@ def unknown_checks(allow: list[str]) -> list[host_checks.Finding]:
     return found
 
 
+def verifier(module: AnsibleModule, gpgv: str) -> source_checks.Verifier:
+    """What runs gpgv."""
+
+    def run_gpgv(arguments: list[str]) -> tuple[int, str, str]:
+        code, out, err = module.run_command([gpgv, *arguments], environ_update={"LC_ALL": "C"})
+        return code, out, err
+
+    return run_gpgv
+
+
 def settings_findings(module: AnsibleModule, reports: dict[str, host_checks.Report]) -> list[host_checks.Finding]:
     """Faults of the settings, and of hosts and source in view of them."""
     settings = module.params["settings"]
@@ -206,13 +216,13 @@ def settings_findings(module: AnsibleModule, reports: dict[str, host_checks.Repo
     faults += kubeconfig_findings(settings["kubeconfig"], settings["api_url"])
     fetch, unreadable = fetcher(settings["ca_file"])
     faults += unreadable
-    verifier = module.get_bin_path("gpgv") or ""
+    gpgv = module.get_bin_path("gpgv")
     if fetch:
-        faults += source_checks.source(settings, reports, fetch, verifier)
+        faults += source_checks.source(settings, reports, fetch, verifier(module, gpgv) if gpgv else None)
         docker = [host["name"] for host in module.params["hosts"] if host["container_runtime"] == "docker"]
         machines = {reports[name]["machine"] for name in docker if name in reports}
         faults += source_checks.cri_dockerd(settings, machines, fetch)
-        if not verifier:
+        if not gpgv:
             module.warn(
                 "the controller has no gpgv, so the package repositories' signatures were not verified beforehand;"
                 " install gpgv"

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,17 +13,6 @@ ATTEMPTS = 3
 PARALLEL = 3
 # containerd's directory of registry hosts, the same that the kubelet's pulls use.
 HOSTS = "/etc/containerd/certs.d"
-
-
-def pull(command: list[str]) -> str:
-    """The reason why an image could not be pulled; empty if it could."""
-    reason = ""
-    for _attempt in range(ATTEMPTS):
-        done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
-        if not done.returncode:
-            return ""
-        reason = "\n".join(done.stderr.strip().splitlines()[-3:])
-    return reason
 
 
 class Images:
@@ -56,9 +44,19 @@ class Images:
         present = set() if code else set(out.split())
         return sorted(image for image in set(wanted) if self.name(image) not in present)
 
+    def pull_one(self, image: str) -> str:
+        """The reason why an image could not be pulled; empty if it could."""
+        reason = ""
+        for _attempt in range(ATTEMPTS):
+            code, _out, err = self.module.run_command([self.path, *self.pulling, image])
+            if not code:
+                return ""
+            reason = "\n".join(err.strip().splitlines()[-3:])
+        return reason
+
     def pull(self, images: list[str]) -> None:
         with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
-            reasons = list(pool.map(pull, ([self.path, *self.pulling, image] for image in images)))
+            reasons = list(pool.map(self.pull_one, images))
         failed = [f"{image}: {reason}" for image, reason in zip(images, reasons) if reason]
         if failed:
             fix = "Check that the registry of bare_mesh_source serves them."

@@ -7,12 +7,12 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.resource import load_yaml
 
@@ -64,10 +64,16 @@ def kubeconfig(client: Client | None) -> Iterator[str]:
         yield stream.name
 
 
+# Seconds that istioctl may take, and the code of the program timeout when they are over.
+TIMEOUT = 120
+TIMED_OUT = 124
+
+
 class Istioctl:
     """One istioctl binary."""
 
-    def __init__(self, program: str) -> None:
+    def __init__(self, module: AnsibleModule, program: str) -> None:
+        self.module = module
         self.program = shutil.which(os.path.expanduser(program)) or ""
         self.wanted = program
 
@@ -81,24 +87,15 @@ class Istioctl:
                 f"istioctl is not at {self.wanted}: install it (the role bare.mesh.istioctl does) or set the option"
                 " istioctl to its path"
             )
-        environment = {**os.environ, "KUBECONFIG": config}
-        try:
-            done = subprocess.run(
-                [self.program, *arguments],
-                input=text,
-                env=environment,
-                capture_output=True,
-                text=True,
-                timeout=120,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise Failure(f"{self.program} cannot be run: {error}") from error
-        if done.returncode:
-            raise Failure(
-                done.stderr.strip().removeprefix("Error: ") or f"{self.program} failed with code {done.returncode}"
-            )
-        return done.stdout
+        # From coreutils, which the controller lacks if it runs macOS.
+        timeout = self.module.get_bin_path("timeout")
+        command = [*([timeout, str(TIMEOUT)] if timeout else []), self.program, *arguments]
+        code, out, err = self.module.run_command(command, data=text, environ_update={"KUBECONFIG": config})
+        if timeout and code == TIMED_OUT:
+            raise Failure(f"{self.program} did not end within {TIMEOUT} seconds")
+        if code:
+            raise Failure(err.strip().removeprefix("Error: ") or f"{self.program} failed with code {code}")
+        return out
 
     def version(self) -> str:
         """The version of istioctl, which it also writes into the labels of installed objects.

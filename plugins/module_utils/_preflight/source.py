@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -22,7 +22,11 @@ REACH = (
 )
 
 
-def verify(key: bytes, files: list[bytes], verifier: str) -> str:
+# Runs gpgv with arguments, and returns its code, output and errors.
+Verifier = Callable[[list[str]], tuple[int, str, str]]
+
+
+def verify(key: bytes, files: list[bytes], verifier: Verifier) -> str:
     """What gpgv finds wrong with the signature of files; empty if nothing.
 
     The files are [clear-signed] or [data, detached signature].
@@ -37,9 +41,8 @@ def verify(key: bytes, files: list[bytes], verifier: str) -> str:
             with open(paths[-1], "wb") as file:
                 file.write(data)
         # gpgv takes the signature first, then what was signed.
-        command = [verifier, "--homedir", folder, "--keyring", paths[0], *reversed(paths[1:])]
-        result = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"})
-        return " ".join(result.stderr.split()) if result.returncode else ""
+        code, _out, err = verifier(["--homedir", folder, "--keyring", paths[0], *reversed(paths[1:])])
+        return " ".join(err.split()) if code else ""
 
 
 def missing_packages(
@@ -92,7 +95,9 @@ def uninstalled(pins: list[dict[str, str]], installed: dict[str, str]) -> list[d
     return [pin for pin in pins if pin["package"] in absent]
 
 
-def repository(one: Repository, fingerprints: dict[str, str], fetcher: Fetcher, verifier: str) -> list[Finding]:
+def repository(
+    one: Repository, fingerprints: dict[str, str], fetcher: Fetcher, verifier: Verifier | None
+) -> list[Finding]:
     """Faults of one package repository."""
     entry = one.entry
     variable = f"bare_mesh_key_fingerprints.{entry['key']}"
@@ -166,7 +171,9 @@ def cri_dockerd(settings: dict[str, Any], machines: set[str], fetcher: Fetcher) 
     return faults
 
 
-def source(settings: dict[str, Any], reports: dict[str, Report], fetcher: Fetcher, verifier: str) -> list[Finding]:
+def source(
+    settings: dict[str, Any], reports: dict[str, Report], fetcher: Fetcher, verifier: Verifier | None
+) -> list[Finding]:
     """All faults of the source that the reported hosts would meet."""
     endpoints = {urlsplit(url)[:2]: url for url in settings["source"]["registries"].values()}
     with ThreadPoolExecutor(max_workers=8) as pool:

@@ -4,10 +4,14 @@
 from __future__ import annotations
 
 import copy
+import os
+import shutil
+import subprocess
 
 import pytest
 import yaml
 from ansible_collections.bare.mesh.plugins.module_utils._istio import installer
+from ansible_collections.bare.mesh.plugins.module_utils._istio import istioctl as istioctl_program
 from ansible_collections.bare.mesh.plugins.module_utils._istio.istioctl import Istioctl, explain
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure, Unreachable
 from ansible_collections.bare.mesh.plugins.modules import istio_operator
@@ -63,7 +67,7 @@ def istioctl(monkeypatch):
     """What the program would answer."""
     state = {"program": "/bin/istioctl", "rendered": copy.deepcopy(RENDERED), "asked": []}
 
-    def init(self, program):
+    def init(self, _module, program):
         self.program, self.wanted = state["program"], program
 
     def generate(self, operator, client):
@@ -310,6 +314,27 @@ def test_istioctl_s_refusals_in_words(message, text):
     assert text in explain(message, {"a": [{"foo": 1}]})
 
 
+class Module:
+    """Runs commands as AnsibleModule does."""
+
+    def get_bin_path(self, name):
+        return shutil.which(name)
+
+    def run_command(self, words, data, environ_update):
+        env = {**os.environ, **environ_update}
+        done = subprocess.run(words, input=data, env=env, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+
+def test_istioctl_that_does_not_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(istioctl_program, "TIMEOUT", 0.1)
+    program = tmp_path / "istioctl"
+    program.write_text("#!/bin/sh\nsleep 20\n")
+    program.chmod(0o755)
+    with pytest.raises(Failure, match="did not end within"):
+        Istioctl(Module(), str(program)).version()
+
+
 def test_running_istioctl(tmp_path):
     program = tmp_path / "istioctl"
     answer = '{"clientVersion": {"version": "1.2.3"}}'
@@ -317,12 +342,12 @@ def test_running_istioctl(tmp_path):
         f"#!/bin/sh\nif [ \"$1\" = version ]; then echo '{answer}'; else echo 'Error: bad thing' >&2; exit 1; fi\n"
     )
     program.chmod(0o755)
-    real = Istioctl(str(program))
+    real = Istioctl(Module(), str(program))
     assert real.version() == "1.2.3"
     with pytest.raises(Failure, match="bad thing"):
         real.generate({"spec": {}}, None)
     with pytest.raises(Failure, match="istioctl is not at /none"):
-        Istioctl("/none").version()
+        Istioctl(Module(), "/none").version()
     program.write_text("#!/bin/sh\necho '{}'\n")
     with pytest.raises(Failure, match="does not print its version"):
         real.version()

@@ -20,6 +20,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 # Next to none.
 WAIT = 0.001
+USAGE = {
+    **dict.fromkeys(("digital_signature", "key_encipherment"), True),
+    **dict.fromkeys(("content_commitment", "data_encipherment", "key_agreement"), False),
+    **dict.fromkeys(("encipher_only", "decipher_only"), False),
+}
 
 
 @pytest.mark.parametrize(
@@ -64,6 +69,8 @@ def certificate(subject, key, issuer, issuer_key, begins=-1, ends=1, address="12
         .not_valid_before(now + datetime.timedelta(days=begins))
         .not_valid_after(now + datetime.timedelta(days=ends))
         .add_extension(x509.BasicConstraints(authority, None), critical=True)
+        # Python 3.13 refuses an authority without it.
+        .add_extension(x509.KeyUsage(**USAGE, key_cert_sign=authority, crl_sign=authority), critical=True)
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)

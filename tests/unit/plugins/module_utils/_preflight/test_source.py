@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,15 @@ KEY = (FILES / "key.asc").read_bytes()
 CLEARSIGNED = (FILES / "clearsigned.txt").read_bytes()
 DETACHED = [(FILES / name).read_bytes() for name in ("signed.txt", "signed.txt.asc")]
 FINGERPRINT = "E275AE3D22FF829D722070563C6A191E34774BAF"
-GPGV = shutil.which("gpgv")
+PROGRAM = shutil.which("gpgv")
+
+
+def run_gpgv(arguments):
+    done = subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+GPGV = run_gpgv if PROGRAM else None
 SETTINGS = {
     "kubernetes_version": "1.36.5",
     "kubernetes_minors": {"1.36": {}},
