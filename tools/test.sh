@@ -55,6 +55,8 @@ for name in host_prep containerd docker kubeadm site; do
 done
 
 # In alphabetical order: the tests after the interrupted runs use the cluster that those have left.
-step "lab tests" pytest -v tests/lab --ignore tests/lab/test_truth.py --ignore tests/lab/test_secrets.py
+# The tests that are left out are of a scenario each.
+step "lab tests" pytest -v tests/lab --ignore tests/lab/test_truth.py --ignore tests/lab/test_secrets.py \
+  --ignore tests/lab/test_docker.py
 step "lab down" python -m lab down
 finish

@@ -16,7 +16,15 @@ from conftest import LAB
 from tests.shapes import without
 
 ISTIOCTL = str(Path("~/.cache/bare_mesh/istioctl/current/bin/istioctl").expanduser())
-MODULES = ["virtual_service", "destination_rule", "gateway", "k8s", "k8s_info", "k8s_exec", "istio_operator"]
+KINDS = [
+    "virtual_service",
+    "destination_rule",
+    "gateway",
+    "peer_authentication",
+    "authorization_policy",
+    "request_authentication",
+]
+MODULES = [*KINDS, "k8s", "k8s_info", "k8s_exec", "istio_operator"]
 HOME = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}
 FILES = {
     "definitions.yml": [HOME],
@@ -85,7 +93,7 @@ def test_examples_of_the_documentation_run(tasks, tmp_path, name):
         steps.append(task)
     results, _output = tasks(steps)
     assert len(results) == len(steps) - 1
-    if name in MODULES[:3]:
+    if name in KINDS:
         assert all(result["objects"] for result in results.values())
 
 
@@ -129,6 +137,24 @@ GONE = {
         },
         ("servers", 0, "tls"),
     ),
+    "PeerAuthentication": (
+        "peer_authentication",
+        {"selector": {"matchLabels": {"app": "nobody"}}, "mtls": {"mode": "STRICT"}},
+        ("mtls",),
+    ),
+    "AuthorizationPolicy": (
+        "authorization_policy",
+        {
+            "selector": {"matchLabels": {"app": "nobody"}},
+            "rules": [{"to": [{"operation": {"methods": ["GET"], "ports": ["80"]}}]}],
+        },
+        ("rules", 0, "to", 0, "operation", "ports"),
+    ),
+    "RequestAuthentication": (
+        "request_authentication",
+        {"selector": {"matchLabels": {"app": "nobody", "version": "v1"}}},
+        ("selector", "matchLabels", "version"),
+    ),
 }
 GENERIC = {
     "NetworkPolicy": (
@@ -156,17 +182,16 @@ GENERIC = {
 
 def cases():
     for kind, (module, options, path) in GONE.items():
+        version = f"{'security' if module in KINDS[3:] else 'networking'}.istio.io/v1"
         first, second = (
             {"name": "leaves", "namespace": "shop", **content} for content in (options, without(options, path))
         )
-        yield pytest.param(kind, "networking.istio.io/v1", module, first, second, ("spec", *path), id=f"{kind}-options")
+        yield pytest.param(kind, version, module, first, second, ("spec", *path), id=f"{kind}-options")
         first, second = (
             {"resources": [{"metadata": {"name": "leaves", "namespace": "shop"}, "spec": content}]}
             for content in (options, without(options, path))
         )
-        yield pytest.param(
-            kind, "networking.istio.io/v1", module, first, second, ("spec", *path), id=f"{kind}-resources"
-        )
+        yield pytest.param(kind, version, module, first, second, ("spec", *path), id=f"{kind}-resources")
     for kind, (version, content, path) in GENERIC.items():
         named = {"apiVersion": version, "kind": kind, "metadata": {"name": "leaves", "namespace": "shop"}, **content}
         yield pytest.param(

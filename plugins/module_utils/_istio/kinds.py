@@ -55,3 +55,37 @@ GATEWAY = ResourceKind(
         "selector": ("selector", _MAPPING),
     },
 )
+PEER_AUTHENTICATION = ResourceKind(
+    "PeerAuthentication",
+    "security.istio.io",
+    ("v1", "v1beta1"),
+    {
+        "selector": ("selector", _MAPPING),
+        "mtls": ("mtls", _MAPPING),
+        "port_level_mtls": ("portLevelMtls", _MAPPING),
+    },
+)
+AUTHORIZATION_POLICY = ResourceKind(
+    "AuthorizationPolicy",
+    "security.istio.io",
+    ("v1", "v1beta1"),
+    {
+        "selector": ("selector", _MAPPING),
+        "target_ref": ("targetRef", _MAPPING),
+        "target_refs": ("targetRefs", _MAPPINGS),
+        "action": ("action", {"type": "str"}),
+        "provider": ("provider", _MAPPING),
+        "rules": ("rules", _MAPPINGS),
+    },
+)
+REQUEST_AUTHENTICATION = ResourceKind(
+    "RequestAuthentication",
+    "security.istio.io",
+    ("v1", "v1beta1"),
+    {
+        "selector": ("selector", _MAPPING),
+        "target_ref": ("targetRef", _MAPPING),
+        "target_refs": ("targetRefs", _MAPPINGS),
+        "jwt_rules": ("jwtRules", _MAPPINGS),
+    },
+)

@@ -103,6 +103,37 @@ def port(number: Any) -> str:
     return "" if isinstance(number, int) and 1 <= number <= 65535 else f"{number!r} is not a port: 1 to 65535"
 
 
+def workload_selector(selector: dict[str, Any] | None, path: str) -> Iterator[Fault]:
+    """Check the labels by which a policy selects workloads."""
+    for key, value in ((selector or {}).get("matchLabels") or {}).items():
+        where = f"{path}.matchLabels[{key!r}]"
+        if not key:
+            yield Fault(where, "a label has no empty key")
+        if "*" in str(key) or "*" in str(value):
+            yield Fault(where, f"{key}={value}: labels are compared as they are, without wildcards")
+
+
+# Group and kind of what a policy can be attached to.
+_TARGETS = (
+    ("core", "Service"),
+    ("networking.istio.io", "ServiceEntry"),
+    ("gateway.networking.k8s.io", "Gateway"),
+    ("gateway.networking.k8s.io", "GatewayClass"),
+)
+
+
+def targets(spec: dict[str, Any]) -> Iterator[Fault]:
+    """Check targetRef and targetRefs of a policy. That only one of them and selector is set is in the schema."""
+    places = [("spec.targetRef", spec["targetRef"])] if spec.get("targetRef") else []
+    places += [(f"spec.targetRefs[{index}]", target) for index, target in enumerate(spec.get("targetRefs") or [])]
+    for path, target in places:
+        if target.get("namespace"):
+            yield Fault(f"{path}.namespace", "must not be set: the target is in the namespace of the policy")
+        if (target.get("group") or "core", target.get("kind")) not in _TARGETS:
+            known = ", ".join(kind if group == "core" else f"{kind} ({group})" for group, kind in _TARGETS)
+            yield Fault(f"{path}.kind", f"{target.get('kind')} ({target.get('group') or 'core'}) is none of {known}")
+
+
 def overlap(one: str, other: str) -> bool:
     """Whether two host names, with or without wildcards, can match the same host."""
     if one.startswith("*") and other.startswith("*"):

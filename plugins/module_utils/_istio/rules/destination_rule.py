@@ -145,8 +145,8 @@ def _balancer(balancer: dict[str, Any], path: str) -> Iterator[Fault]:
             yield Fault(f"{path}.warmup.duration", "is required")
         if (warmup.get("minimumPercent") or 0) > 100:
             yield Fault(f"{path}.warmup.minimumPercent", f"{warmup['minimumPercent']} is not a percentage: 0 to 100")
-        if warmup.get("aggression") is not None and warmup["aggression"] < 1:
-            yield Fault(f"{path}.warmup.aggression", f"{warmup['aggression']} must be at least 1")
+        if warmup.get("aggression") is not None and warmup["aggression"] <= 0:
+            yield Fault(f"{path}.warmup.aggression", f"{warmup['aggression']} must be greater than 0")
     yield from _locality(balancer.get("localityLbSetting") or {}, f"{path}.localityLbSetting")
 
 

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""virtual_service, destination_rule and gateway, by their common shape."""
+"""The modules of Istio's kinds, by their common shape."""
 
 from __future__ import annotations
 
@@ -30,8 +30,27 @@ CASES = {
         },
         {"servers": [{"port": {"number": 81, "name": "h", "protocol": "HTTP"}, "hosts": ["*"]}]},
     ),
+    "authorization_policy": (
+        {"rules": [{"from": [{"source": {"namespaces": ["a"]}}]}]},
+        {"action": "DENY", "rules": [{"to": [{"operation": {"ports": ["8080"]}}]}]},
+    ),
+    "request_authentication": (
+        {"jwt_rules": [{"issuer": "a"}]},
+        {"selector": {"matchLabels": {"app": "x"}}, "jwt_rules": [{"issuer": "a", "audiences": ["b"]}]},
+    ),
+    "peer_authentication": (
+        {"mtls": {"mode": "STRICT"}},
+        {"selector": {"matchLabels": {"app": "x"}}, "port_level_mtls": {8080: {"mode": "DISABLE"}}},
+    ),
 }
-FACTS = [kinds.VIRTUAL_SERVICE, kinds.DESTINATION_RULE, kinds.GATEWAY]
+FACTS = [
+    kinds.VIRTUAL_SERVICE,
+    kinds.DESTINATION_RULE,
+    kinds.GATEWAY,
+    kinds.PEER_AUTHENTICATION,
+    kinds.AUTHORIZATION_POLICY,
+    kinds.REQUEST_AUTHENTICATION,
+]
 
 
 @pytest.mark.parametrize("name", CASES)

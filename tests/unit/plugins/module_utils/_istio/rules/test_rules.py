@@ -12,7 +12,14 @@ from ansible_collections.bare.mesh.plugins.module_utils._istio.re2 import refuse
 from ansible_collections.bare.mesh.plugins.module_utils._istio.schema import check, coerce, nanoseconds
 from ansible_collections.bare.mesh.plugins.module_utils._istio.validators import metadata
 
-MODULES = {"VirtualService": "virtual_service", "DestinationRule": "destination_rule", "Gateway": "gateway"}
+MODULES = {
+    "VirtualService": "virtual_service",
+    "DestinationRule": "destination_rule",
+    "Gateway": "gateway",
+    "PeerAuthentication": "peer_authentication",
+    "AuthorizationPolicy": "authorization_policy",
+    "RequestAuthentication": "request_authentication",
+}
 TABLE = yaml.safe_load((Path(__file__).parent / "files/istio_rules.yml").read_text())
 CASES = [(kind, case["spec"], case.get("fault")) for kind, cases in TABLE.items() for case in cases]
 
