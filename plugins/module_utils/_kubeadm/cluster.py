@@ -7,13 +7,13 @@ import base64
 import re
 
 from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.node import (
+    API_SERVER_MANIFEST,
     KUBELET_CERTIFICATE,
     KUBELET_CONF,
     KUBERNETES,
     UNFINISHED,
 )
 
-API_SERVER = f"{KUBERNETES}/manifests/kube-apiserver.yaml"
 CONTROLLER_MANAGER = f"{KUBERNETES}/manifests/kube-controller-manager.yaml"
 KUBELET_CONFIG = "/var/lib/kubelet/config.yaml"
 # Where kubeadm records the socket of the container runtime: from 1.35 on in the first one, before in the other.
@@ -70,6 +70,6 @@ def read_settings() -> dict[str, str]:
         "dns_domain": _find(r"^clusterDomain: (\S+)", KUBELET_CONFIG),
         "api_server": _find(r"^\s+server: https://(\S+)", KUBELET_CONF),
         "cri_socket": cri_socket(),
-        "feature_gates": _find(r"--feature-gates=(\S+)", API_SERVER),
+        "feature_gates": _find(r"--feature-gates=(\S+)", API_SERVER_MANIFEST),
         "node_name": node_name(_text(KUBELET_CERTIFICATE)),
     }

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ansible_collections.bare.mesh.plugins.module_utils._host.packages import numbers
 from ansible_collections.bare.mesh.plugins.module_utils._preflight.hosts import Finding, Report, minor_of
 
 FIX = "Set it back. To make a new cluster with it, run the playbook bare.mesh.reset first"
@@ -33,11 +34,6 @@ def wanted_settings(settings: dict[str, Any]) -> dict[str, tuple[str, str]]:
         "dns_domain": choose("dnsDomain", "kubeadm_cluster_config, networking.dnsDomain", "cluster.local"),
         "api_server": ("kubeadm_cluster_config, controlPlaneEndpoint", str(config.get("controlPlaneEndpoint") or "")),
     }
-
-
-def numbers(version: str) -> tuple[int, ...]:
-    """The numbers of a version such as 1.36.5, by which two versions are compared. () where it has none."""
-    return tuple(int(part) for part in version.split(".") if part.isdigit())
 
 
 def upgrade(wanted: str, running: str) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 FILES = {
     "CONTROLLER_MANAGER": "    - --cluster-cidr=10.244.0.0/16\n    - --service-cluster-ip-range=10.96.0.0/12\n"
     "    image: registry.example/k8s/kube-controller-manager:v1.36.5\n",
-    "API_SERVER": "    - --enable-x=true\n    - --feature-gates=A=true,B=false\n",
+    "API_SERVER_MANIFEST": "    - --enable-x=true\n    - --feature-gates=A=true,B=false\n",
     "KUBELET_CONFIG": "cgroupDriver: systemd\nclusterDomain: cluster.local\n",
     "KUBELET_CONF": "clusters:\n- cluster:\n    server: https://10.0.0.1:6443\n  name: kubernetes\n",
 }
