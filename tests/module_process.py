@@ -37,6 +37,29 @@ def patch_module_args(args):
         yield
 
 
+class Ended(Exception):
+    """The end of a module, with its result."""
+
+
+def run_module(module, check=False, **arguments):
+    """Run main() of a module and return its result. The result of a failed module has 'failed' in it."""
+
+    def ended(self, **result):
+        raise Ended(json.loads(json.dumps(result, default=str)))
+
+    arguments = {**arguments, "_ansible_check_mode": check, "_ansible_diff": True}
+    with (
+        patch_module_args(arguments),
+        mock.patch.object(basic.AnsibleModule, "exit_json", ended),
+        mock.patch.object(basic.AnsibleModule, "fail_json", lambda self, **result: ended(self, failed=True, **result)),
+    ):
+        try:
+            module.main()
+        except Ended as end:
+            return end.args[0]
+    raise AssertionError(f"{module.__name__} ended without a result")
+
+
 def leave_controller(monkeypatch):
     """A module runs in a process of its own, which is not the controller's."""
     monkeypatch.setattr(_internal, "is_controller", False, raising=False)

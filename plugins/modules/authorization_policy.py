@@ -128,13 +128,12 @@ objects:
 """
 
 from ansible_collections.bare.mesh.plugins.module_utils._istio import kind_module
-from ansible_collections.bare.mesh.plugins.module_utils._istio.kinds import AUTHORIZATION_POLICY
 from ansible_collections.bare.mesh.plugins.module_utils._istio.rules.authorization_policy import faults
 from ansible_collections.bare.mesh.plugins.module_utils._istio.schemas import authorization_policy
 
 
 def main() -> None:
-    kind_module.main(AUTHORIZATION_POLICY, authorization_policy, faults)
+    kind_module.main(authorization_policy, faults)
 
 
 if __name__ == "__main__":

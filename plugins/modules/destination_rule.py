@@ -99,13 +99,12 @@ objects:
 """
 
 from ansible_collections.bare.mesh.plugins.module_utils._istio import kind_module
-from ansible_collections.bare.mesh.plugins.module_utils._istio.kinds import DESTINATION_RULE
 from ansible_collections.bare.mesh.plugins.module_utils._istio.rules.destination_rule import faults
 from ansible_collections.bare.mesh.plugins.module_utils._istio.schemas import destination_rule
 
 
 def main() -> None:
-    kind_module.main(DESTINATION_RULE, destination_rule, faults)
+    kind_module.main(destination_rule, faults)
 
 
 if __name__ == "__main__":

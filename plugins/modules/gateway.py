@@ -97,13 +97,12 @@ objects:
 """
 
 from ansible_collections.bare.mesh.plugins.module_utils._istio import kind_module
-from ansible_collections.bare.mesh.plugins.module_utils._istio.kinds import GATEWAY
 from ansible_collections.bare.mesh.plugins.module_utils._istio.rules.gateway import faults
 from ansible_collections.bare.mesh.plugins.module_utils._istio.schemas import gateway
 
 
 def main() -> None:
-    kind_module.main(GATEWAY, gateway, faults)
+    kind_module.main(gateway, faults)
 
 
 if __name__ == "__main__":

@@ -100,13 +100,12 @@ objects:
 """
 
 from ansible_collections.bare.mesh.plugins.module_utils._istio import kind_module
-from ansible_collections.bare.mesh.plugins.module_utils._istio.kinds import PEER_AUTHENTICATION
 from ansible_collections.bare.mesh.plugins.module_utils._istio.rules.peer_authentication import faults
 from ansible_collections.bare.mesh.plugins.module_utils._istio.schemas import peer_authentication
 
 
 def main() -> None:
-    kind_module.main(PEER_AUTHENTICATION, peer_authentication, faults)
+    kind_module.main(peer_authentication, faults)
 
 
 if __name__ == "__main__":

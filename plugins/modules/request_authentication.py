@@ -105,13 +105,12 @@ objects:
 """
 
 from ansible_collections.bare.mesh.plugins.module_utils._istio import kind_module
-from ansible_collections.bare.mesh.plugins.module_utils._istio.kinds import REQUEST_AUTHENTICATION
 from ansible_collections.bare.mesh.plugins.module_utils._istio.rules.request_authentication import faults
 from ansible_collections.bare.mesh.plugins.module_utils._istio.schemas import request_authentication
 
 
 def main() -> None:
-    kind_module.main(REQUEST_AUTHENTICATION, request_authentication, faults)
+    kind_module.main(request_authentication, faults)
 
 
 if __name__ == "__main__":

@@ -117,13 +117,12 @@ objects:
 """
 
 from ansible_collections.bare.mesh.plugins.module_utils._istio import kind_module
-from ansible_collections.bare.mesh.plugins.module_utils._istio.kinds import VIRTUAL_SERVICE
 from ansible_collections.bare.mesh.plugins.module_utils._istio.rules.virtual_service import faults
 from ansible_collections.bare.mesh.plugins.module_utils._istio.schemas import virtual_service
 
 
 def main() -> None:
-    kind_module.main(VIRTUAL_SERVICE, virtual_service, faults)
+    kind_module.main(virtual_service, faults)
 
 
 if __name__ == "__main__":

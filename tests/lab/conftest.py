@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from functools import partial
@@ -25,6 +26,8 @@ ISTIO = yaml.safe_load((ROOT / "meta/defaults.yml").read_text())["bare_mesh_isti
 CONTAINERD = _VERSIONS["__bare_mesh_containerd_version"]
 KUBERNETES_MINOR = ".".join(KUBERNETES.split(".")[:2])
 PAUSE = f"registry.k8s.io/pause:{_VERSIONS['__bare_mesh_kubernetes_minors'][KUBERNETES_MINOR]['pause']}"
+# The namespace of the modules' examples.
+SHOP = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}
 ADDRESSES = {name: host["ansible_host"] for group in _CLUSTER.values() for name, host in group["hosts"].items()}
 
 
@@ -82,3 +85,36 @@ def page_url():
     done = subprocess.run([sys.executable, ROOT / "tools/bookinfo_url.py"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
+
+
+@pytest.fixture
+def tasks(play, tmp_path):
+    """Run tasks on the controller with the lab's kubeconfig. Returns the registered results and the output."""
+
+    def run(steps, *options):
+        defaults = {"group/bare.mesh.k8s": {"kubeconfig": str(LAB / "kubeconfig")}}
+        names = [step["register"] for step in steps if "register" in step]
+        results = tmp_path / "results.json"
+        keep = {
+            "ansible.builtin.copy": {
+                "dest": str(results),
+                "content": "{{ dict(names | zip(values)) | to_json }}",
+                "mode": "0600",
+            }
+        }
+        keep |= {
+            "vars": {"names": names, "values": [f"{{{{ {name} }}}}" for name in names]},
+            "check_mode": False,
+            "diff": False,
+        }
+        book = tmp_path / "book.yml"
+        book.write_text(
+            yaml.safe_dump(
+                [{"hosts": "localhost", "gather_facts": False, "module_defaults": defaults, "tasks": [*steps, keep]}]
+            )
+        )
+        done = play(str(book), *options)
+        assert done["code"] == 0, done["errors"]
+        return json.loads(results.read_text()), done["output"]
+
+    return run

@@ -5,66 +5,24 @@ from __future__ import annotations
 
 import base64
 import importlib
-import json
 import re
 from pathlib import Path
 
 import pytest
 import yaml
-from conftest import LAB
+from conftest import LAB, SHOP
 
+from tests.istio_kinds import DATA, load
 from tests.shapes import without
 
 ISTIOCTL = str(Path("~/.cache/bare_mesh/istioctl/current/bin/istioctl").expanduser())
-KINDS = [
-    "virtual_service",
-    "destination_rule",
-    "gateway",
-    "peer_authentication",
-    "authorization_policy",
-    "request_authentication",
-]
-MODULES = [*KINDS, "k8s", "k8s_info", "k8s_exec", "istio_operator"]
-HOME = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}
+MODULES = [*DATA, "k8s", "k8s_info", "k8s_exec", "istio_operator"]
 FILES = {
-    "definitions.yml": [HOME],
+    "definitions.yml": [SHOP],
     "shop.yml": [
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"day": "2026-01-01"}}
     ],
 }
-
-
-@pytest.fixture
-def tasks(play, tmp_path):
-    """Run tasks on the controller with the lab's kubeconfig. Returns the registered results and the output."""
-
-    def run(steps, *options):
-        defaults = {"group/bare.mesh.k8s": {"kubeconfig": str(LAB / "kubeconfig")}}
-        names = [step["register"] for step in steps if "register" in step]
-        results = tmp_path / "results.json"
-        keep = {
-            "ansible.builtin.copy": {
-                "dest": str(results),
-                "content": "{{ dict(names | zip(values)) | to_json }}",
-                "mode": "0600",
-            }
-        }
-        keep |= {
-            "vars": {"names": names, "values": [f"{{{{ {name} }}}}" for name in names]},
-            "check_mode": False,
-            "diff": False,
-        }
-        book = tmp_path / "book.yml"
-        book.write_text(
-            yaml.safe_dump(
-                [{"hosts": "localhost", "gather_facts": False, "module_defaults": defaults, "tasks": [*steps, keep]}]
-            )
-        )
-        done = play(str(book), *options)
-        assert done["code"] == 0, done["errors"]
-        return json.loads(results.read_text()), done["output"]
-
-    return run
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -82,7 +40,7 @@ def test_examples_of_the_documentation_run(tasks, tmp_path, name):
     for file, content in FILES.items():
         (tmp_path / file).write_text(yaml.safe_dump_all(content))
     module = importlib.import_module(f"ansible_collections.bare.mesh.plugins.modules.{name}")
-    steps = [{"bare.mesh.k8s": {"resources": [HOME]}}]
+    steps = [{"bare.mesh.k8s": {"resources": [SHOP]}}]
     for number, task in enumerate(yaml.safe_load(module.EXAMPLES)):
         arguments = task[f"bare.mesh.{name}"]
         # Only in check mode: the real run would remove the settings that the lab's Envoy needs.
@@ -93,69 +51,10 @@ def test_examples_of_the_documentation_run(tasks, tmp_path, name):
         steps.append(task)
     results, _output = tasks(steps)
     assert len(results) == len(steps) - 1
-    if name in KINDS:
+    if name in DATA:
         assert all(result["objects"] for result in results.values())
 
 
-# Module, arguments, and the field that is removed.
-GONE = {
-    "VirtualService": (
-        "virtual_service",
-        {
-            "hosts": ["reviews"],
-            "http": [
-                {
-                    "route": [{"destination": {"host": "reviews"}}],
-                    "timeout": "1s",
-                    "fault": {"delay": {"fixedDelay": "7s", "percentage": {"value": 100}}},
-                }
-            ],
-        },
-        ("http", 0, "fault"),
-    ),
-    "DestinationRule": (
-        "destination_rule",
-        {
-            "host": "reviews",
-            "subsets": [
-                {"name": "v1", "labels": {"version": "v1"}, "trafficPolicy": {"loadBalancer": {"simple": "RANDOM"}}}
-            ],
-        },
-        ("subsets", 0, "trafficPolicy"),
-    ),
-    "Gateway": (
-        "gateway",
-        {
-            "selector": {"istio": "nobody"},
-            "servers": [
-                {
-                    "port": {"number": 80, "name": "h", "protocol": "HTTP"},
-                    "hosts": ["*"],
-                    "tls": {"httpsRedirect": True},
-                }
-            ],
-        },
-        ("servers", 0, "tls"),
-    ),
-    "PeerAuthentication": (
-        "peer_authentication",
-        {"selector": {"matchLabels": {"app": "nobody"}}, "mtls": {"mode": "STRICT"}},
-        ("mtls",),
-    ),
-    "AuthorizationPolicy": (
-        "authorization_policy",
-        {
-            "selector": {"matchLabels": {"app": "nobody"}},
-            "rules": [{"to": [{"operation": {"methods": ["GET"], "ports": ["80"]}}]}],
-        },
-        ("rules", 0, "to", 0, "operation", "ports"),
-    ),
-    "RequestAuthentication": (
-        "request_authentication",
-        {"selector": {"matchLabels": {"app": "nobody", "version": "v1"}}},
-        ("selector", "matchLabels", "version"),
-    ),
-}
 GENERIC = {
     "NetworkPolicy": (
         "networking.k8s.io/v1",
@@ -181,17 +80,21 @@ GENERIC = {
 
 
 def cases():
-    for kind, (module, options, path) in GONE.items():
-        version = f"{'security' if module in KINDS[3:] else 'networking'}.istio.io/v1"
+    for name, data in DATA.items():
+        kind = load("module_utils._istio.schemas", name).KIND
+        version, meta = f"{kind.group}/{kind.versions[0]}", {"name": "leaves", "namespace": "shop"}
+        options = data["second"], without(data["second"], data["removed"])
         first, second = (
-            {"name": "leaves", "namespace": "shop", **content} for content in (options, without(options, path))
+            {field: one[option] for option, (field, _type) in kind.options.items() if option in one} for one in options
         )
-        yield pytest.param(kind, version, module, first, second, ("spec", *path), id=f"{kind}-options")
-        first, second = (
-            {"resources": [{"metadata": {"name": "leaves", "namespace": "shop"}, "spec": content}]}
-            for content in (options, without(options, path))
-        )
-        yield pytest.param(kind, version, module, first, second, ("spec", *path), id=f"{kind}-resources")
+        field, *inside = data["removed"]
+        path = ("spec", kind.options[field][0], *inside)
+        forms = {
+            "options": ({**meta, **one} for one in options),
+            "resources": ({"resources": [{"metadata": meta, "spec": one}]} for one in (first, second)),
+        }
+        for form, (before, after) in forms.items():
+            yield pytest.param(kind.kind, version, name, before, after, path, id=f"{name}-{form}")
     for kind, (version, content, path) in GENERIC.items():
         named = {"apiVersion": version, "kind": kind, "metadata": {"name": "leaves", "namespace": "shop"}, **content}
         yield pytest.param(
@@ -214,7 +117,7 @@ def test_field_that_leaves_the_definition_leaves_the_cluster(tasks, kind, versio
     gone = {"apiVersion": version, "kind": kind, "metadata": {"name": "leaves", "namespace": "shop"}}
     results, _output = tasks(
         [
-            {"bare.mesh.k8s": {"resources": [HOME]}},
+            {"bare.mesh.k8s": {"resources": [SHOP]}},
             {"bare.mesh.k8s": {"resources": [gone], "state": "absent", "wait": True}},
             step("created", first),
             {**look, "register": "before"},
@@ -242,7 +145,7 @@ def test_secrets_stay_secret_at_any_verbosity(tasks):
     data = {name: base64.b64encode(value.encode()).decode() for name, value in values.items()}
     _results, output = tasks(
         [
-            {"bare.mesh.k8s": {"resources": [HOME, {**secret, "stringData": values}]}},
+            {"bare.mesh.k8s": {"resources": [SHOP, {**secret, "stringData": values}]}},
             {
                 "bare.mesh.k8s": {
                     "resources": [{**secret, "data": {name: f"{value[:-4]}AAAA" for name, value in data.items()}}]

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._istio import validators
-from ansible_collections.bare.mesh.plugins.module_utils._istio.kinds import ResourceKind
+from ansible_collections.bare.mesh.plugins.module_utils._istio.kind import ResourceKind
 from ansible_collections.bare.mesh.plugins.module_utils._istio.schema import Fault, check, coerce
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.apply import Engine, outcome
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.argspec import API_HOST
@@ -36,39 +36,39 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 
-def main(facts: ResourceKind, schema: ModuleType, rules: Rules) -> None:
-    """Run the module of a kind."""
-    arguments = {**ARGUMENTS, **{name: argument for name, (_field, argument) in facts.options.items()}}
+def main(schema: ModuleType, rules: Rules) -> None:
+    """Run the module of a kind. schema: one of the package schemas."""
+    arguments = {**ARGUMENTS, **{name: argument for name, (_field, argument) in schema.KIND.options.items()}}
 
     def work(module: AnsibleModule) -> dict[str, Any]:
-        return apply(module, facts, schema, rules)
+        return apply(module, schema, rules)
 
     run(work, arguments, required_one_of=[("name", "resources")], mutually_exclusive=[("name", "resources")])
 
 
-def apply(module: AnsibleModule, facts: ResourceKind, schema: ModuleType, rules: Rules) -> dict[str, Any]:
+def apply(module: AnsibleModule, schema: ModuleType, rules: Rules) -> dict[str, Any]:
     """Bring the objects that the arguments describe into the cluster or out of it. Returns the module's result.
 
     Raises Failure if an object is not valid, Istio is not installed or the API server refuses a change.
     """
-    params = module.params
+    params, kind = module.params, schema.KIND
     present = params["state"] == "present"
-    definitions = build(facts, params, schema)
+    definitions = build(params, schema)
     if present:
         refuse(definitions, schema, rules)
     client = connect(module, "all resources count as new" if present else "there is nothing to remove")
-    version = params["api_version"] or served(client, facts)
+    version = params["api_version"] or served(client, kind)
     if not version:
         if not present:
             return {"changed": False, "objects": []}
         if not module.check_mode:
             raise Failure(
-                f"the cluster serves no {facts.kind} ({facts.group}): install Istio first, for example with"
+                f"the cluster serves no {kind.kind} ({kind.group}): install Istio first, for example with"
                 " bare.mesh.istio_operator. Nothing was written."
             )
-        version = facts.versions[0]
+        version = kind.versions[0]
     for definition in definitions:
-        definition["apiVersion"] = f"{facts.group}/{version.rpartition('/')[2]}"
+        definition["apiVersion"] = f"{kind.group}/{version.rpartition('/')[2]}"
     engine = Engine(client, MANAGER, check=module.check_mode)
     changes = engine.present(definitions) if present else engine.absent(definitions)
     for note in engine.notes:
@@ -76,57 +76,56 @@ def apply(module: AnsibleModule, facts: ResourceKind, schema: ModuleType, rules:
     return outcome(changes, module._diff)
 
 
-def served(client: Client | None, facts: ResourceKind) -> str:
+def served(client: Client | None, kind: ResourceKind) -> str:
     """The preferred API version of the kind that the cluster serves, such as v1; empty if it serves none."""
     if client is None:
-        return facts.versions[0]
-    group = client.get(f"/apis/{facts.group}") or {}
+        return kind.versions[0]
+    group = client.get(f"/apis/{kind.group}") or {}
     offered = {entry["version"] for entry in group.get("versions") or []}
-    return next((version for version in facts.versions if version in offered), "")
+    return next((version for version in kind.versions if version in offered), "")
 
 
-def build(facts: ResourceKind, params: dict[str, Any], schema: ModuleType) -> list[dict[str, Any]]:
+def build(params: dict[str, Any], schema: ModuleType) -> list[dict[str, Any]]:
     """The definitions that the arguments describe. Raises Failure if an item of resources is malformed."""
+    kind: ResourceKind = schema.KIND
     common = {name: params[name] for name in ("namespace", "labels", "annotations")}
     if params["resources"] is None:
-        spec = {field: params[name] for name, (field, _argument) in facts.options.items() if params[name] is not None}
-        return [_definition(facts, {**common, "name": params["name"]}, spec, schema)]
+        spec = {field: params[name] for name, (field, _argument) in kind.options.items() if params[name] is not None}
+        return [_definition({**common, "name": params["name"]}, spec, schema)]
     result = []
     for number, item in enumerate(params["resources"], 1):
-        meta, spec = _parts(facts, item, f"resources, item {number}")
+        meta, spec = _parts(kind, item, f"resources, item {number}")
         merged = {**common, **{name: value for name, value in meta.items() if value is not None}}
         for name in ("labels", "annotations"):
             # A value that is not a mapping is reported with the other faults of the item.
             if common[name] and isinstance(meta.get(name), dict):
                 merged[name] = {**common[name], **meta[name]}
-        result.append(_definition(facts, merged, spec, schema))
+        result.append(_definition(merged, spec, schema))
     return result
 
 
-def _parts(facts: ResourceKind, item: dict[str, Any], where: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def _parts(kind: ResourceKind, item: dict[str, Any], where: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Metadata and spec of an item, which has the form of a Kubernetes object or the module's options."""
     if "metadata" in item:
-        if item.get("kind", facts.kind) != facts.kind:
-            raise Failure(f"{where}: its kind is {item['kind']}, but this module is for {facts.kind}")
+        if item.get("kind", kind.kind) != kind.kind:
+            raise Failure(f"{where}: its kind is {item['kind']}, but this module is for {kind.kind}")
         if not isinstance(item["metadata"], dict) or not isinstance(item.get("spec") or {}, dict):
             raise Failure(f"{where}: metadata and spec must be mappings")
         return item["metadata"], item.get("spec") or {}
     names = ("name", "namespace", "labels", "annotations")
-    unknown = [name for name in item if name not in facts.options and name not in names]
+    unknown = [name for name in item if name not in kind.options and name not in names]
     if unknown:
-        known = ", ".join([*names, *facts.options])
+        known = ", ".join([*names, *kind.options])
         slips, name = ", ".join(map(str, unknown)), item.get("name", "without name")
         raise Failure(f"{where} ({name}): unknown option {slips}; known: {known}")
-    spec = {
-        facts.options[name][0]: value for name, value in item.items() if name in facts.options and value is not None
-    }
+    spec = {kind.options[name][0]: value for name, value in item.items() if name in kind.options and value is not None}
     return {name: item[name] for name in names if name in item}, spec
 
 
-def _definition(facts: ResourceKind, meta: dict[str, Any], spec: dict[str, Any], schema: ModuleType) -> dict[str, Any]:
+def _definition(meta: dict[str, Any], spec: dict[str, Any], schema: ModuleType) -> dict[str, Any]:
     return {
-        "apiVersion": f"{facts.group}/{facts.versions[0]}",
-        "kind": facts.kind,
+        "apiVersion": f"{schema.KIND.group}/{schema.KIND.versions[0]}",
+        "kind": schema.KIND.kind,
         "metadata": {name: value for name, value in meta.items() if value is not None},
         "spec": coerce(spec, schema.ROOT, schema.DEFINITIONS),
     }

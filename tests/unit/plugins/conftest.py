@@ -13,7 +13,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._k8s import client, modu
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import ApiError
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.discovery import KNOWN
 
-from tests.module_process import patch_module_args
+from tests.module_process import patch_module_args, run_module
 
 # The lists whose items the server merges by their name; all others are atomic here.
 KEYED = ("containers", "env", "volumes", "webhooks")
@@ -181,10 +181,6 @@ class Cluster:
         one["metadata"]["managedFields"].append({"manager": manager, "operation": "Update", "fieldsV1": {}})
 
 
-class Ended(Exception):
-    """The end of a module, with its result."""
-
-
 @pytest.fixture
 def cluster(monkeypatch):
     fake = Cluster()
@@ -192,24 +188,10 @@ def cluster(monkeypatch):
     return fake
 
 
-@pytest.fixture
-def run_module(monkeypatch):
-    """Run main() of a module and return its result. The result of a failed module has 'failed' in it."""
-
-    def ended(self, **result):
-        raise Ended(json.loads(json.dumps(result, default=str)))
-
-    monkeypatch.setattr(basic.AnsibleModule, "exit_json", ended)
-    monkeypatch.setattr(basic.AnsibleModule, "fail_json", lambda self, **result: ended(self, failed=True, **result))
+@pytest.fixture(name="run_module")
+def _run_module(monkeypatch):
     monkeypatch.setattr(basic.AnsibleModule, "warn", lambda self, warning, **more: None)
-
-    def run(module, check=False, **arguments):
-        arguments = {**arguments, "_ansible_check_mode": check, "_ansible_diff": True}
-        with patch_module_args(arguments), pytest.raises(Ended) as end:
-            module.main()
-        return end.value.args[0]
-
-    return run
+    return run_module
 
 
 @pytest.fixture

@@ -3,95 +3,54 @@
 
 from __future__ import annotations
 
-import importlib
-
 import pytest
 import yaml
-from ansible_collections.bare.mesh.plugins.module_utils._istio import kind_module, kinds
+from ansible_collections.bare.mesh.plugins.module_utils._istio import kind_module
 from ansible_collections.bare.mesh.plugins.module_utils._istio.schemas import virtual_service as schema
 from ansible_collections.bare.mesh.plugins.module_utils._k8s import module as api_module
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.argspec import CONNECTION
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Unreachable
 from ansible_collections.bare.mesh.plugins.modules import destination_rule, gateway, virtual_service
 
-CASES = {
-    "virtual_service": (
-        {"hosts": ["reviews"], "http": [{"route": [{"destination": {"host": "reviews"}}]}]},
-        {"hosts": ["reviews"], "http": [{"route": [{"destination": {"host": "reviews", "subset": "v2"}}]}]},
-    ),
-    "destination_rule": (
-        {"host": "reviews", "subsets": [{"name": "v1", "labels": {"version": "v1"}}]},
-        {"host": "reviews", "traffic_policy": {"loadBalancer": {"simple": "RANDOM"}}},
-    ),
-    "gateway": (
-        {
-            "selector": {"istio": "ingressgateway"},
-            "servers": [{"port": {"number": 80, "name": "h", "protocol": "HTTP"}, "hosts": ["*"]}],
-        },
-        {"servers": [{"port": {"number": 81, "name": "h", "protocol": "HTTP"}, "hosts": ["*"]}]},
-    ),
-    "authorization_policy": (
-        {"rules": [{"from": [{"source": {"namespaces": ["a"]}}]}]},
-        {"action": "DENY", "rules": [{"to": [{"operation": {"ports": ["8080"]}}]}]},
-    ),
-    "request_authentication": (
-        {"jwt_rules": [{"issuer": "a"}]},
-        {"selector": {"matchLabels": {"app": "x"}}, "jwt_rules": [{"issuer": "a", "audiences": ["b"]}]},
-    ),
-    "peer_authentication": (
-        {"mtls": {"mode": "STRICT"}},
-        {"selector": {"matchLabels": {"app": "x"}}, "port_level_mtls": {8080: {"mode": "DISABLE"}}},
-    ),
-}
-FACTS = [
-    kinds.VIRTUAL_SERVICE,
-    kinds.DESTINATION_RULE,
-    kinds.GATEWAY,
-    kinds.PEER_AUTHENTICATION,
-    kinds.AUTHORIZATION_POLICY,
-    kinds.REQUEST_AUTHENTICATION,
-]
+from tests.istio_kinds import DATA, load, steps
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_twelve_steps(cluster, run_module, name):
-    module = importlib.import_module(f"ansible_collections.bare.mesh.plugins.modules.{name}")
-    first, second = ({"name": "x", "namespace": "shop", **options} for options in CASES[name])
-    gone = {"name": "x", "namespace": "shop", "state": "absent"}
-    steps = zip(
-        (first, first, second, second, gone, gone),
-        ("created", "unchanged", "updated", "unchanged", "deleted", "absent"),
-    )
-    for arguments, action in steps:
+@pytest.mark.parametrize("name", DATA)
+def test_the_life_of_a_resource(cluster, run_module, name):
+    """Each step is predicted, writes nothing in check mode, and changes nothing when it is repeated."""
+    for _step, arguments, action in steps(name):
         writes = cluster.writes
-        predicted = run_module(module, check=True, **arguments)
+        predicted = run_module(load("modules", name), check=True, **arguments)
         assert cluster.writes == writes
-        done = run_module(module, **arguments)
+        done = run_module(load("modules", name), **arguments)
         assert [one["action"] for one in done["objects"]] == [action]
         assert predicted == done
 
 
-@pytest.mark.parametrize("facts", FACTS, ids=lambda facts: facts.kind)
-def test_documentation_has_every_field_of_the_schema(facts):
-    """An option for each field that Istio has, documented with a reference."""
-    name = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in facts.kind)[1:]
-    schema = importlib.import_module(f"ansible_collections.bare.mesh.plugins.module_utils._istio.schemas.{name}")
-    fields = {field for field in schema.DEFINITIONS[facts.kind] if field not in ("!", "1")}
-    assert {field for field, _argument in facts.options.values()} == fields
-    module = importlib.import_module(f"ansible_collections.bare.mesh.plugins.modules.{name}")
-    documented = yaml.safe_load(module.DOCUMENTATION)["options"]
-    assert set(documented) == set(facts.options)
+@pytest.mark.parametrize("name", DATA)
+def test_documentation_has_every_option(name):
+    """An option for each field that Istio has (the options are generated), documented with a reference."""
+    documented = yaml.safe_load(load("modules", name).DOCUMENTATION)["options"]
+    options = load("module_utils._istio.schemas", name).KIND.options
+    assert set(documented) == set(options)
     assert all(
         "https://istio.io/latest/docs/reference/" in " ".join(option["description"]) for option in documented.values()
     )
 
 
-@pytest.mark.parametrize("facts", FACTS, ids=lambda facts: facts.kind)
-def test_no_option_has_the_name_of_a_field(facts):
-    """Neither the connection's options nor the common ones, nor their other names."""
+@pytest.mark.parametrize("name", DATA)
+def test_no_option_has_the_name_of_a_common_one(name):
+    """Neither of the connection's options nor of those of all kinds, nor of their other names."""
     shared = {**CONNECTION, **kind_module.ARGUMENTS}
-    names = {*shared, *(alias for argument in shared.values() for alias in argument.get("aliases", []))}
-    assert not names & {*facts.options, *(field for field, _argument in facts.options.values())}
+    names = {"metadata", *shared, *(alias for argument in shared.values() for alias in argument.get("aliases", []))}
+    assert not names & set(load("module_utils._istio.schemas", name).KIND.options)
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_there_are_enough_specs(name):
+    """At least fifteen valid and fifteen invalid ones."""
+    bad = [bool(case.get("fault")) for case in DATA[name]["specs"]]
+    assert bad.count(True) >= 15 <= bad.count(False)
 
 
 def test_host_is_the_host_of_the_rule(cluster, run_module, monkeypatch):
@@ -104,9 +63,9 @@ def test_host_is_the_host_of_the_rule(cluster, run_module, monkeypatch):
     assert [one["spec"]["host"] for one in cluster.objects.values()] == ["reviews", "ratings"]
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", DATA)
 def test_examples_are_valid(cluster, run_module, name):
-    module = importlib.import_module(f"ansible_collections.bare.mesh.plugins.modules.{name}")
+    module = load("modules", name)
     for task in yaml.safe_load(module.EXAMPLES):
         assert "failed" not in run_module(module, **task[f"bare.mesh.{name}"])
 
@@ -131,13 +90,13 @@ def test_build_is_pure_and_takes_both_forms():
             },
         ],
     }
-    first, second = kind_module.build(kinds.VIRTUAL_SERVICE, arguments, schema)
+    first, second = kind_module.build(arguments, schema)
     assert first["metadata"] == {"name": "a", "namespace": "shop", "labels": {"team": "a", "tier": "x"}}
     assert first["spec"] == {"hosts": ["a"], "exportTo": ["."]}
     assert second["metadata"] == {"name": "b", "namespace": "other", "labels": {"team": "a"}}
     # A template's result is a text in older Ansible versions.
     assert second["spec"]["http"][0]["route"][0]["weight"] == 50
-    assert [first, second] == kind_module.build(kinds.VIRTUAL_SERVICE, arguments, schema)
+    assert [first, second] == kind_module.build(arguments, schema)
 
 
 def test_one_bad_of_many_and_none_is_written(cluster, run_module):
@@ -178,7 +137,7 @@ def test_labels_that_are_not_a_mapping(cluster, run_module):
 
 def test_istio_not_installed(cluster, run_module):
     cluster.groups = {}
-    arguments = {"name": "x", **CASES["gateway"][0]}
+    arguments = {"name": "x", **DATA["gateway"]["first"]}
     assert "install Istio first" in run_module(gateway, **arguments)["msg"]
     assert run_module(gateway, check=True, **arguments)["changed"]
     assert run_module(gateway, name="x", state="absent") == {"changed": False, "objects": []}
@@ -186,10 +145,10 @@ def test_istio_not_installed(cluster, run_module):
 
 def test_older_istio(cluster, run_module):
     cluster.groups["networking.istio.io"] = ["v1beta1", "v1alpha3"]
-    result = run_module(gateway, name="x", **CASES["gateway"][0])
+    result = run_module(gateway, name="x", **DATA["gateway"]["first"])
     assert result["objects"][0]["api_version"] == "networking.istio.io/v1beta1"
 
 
 def test_without_cluster_in_check_mode(cluster, run_module):
     cluster.unreachable.append(Unreachable("nobody there"))
-    assert run_module(gateway, check=True, name="x", **CASES["gateway"][0])["changed"]
+    assert run_module(gateway, check=True, name="x", **DATA["gateway"]["first"])["changed"]

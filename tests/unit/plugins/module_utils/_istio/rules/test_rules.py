@@ -3,46 +3,28 @@
 
 from __future__ import annotations
 
-import importlib
-from pathlib import Path
-
 import pytest
-import yaml
 from ansible_collections.bare.mesh.plugins.module_utils._istio.re2 import refused
 from ansible_collections.bare.mesh.plugins.module_utils._istio.schema import check, coerce, nanoseconds
 from ansible_collections.bare.mesh.plugins.module_utils._istio.validators import metadata
 
-MODULES = {
-    "VirtualService": "virtual_service",
-    "DestinationRule": "destination_rule",
-    "Gateway": "gateway",
-    "PeerAuthentication": "peer_authentication",
-    "AuthorizationPolicy": "authorization_policy",
-    "RequestAuthentication": "request_authentication",
-}
-TABLE = yaml.safe_load((Path(__file__).parent / "files/istio_rules.yml").read_text())
-CASES = [(kind, case["spec"], case.get("fault")) for kind, cases in TABLE.items() for case in cases]
+from tests.istio_kinds import DATA, load
+
+CASES = [(name, case["spec"], case.get("fault")) for name, data in DATA.items() for case in data["specs"]]
 
 
-def load(package, kind):
-    return importlib.import_module(
-        f"ansible_collections.bare.mesh.plugins.module_utils._istio.{package}.{MODULES[kind]}"
-    )
-
-
-def found(kind, spec):
-    schema = load("schemas", kind)
+def found(name, spec):
+    schema = load("module_utils._istio.schemas", name)
     structure = list(check(spec, schema.ROOT, schema.DEFINITIONS, "spec"))
-    return structure or list(
-        load("rules", kind).faults({"metadata": {"name": "x", "namespace": "default"}, "spec": spec})
-    )
+    definition = {"metadata": {"name": "x", "namespace": "default"}, "spec": spec}
+    return structure or list(load("module_utils._istio.rules", name).faults(definition))
 
 
 @pytest.mark.parametrize(
-    ("kind", "spec", "path"), CASES, ids=[f"{kind}-{number}" for number, (kind, _spec, _path) in enumerate(CASES)]
+    ("name", "spec", "path"), CASES, ids=[f"{name}-{number}" for number, (name, _spec, _path) in enumerate(CASES)]
 )
-def test_table(kind, spec, path):
-    faults = found(kind, spec)
+def test_table(name, spec, path):
+    faults = found(name, spec)
     assert (path in [fault.path for fault in faults]) if path else not faults
 
 

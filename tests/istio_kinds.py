@@ -1,0 +1,37 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The tests' data of Istio's kinds, tests/kinds/MODULE.yml, for the unit tests and for those on the lab."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import yaml
+
+from tests.shapes import without
+
+COLLECTION = "ansible_collections.bare.mesh.plugins"
+DATA: dict[str, dict[str, Any]] = {
+    path.stem: yaml.safe_load(path.read_text()) for path in sorted(Path(__file__).with_name("kinds").glob("*.yml"))
+}
+
+
+def load(package: str, name: str) -> ModuleType:
+    """The module, or the schema or the rules of its kind: modules, module_utils._istio.schemas or .rules."""
+    return import_module(f"{COLLECTION}.{package}.{name}")
+
+
+def steps(name: str) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """Name, arguments and the expected action of each task of a resource's life. Each is run in check mode before."""
+    data, common = DATA[name], {"name": "steps", "namespace": "shop"}
+    for step, options, action in (
+        ("create", data["first"], "created"),
+        ("change", data["second"], "updated"),
+        ("remove a field", without(data["second"], data["removed"]), "updated"),
+        ("remove", {"state": "absent"}, "deleted"),
+    ):
+        yield step, {**common, **options}, action
+        yield f"{step} again", {**common, **options}, "absent" if action == "deleted" else "unchanged"
