@@ -61,7 +61,6 @@ def components(versions: Versions) -> dict[str, Component]:
     plugins_version = "github.com/containernetworking/plugins/pkg/utils/buildversion.BuildVersion"
     homes = {name: versions.place(GO_MODULES / name).name for name in ("kubernetes", "etcd", "coredns", "istio")}
     check_go_module(homes["kubernetes"], "k8s.io/kubernetes", versions.kubernetes)
-    check_go_module("containerd", "github.com/containerd/containerd/v2", versions.containerd)
     check_go_module("docker-cli", "github.com/docker/cli", f"{versions.docker}+incompatible")
     check_go_module("cri-dockerd", "github.com/Mirantis/cri-dockerd", versions.cri_dockerd)
     check_go_module("flannel", "github.com/flannel-io/flannel", versions.flannel)

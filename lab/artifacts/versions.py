@@ -53,7 +53,7 @@ def load(meta: Path = REPOSITORY / "meta", other: bool = False) -> Versions:
         kubernetes=releases["kubernetes"],
         docker=known["__bare_mesh_docker_version"],
         cri_dockerd=known["__bare_mesh_cri_dockerd_version"],
-        containerd=known["__bare_mesh_containerd_version"],
+        containerd=go_module("containerd", "github.com/containerd/containerd/v2"),
         flannel=known["__bare_mesh_flannel_version"],
         flannel_cni=known["__bare_mesh_flannel_cni_version"],
         istio=releases["istio"],

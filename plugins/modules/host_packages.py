@@ -19,6 +19,7 @@ options:
     description:
       - Package name to version. An empty version takes any.
       - A version without revision, such as V(1.36.5), matches every revision of it, such as V(1.36.5-1.1).
+      - V(2.*) takes the newest version 2.x that the repositories serve, and keeps an installed 2.x.
     type: dict
     required: true
   allow_downgrade:
@@ -66,6 +67,10 @@ EXAMPLES = r"""
     packages: {kubelet: 1.36.5}
     hold: true
     disable_excludes: [bare-mesh-kubernetes]
+
+- name: Install any containerd 2.x
+  bare.mesh.host_packages:
+    packages: {containerd.io: 2.*}
 """
 
 RETURN = r"""

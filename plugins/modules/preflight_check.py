@@ -62,7 +62,7 @@ options:
         suboptions:
           repository: {description: Name of the repository as M(bare.mesh.host_repositories) has it., type: str}
           package: {description: Name of the package., type: str}
-          version: {description: Its version. Empty takes any., type: str}
+          version: {description: Its version. Empty takes any and V(2.*) any 2.x., type: str}
           variable: {description: Variable that sets the version., type: str}
       cri_sockets:
         description: Container runtime to the socket at which the kubelet reaches it.
@@ -107,6 +107,15 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+chosen:
+  description: The packages that are to be installed and whose version is a pattern, with the version that is served.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    package: {description: Name of the package., type: str}
+    version: {description: The newest version that fits., type: str}
+    repository: {description: URL of the repository., type: str}
 msg:
   description: All faults with their fixes, a line each.
   returned: on failure
@@ -207,7 +216,9 @@ def verifier(module: AnsibleModule, gpgv: str) -> source_checks.Verifier:
     return run_gpgv
 
 
-def settings_findings(module: AnsibleModule, reports: dict[str, host_checks.Report]) -> list[host_checks.Finding]:
+def settings_findings(
+    module: AnsibleModule, reports: dict[str, host_checks.Report], repositories: list[source_checks.Repository]
+) -> list[host_checks.Finding]:
     """Faults of the settings, and of hosts and source in view of them."""
     settings = module.params["settings"]
     today = datetime.date.today().isoformat()
@@ -218,7 +229,7 @@ def settings_findings(module: AnsibleModule, reports: dict[str, host_checks.Repo
     faults += unreadable
     gpgv = module.get_bin_path("gpgv")
     if fetch:
-        faults += source_checks.source(settings, reports, fetch, verifier(module, gpgv) if gpgv else None)
+        faults += source_checks.source(settings, repositories, fetch, verifier(module, gpgv) if gpgv else None)
         docker = [host["name"] for host in module.params["hosts"] if host["container_runtime"] == "docker"]
         machines = {reports[name]["machine"] for name in docker if name in reports}
         faults += source_checks.cri_dockerd(settings, machines, fetch)
@@ -235,8 +246,9 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     faults = [host_checks.Finding(**finding) for finding in params["findings"]] + unknown_checks(params["allow"])
     of_hosts, reports = host_checks.judge_hosts(params["inspections"], params["hosts"], params["ports"])
     faults += of_hosts
+    repositories = source_checks.repositories(params["settings"], reports) if params["settings"] else []
     if params["settings"]:
-        faults += settings_findings(module, reports)
+        faults += settings_findings(module, reports, repositories)
     allowed = (*params["allow"], *host_checks.WARNINGS)
     wrong = [fault for fault in faults if fault.check not in allowed]
     for fault in faults:
@@ -246,7 +258,12 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     if lines:
         count = "1 fault" if len(lines) == 1 else f"{len(lines)} faults"
         raise Failure(f"{count}, and nothing was changed:\n" + "\n".join(f"- {line}" for line in lines))
-    return {"changed": False}
+    chosen = [
+        {"package": package, "version": version, "repository": one.entry["url"]}
+        for one in repositories
+        for package, version in sorted(one.chosen.items())
+    ]
+    return {"changed": False, "chosen": chosen}
 
 
 def main() -> None:

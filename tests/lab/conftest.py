@@ -15,6 +15,8 @@ import truth
 import yaml
 from kubernetes import client, config
 
+from lab.artifacts import versions
+
 ROOT = Path(__file__).resolve().parents[2]
 LAB = ROOT / ".lab"
 
@@ -23,7 +25,7 @@ _CLUSTER = _INVENTORY["all"]["children"]["cluster"]["children"]
 _VERSIONS = yaml.safe_load((ROOT / "meta/versions.yml").read_text())
 KUBERNETES = yaml.safe_load((ROOT / "meta/defaults.yml").read_text())["bare_mesh_kubernetes_version"]
 ISTIO = yaml.safe_load((ROOT / "meta/defaults.yml").read_text())["bare_mesh_istio_version"]
-CONTAINERD = _VERSIONS["__bare_mesh_containerd_version"]
+CONTAINERD = versions.load().containerd
 KUBERNETES_MINOR = ".".join(KUBERNETES.split(".")[:2])
 PAUSE = f"registry.k8s.io/pause:{_VERSIONS['__bare_mesh_kubernetes_minors'][KUBERNETES_MINOR]['pause']}"
 # The namespace of the modules' examples.

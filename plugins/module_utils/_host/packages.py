@@ -19,8 +19,10 @@ POLICY_TEXT = "#!/bin/sh\n# bare.mesh: no service starts before it is configured
 
 
 def matches(wanted: str, installed: str) -> bool:
-    """Whether the installed version is the wanted one, whose epoch and revision may be left out."""
+    """Whether the installed version is the wanted one, whose epoch and revision may be left out. 2.* is any 2.x."""
     bare = installed.split(":", 1)[-1]
+    if wanted.endswith(".*"):
+        return bare.startswith(wanted[:-1])
     return not wanted or any(
         version == wanted or version.startswith((wanted + "-", wanted + "~")) for version in (installed, bare)
     )
@@ -37,7 +39,10 @@ def newer(wanted: dict[str, str], installed: dict[str, str]) -> list[str]:
     return sorted(
         name
         for name, version in wanted.items()
-        if version and name in installed and numbers(installed[name]) > numbers(version)
+        if version
+        and name in installed
+        and not matches(version, installed[name])
+        and numbers(installed[name]) > numbers(version)
     )
 
 
@@ -162,7 +167,9 @@ class Apt(Manager):
     def install(self, packages: dict[str, str], fresh: bool) -> None:
         # 1.36.5 asks for any revision of it, but not for 1.36.50.
         patterns = {
-            name: version if "-" in version else f"{version}-*" for name, version in packages.items() if version
+            name: version if "-" in version or "*" in version else f"{version}-*"
+            for name, version in packages.items()
+            if version
         }
         specs = [f"{name}={patterns[name]}" if name in patterns else name for name in sorted(packages)]
         updated = self.stale()

@@ -264,6 +264,14 @@ def is_known(version: str, minors: Mapping) -> bool:
     return bool(RELEASE.match(version)) and minor_of(version) in minors
 
 
+def containerd(settings: Mapping) -> Iterator[Finding]:
+    """Whether containerd is one that reads the configuration that the roles write."""
+    for pin in settings.get("packages") or []:
+        if pin["package"] == "containerd.io" and not re.match(r"2\.", pin["version"].split(":")[-1]):
+            fix = "Set it to 2.*, or to a release of containerd 2 such as 2.4.2"
+            yield Finding("packages", pin["variable"], f"{pin['version']!r} is not a version 2.x of containerd", fix)
+
+
 def versions(settings: Mapping, today: str) -> Iterator[Finding]:
     """Versions and names that this collection knows. today is a date such as 2026-11-25."""
     kubernetes, istio = str(settings["kubernetes_version"]), str(settings["istio_version"])
@@ -326,3 +334,4 @@ def judge_settings(reports: dict[str, Report], limits: Mapping, settings: Mappin
     yield from api_server(settings.get("api_url", ""))
     yield from ranges(settings, reports)
     yield from versions(settings, today)
+    yield from containerd(settings)

@@ -106,6 +106,16 @@ def newest(versions: list[str], count: int = 3) -> list[str]:
     return sorted(set(versions), key=numbers, reverse=True)[:count]
 
 
+def chosen(wanted: list[dict[str, str]], found: Served) -> dict[str, str]:
+    """Package to the version that an installation takes, of the wanted packages whose version is a pattern."""
+    result = {}
+    for one in wanted:
+        fitting = [version for version in found.get(one["package"], []) if matches(one["version"], version)]
+        if one["version"].endswith(".*") and fitting:
+            (result[one["package"]],) = newest(fitting, 1)
+    return result
+
+
 def missing(wanted: list[dict[str, str]], found: Served) -> list[dict[str, str]]:
     """The wanted packages that a repository does not serve."""
     return [

@@ -45,29 +45,31 @@ def verify(key: bytes, files: list[bytes], verifier: Verifier) -> str:
         return " ".join(err.split()) if code else ""
 
 
-def missing_packages(
-    entry: dict[str, Any], machine: str, files: list[bytes], wanted: list[dict[str, str]], fetcher: Fetcher
-) -> list[Finding]:
-    """Wanted packages that a repository does not have for an architecture."""
-    found = packages.served(entry, machine, files, fetcher) if wanted else None
-    if found is None:
-        return []
-    faults: dict[str, Finding] = {}
-    for one in packages.missing(wanted, found):
-        has = ", ".join(packages.newest(found.get(one["package"], []))) or "none"
-        what = f"{entry['url']} has no {one['package']} {one['version']} for {machine}. Its newest are: {has}"
-        fix = "Choose one that it has, or another bare_mesh_source"
-        # One wrong setting is one fault, however many packages it is for.
-        faults.setdefault(one["variable"], Finding("packages", one["variable"], what, fix))
-    return list(faults.values())
-
-
 class Repository(NamedTuple):
     """A package repository as distributions.repositories has it, and what the hosts of one architecture want of it."""
 
     entry: dict[str, Any]
     machine: str
     wanted: list[dict[str, str]]
+    # Package to version, where the wanted version is a pattern.
+    chosen: dict[str, str]
+
+
+def wanted_packages(one: Repository, files: list[bytes], fetcher: Fetcher) -> list[Finding]:
+    """Wanted packages that a repository does not have. Notes in one.chosen the versions that it has of patterns."""
+    entry, machine, wanted = one.entry, one.machine, one.wanted
+    found = packages.served(entry, machine, files, fetcher) if wanted else None
+    if found is None:
+        return []
+    one.chosen.update(packages.chosen(wanted, found))
+    faults: dict[str, Finding] = {}
+    for pin in packages.missing(wanted, found):
+        has = ", ".join(packages.newest(found.get(pin["package"], []))) or "none"
+        what = f"{entry['url']} has no {pin['package']} {pin['version']} for {machine}. Its newest are: {has}"
+        fix = "Choose one that it has, or another bare_mesh_source"
+        # One wrong setting is one fault, however many packages it is for.
+        faults.setdefault(pin["variable"], Finding("packages", pin["variable"], what, fix))
+    return list(faults.values())
 
 
 def repositories(settings: dict[str, Any], reports: dict[str, Report]) -> list[Repository]:
@@ -82,7 +84,7 @@ def repositories(settings: dict[str, Any], reports: dict[str, Report]) -> list[R
         for entry in distributions.repositories(
             report["os"], machine, settings["source"], settings["kubernetes_version"]
         ):
-            one = found.setdefault((entry["url"], machine), Repository(entry, machine, []))
+            one = found.setdefault((entry["url"], machine), Repository(entry, machine, [], {}))
             pins = [pin for pin in settings["packages"] if pin["repository"] == entry["name"]]
             one.wanted.extend(pin for pin in uninstalled(pins, report.get("packages", {})) if pin not in one.wanted)
     return list(found.values())
@@ -121,7 +123,7 @@ def repository(
         what = f"the signature of {entry['signed'][0]} is not good: {refused}"
         return [Finding("signing_key", "bare_mesh_source", what, fix)]
     try:
-        return missing_packages(entry, one.machine, files, one.wanted, fetcher)
+        return wanted_packages(one, files, fetcher)
     except FetchError as error:
         return [Finding("source", "bare_mesh_source", str(error), REACH)]
 
@@ -172,14 +174,14 @@ def cri_dockerd(settings: dict[str, Any], machines: set[str], fetcher: Fetcher) 
 
 
 def source(
-    settings: dict[str, Any], reports: dict[str, Report], fetcher: Fetcher, verifier: Verifier | None
+    settings: dict[str, Any], wanted: list[Repository], fetcher: Fetcher, verifier: Verifier | None
 ) -> list[Finding]:
-    """All faults of the source that the reported hosts would meet."""
+    """All faults of the source that the hosts would meet. wanted: what repositories() returns."""
     endpoints = {urlsplit(url)[:2]: url for url in settings["source"]["registries"].values()}
     with ThreadPoolExecutor(max_workers=8) as pool:
         jobs = [
             pool.submit(repository, one, settings["fingerprints"], fetcher, verifier)
-            for one in repositories(settings, reports)
+            for one in wanted
         ]
         jobs += [pool.submit(registry, url, fetcher) for url in endpoints.values()]
         jobs.append(pool.submit(istio_archive, settings, fetcher))

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from lab.artifacts import versions
+
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = sorted(
     ROOT / name
@@ -107,7 +109,7 @@ def test_readme_states_the_versions_that_are_installed(page):
     for version in (
         DEFAULTS["bare_mesh_kubernetes_version"],
         DEFAULTS["bare_mesh_istio_version"],
-        VERSIONS["__bare_mesh_containerd_version"],
+        versions.load().containerd,
         VERSIONS["__bare_mesh_docker_version"],
         VERSIONS["__bare_mesh_cri_dockerd_version"],
         VERSIONS["__bare_mesh_flannel_version"].lstrip("v"),

@@ -79,6 +79,10 @@ dnf = pytest.mark.parametrize("host", ["dnf"], indirect=True)
     ("2.4.2", "2.4.2-1~debian.12~bookworm", True),
     ("27.0.1", "5:27.0.1-1~debian", True),
     ("27.0.1", "3:27.0.2-1.el9", False),
+    ("2.*", "2.4.2-1~debian.12~bookworm", True),
+    ("2.*", "0:2.10.0-1.el9", True),
+    ("2.*", "20.1-1", False),
+    ("2.*", "1.7.2-1", False),
 ])  # fmt: skip
 def test_versions_match(wanted, installed, same):
     assert packages.matches(wanted, installed) is same
@@ -109,6 +113,17 @@ def test_a_newer_package_is_kept_unless_a_downgrade_is_allowed(host, call):
     assert not call(host_packages, **wanted)["changed"]
     allowed = call(host_packages, **wanted, allow_downgrade=True)
     assert allowed["installed"] == ["kubelet"] and host.packages["kubelet"].startswith("1.36.5")
+
+
+@both
+def test_a_version_of_a_pattern_is_kept(host, call):
+    host.packages["containerd.io"] = "2.3.1-1"
+    assert not call(host_packages, packages={"containerd.io": "2.*"}, allow_downgrade=True)["changed"]
+    host.packages["containerd.io"] = "3.0.0-1"
+    kept = call(host_packages, packages={"containerd.io": "2.*"})
+    assert not kept["changed"] and "containerd.io 3.0.0-1 is newer than 2.*, and is kept" in str(kept["warnings"])
+    host.packages["containerd.io"] = "1.7.2-1"
+    assert call(host_packages, check=True, packages={"containerd.io": "2.*"})["installed"] == ["containerd.io"]
 
 
 @pytest.mark.parametrize(

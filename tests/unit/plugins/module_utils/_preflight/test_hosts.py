@@ -110,6 +110,9 @@ def test_good_hosts_have_no_fault():
     ({"settings/kubernetes_version": "v1.36.5"}, ("versions", "bare_mesh_kubernetes_version")),
     ({"settings/istio_version": "0.1"}, ("versions", "bare_mesh_istio_version")),
     ({"today": "2027-06-29"}, ("end_of_life", "bare_mesh_kubernetes_version")),
+    ({"settings/packages": [{"package": "containerd.io", "version": "1.7.2", "variable": "c"}]}, ("packages", "c")),
+    ({"settings/packages": [{"package": "containerd.io", "version": "3.*", "variable": "c"}]}, ("packages", "c")),
+    ({"settings/packages": [{"package": "containerd.io", "version": "", "variable": "c"}]}, ("packages", "c")),
     ({"settings/istio_profile": "nope"}, ("istio_profile", "istio_profile")),
     ({"hosts/one/control_plane": False}, ("inventory", "group control_plane")),
     ({"hosts/two/control_plane": True, "hosts/two/worker": False}, ("inventory", "group control_plane")),
@@ -127,6 +130,11 @@ def test_fault(changes, fault):
 def test_every_patch_release_of_a_known_minor_version_is_known():
     assert judge(**{"settings/kubernetes_version": "1.36.0", "settings/istio_version": "1.31.12"}) == []
     assert judge(today="2027-06-28") == []
+
+
+@pytest.mark.parametrize("version", ["2.*", "2.4.2", "0:2.4.2-1.el9"])
+def test_versions_2_of_containerd_are_known(version):
+    assert judge(**{"settings/packages": [{"package": "containerd.io", "version": version, "variable": "c"}]}) == []
 
 
 def test_two_names_for_one_machine():

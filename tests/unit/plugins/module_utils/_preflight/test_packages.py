@@ -104,9 +104,19 @@ def test_an_rpm_repository():
     assert packages.served(RPM, "x86_64", [b"<repomd/>"], Files()) is None
 
 
+def test_the_version_that_fits_a_pattern():
+    wanted = [
+        {"package": name, "version": version} for name, version in (("kubelet", "1.*"), ("docs", "2"), ("x", "1.*"))
+    ]
+    assert packages.chosen(wanted, AMD64) == {"kubelet": "1.36.5-1.1"}
+    assert packages.chosen([{"package": "docs", "version": "1.*"}], AMD64) == {}
+
+
 def test_missing_packages():
     wanted = [{"package": "kubelet", "version": version} for version in ("1.36.5", "1.36.50", "")]
     wanted.append({"package": "kubeadm", "version": ""})
+    assert packages.missing(wanted, AMD64) == [wanted[1], wanted[3]]
+    wanted.append({"package": "kubelet", "version": "1.*"})
     assert packages.missing(wanted, AMD64) == [wanted[1], wanted[3]]
     assert packages.newest(["1.9.1-1", "0:1.36.5-1", "1.36.10-1", "1.36.4-1"]) == [
         "1.36.10-1",

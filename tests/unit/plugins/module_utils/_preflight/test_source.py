@@ -67,8 +67,12 @@ class Answers:
         return answer
 
 
+def found(settings, reports, answers):
+    return source.source(settings, source.repositories(settings, reports), answers, GPGV)
+
+
 def faults(answers, **changes):
-    return [(fault.check, fault.where) for fault in source.source({**SETTINGS, **changes}, REPORTS, answers, GPGV)]
+    return [(fault.check, fault.where) for fault in found({**SETTINGS, **changes}, REPORTS, answers)]
 
 
 def test_a_good_source_has_no_fault():
@@ -125,15 +129,15 @@ def test_packages_that_the_repository_does_not_have(monkeypatch):
     wanted.append({**wanted[0], "repository": "bare-mesh-docker", "package": "containerd.io", "variable": "c"})
     served = {"kubeadm": ["1.36.5-1"], "kubelet": ["1.36.5-1", "1.36.4-1"]}
     monkeypatch.setattr(source.packages, "served", lambda *_arguments: served)
-    found = source.source({**SETTINGS, "packages": wanted}, REPORTS, Answers(), GPGV)
-    assert {(one.check, one.where) for one in found} == {("packages", "the_version"), ("packages", "c")}
-    assert any("has no kubeadm 1.36.9 for x86_64. Its newest are: 1.36.5-1" in one.what for one in found)
-    assert any("has no containerd.io 1.36.9 for x86_64. Its newest are: none" in one.what for one in found)
+    lacking = found({**SETTINGS, "packages": wanted}, REPORTS, Answers())
+    assert {(one.check, one.where) for one in lacking} == {("packages", "the_version"), ("packages", "c")}
+    assert any("has no kubeadm 1.36.9 for x86_64. Its newest are: 1.36.5-1" in one.what for one in lacking)
+    assert any("has no containerd.io 1.36.9 for x86_64. Its newest are: none" in one.what for one in lacking)
     # A host that has a package, or a newer one, does not need the repository for it.
     has = {"packages": {"kubeadm": "1.36.9-1", "kubelet": "1.36.10-1", "containerd.io": "1.36.9-1"}}
-    assert source.source({**SETTINGS, "packages": wanted}, {"el": {**REPORTS["el"], **has}}, Answers(), GPGV) == []
+    assert found({**SETTINGS, "packages": wanted}, {"el": {**REPORTS["el"], **has}}, Answers()) == []
     monkeypatch.setattr(source.packages, "served", lambda *_arguments: None)
-    assert source.source({**SETTINGS, "packages": wanted}, REPORTS, Answers(), GPGV) == []
+    assert found({**SETTINGS, "packages": wanted}, REPORTS, Answers()) == []
 
     def unreachable(*_arguments):
         raise FetchError("https://k/Packages cannot be reached: timed out")
