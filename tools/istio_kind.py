@@ -20,7 +20,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: {name}
-short_description: Manages Istio's {kind}s, which TODO
+short_description: Manages Istio's {kind}s, which FILL IN
 version_added: 0.2.0
 description:
   - Creates, changes and removes {kind}s of Istio (C({group})), one or many in a task.
@@ -38,23 +38,23 @@ author:
 """
 
 EXAMPLES = r"""
-- name: TODO
+- name: FILL IN
   bare.mesh.{name}:
-    name: TODO
+    name: FILL IN
     namespace: shop
 
 - name: Several in one task, the second one as a Kubernetes manifest
   bare.mesh.{name}:
     namespace: shop
     resources:
-      - name: TODO
+      - name: FILL IN
       - metadata:
-          name: TODO
+          name: FILL IN
         spec: {{}}
 
 - name: Remove one
   bare.mesh.{name}:
-    name: TODO
+    name: FILL IN
     namespace: shop
     state: absent
 """
@@ -148,9 +148,9 @@ def begin(kind: str) -> None:
     definition, name = definitions_of_kinds()[kind], snake(kind)
     schema = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
     found = re.search(r"istio\.io/docs/([\w/-]+)\.html", schema["description"])
-    page = f"https://istio.io/latest/docs/{found[1] if found else 'reference/config/TODO'}/"
+    page = f"https://istio.io/latest/docs/{found[1] if found else 'reference/config'}/"
     options = {
-        renamed(kind, field): {"description": ["TODO", f"Reference U({page}#{kind})."], **option_type(node)}
+        renamed(kind, field): {"description": ["FILL IN", f"Reference U({page}#{kind})."], **option_type(node)}
         for field, node in schema["properties"].items()
     }
     text = yaml.safe_dump(options, sort_keys=False, width=118)
