@@ -103,10 +103,10 @@ def port(number: Any) -> str:
     return "" if isinstance(number, int) and 1 <= number <= 65535 else f"{number!r} is not a port: 1 to 65535"
 
 
-def workload_selector(selector: dict[str, Any] | None, path: str) -> Iterator[Fault]:
-    """Check the labels by which a policy selects workloads."""
-    for key, value in ((selector or {}).get("matchLabels") or {}).items():
-        where = f"{path}.matchLabels[{key!r}]"
+def workload_selector(selector: dict[str, Any] | None, path: str, field: str = "matchLabels") -> Iterator[Fault]:
+    """Check the labels by which a policy selects workloads. ServiceEntry and Sidecar have them in labels."""
+    for key, value in ((selector or {}).get(field) or {}).items():
+        where = f"{path}.{field}[{key!r}]"
         if not key:
             yield Fault(where, "a label has no empty key")
         if "*" in str(key) or "*" in str(value):
@@ -201,17 +201,22 @@ def metadata(meta: dict[str, Any]) -> Iterator[Fault]:
             yield Fault(f"metadata.annotations[{key!r}]", f"must be a string, is {value!r}: quote it")
 
 
-def export_to(values: list[Any] | None, namespace: str, path: str = "spec.exportTo") -> Iterator[Fault]:
+def export_to(
+    values: list[Any] | None, namespace: str, path: str = "spec.exportTo", none: bool = False
+) -> Iterator[Fault]:
+    """Check the namespaces that see an object. With none, ~ hides it from all of them."""
     seen: set[str] = set()
     for index, value in enumerate(values or []):
         meant = namespace if value == "." else value
         if meant in seen:
             yield Fault(f"{path}[{index}]", f"{value!r} is given twice (. is the namespace of the object)")
         seen.add(meant)
-        if value not in (".", "*") and not dns_label(str(value)):
-            yield Fault(f"{path}[{index}]", f"{value!r} is not ., * or a namespace")
+        if value not in (".", "*", *("~" * none)) and not dns_label(str(value)):
+            yield Fault(f"{path}[{index}]", f"{value!r} is not ., {'~, ' * none}* or a namespace")
     if "*" in seen and len(seen) > 1:
         yield Fault(path, "* means all namespaces and cannot be combined with others")
+    if none and "~" in seen and len(seen) > 1:
+        yield Fault(path, "~ means no namespace and cannot be combined with others")
 
 
 def gateway_names(values: list[Any] | None, path: str) -> Iterator[Fault]:
