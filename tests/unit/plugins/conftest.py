@@ -74,6 +74,12 @@ BUILT_IN = {
     "policy": ["v1"],
     "rbac.authorization.k8s.io": ["v1"],
 }
+ISTIO = {
+    "extensions.istio.io": ["v1alpha1"],
+    "networking.istio.io": ["v1", "v1beta1", "v1alpha3"],
+    "security.istio.io": ["v1"],
+    "telemetry.istio.io": ["v1"],
+}
 
 
 class Cluster:
@@ -83,7 +89,7 @@ class Cluster:
         self.objects = {}
         self.requests = []
         self.writes = 0
-        self.groups = {**BUILT_IN, "networking.istio.io": ["v1", "v1beta1"], "security.istio.io": ["v1"]}
+        self.groups = {**BUILT_IN, **ISTIO}
         self.refuse = {}
         self.lock = threading.Lock()
         self.unreachable = []
