@@ -52,7 +52,7 @@ _NAMESPACED: dict[str, dict[str, str]] = {
     "policy": {"PodDisruptionBudget": "poddisruptionbudgets"},
     "rbac.authorization.k8s.io": {"Role": "roles", "RoleBinding": "rolebindings"},
     # https://istio.io/latest/docs/reference/config/
-    "extensions.istio.io": {"WasmPlugin": "wasmplugins"},
+    "extensions.istio.io": {"TrafficExtension": "trafficextensions", "WasmPlugin": "wasmplugins"},
     "networking.istio.io": {
         "DestinationRule": "destinationrules",
         "EnvoyFilter": "envoyfilters",
