@@ -113,8 +113,9 @@ def _static(address: str, path: str, ports: int) -> Iterator[Fault]:
 def _looked_up_once(spec: dict[str, Any], resolution: str) -> Iterator[Fault]:
     endpoints = spec.get("endpoints") or []
     for index, name in enumerate([] if endpoints else spec["hosts"]):
-        if wrong := validators.fqdn(name):
-            yield Fault(f"spec.hosts[{index}]", f"{wrong}; {resolution} looks it up where there are no endpoints")
+        # What is not even a wildcard has been reported.
+        if validators.fqdn(name) and not validators.fqdn(name, wildcard=True):
+            yield Fault(f"spec.hosts[{index}]", f"{name!r} cannot be looked up: give a full name, or endpoints")
     if resolution == "DNS_ROUND_ROBIN" and len(endpoints) > 1:
         yield Fault("spec.endpoints", f"has {len(endpoints)} items, with DNS_ROUND_ROBIN at most 1 is possible")
     for index, endpoint in enumerate(endpoints):

@@ -46,6 +46,5 @@ def placed(workload: dict[str, Any], path: str) -> Iterator[Fault]:
 
 def host(address: str, path: str) -> Iterator[Fault]:
     """Check an address that is an IP address or a domain name."""
-    wrong = "" if validators.is_ip(address) else validators.fqdn(address)
-    if wrong:
-        yield Fault(path, f"neither an IP address nor a domain name: {wrong}" if address else wrong)
+    if not validators.is_ip(address) and validators.fqdn(address):
+        yield Fault(path, f"{address!r} is neither an IP address nor a domain name such as db.example.com")
