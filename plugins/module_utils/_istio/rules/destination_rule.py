@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ansible_collections.bare.mesh.plugins.module_utils._istio import validators
-from ansible_collections.bare.mesh.plugins.module_utils._istio.schema import MILLISECOND, Fault, duration, nanoseconds
+from ansible_collections.bare.mesh.plugins.module_utils._istio.rules.connection_pool import pool_faults
+from ansible_collections.bare.mesh.plugins.module_utils._istio.schema import Fault, nanoseconds
 
 _POLICY = (
     "outlierDetection", "connectionPool", "loadBalancer", "tls",
@@ -18,16 +19,6 @@ _POLICY = (
 )  # fmt: skip
 _PORT_POLICY = ("outlierDetection", "connectionPool", "loadBalancer", "tls")
 _TOPOLOGY = ("topology.kubernetes.io/region", "topology.kubernetes.io/zone", "topology.istio.io/subzone")
-_NOT_NEGATIVE = {
-    "http": (
-        "http1MaxPendingRequests",
-        "http2MaxRequests",
-        "maxRequestsPerConnection",
-        "maxRetries",
-        "maxConcurrentStreams",
-    ),
-    "tcp": ("maxConnections",),
-}
 
 
 def faults(definition: dict[str, Any]) -> Iterator[Fault]:
@@ -92,7 +83,7 @@ def _settings(policy: dict[str, Any], path: str, namespace: str) -> Iterator[Fau
     yield from _outliers(policy.get("outlierDetection") or {}, f"{path}.outlierDetection")
     pool = policy.get("connectionPool")
     if pool is not None:
-        yield from _pool(pool, f"{path}.connectionPool")
+        yield from pool_faults(pool, f"{path}.connectionPool")
     yield from _balancer(policy.get("loadBalancer") or {}, f"{path}.loadBalancer")
     yield from _tls(policy.get("tls") or {}, f"{path}.tls", namespace)
 
@@ -103,24 +94,6 @@ def _outliers(outlier: dict[str, Any], path: str) -> Iterator[Fault]:
             yield Fault(f"{path}.{name}", f"{outlier[name]} is not a percentage: 0 to 100")
     if outlier.get("consecutiveLocalOriginFailures") and not outlier.get("splitExternalLocalOriginErrors"):
         yield Fault(f"{path}.consecutiveLocalOriginFailures", "needs splitExternalLocalOriginErrors: true")
-
-
-def _pool(pool: dict[str, Any], path: str) -> Iterator[Fault]:
-    if pool.get("http") is None and pool.get("tcp") is None:
-        yield Fault(path, "is empty: http or tcp is required")
-    for part, names in _NOT_NEGATIVE.items():
-        for name in names:
-            if ((pool.get(part) or {}).get(name) or 0) < 0:
-                yield Fault(f"{path}.{part}.{name}", f"{pool[part][name]} is negative")
-    idle = (pool.get("tcp") or {}).get("idleTimeout")
-    if idle is not None:
-        length = nanoseconds(idle)
-        # 0 means no limit, and Istio rounds less than a millisecond down to 0.
-        if (length is None or abs(length) >= MILLISECOND) and (wrong := duration(idle)):
-            yield Fault(f"{path}.tcp.idleTimeout", f"{wrong}; 0s means no limit")
-    http = pool.get("http") or {}
-    if http.get("h2UpgradePolicy") == "UPGRADE" and http.get("useClientProtocol"):
-        yield Fault(f"{path}.http.useClientProtocol", "cannot be true with h2UpgradePolicy: UPGRADE")
 
 
 def _balancer(balancer: dict[str, Any], path: str) -> Iterator[Fault]:

@@ -10,16 +10,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from ansible_collections.bare.mesh.plugins.module_utils._istio import validators
+from ansible_collections.bare.mesh.plugins.module_utils._istio.rules.server_tls import (
+    CERTIFICATES,
+    PASSTHROUGH,
+    tls_faults,
+)
 from ansible_collections.bare.mesh.plugins.module_utils._istio.schema import Fault
 
 _HTTP = ("HTTP", "HTTP2", "HTTP_PROXY", "GRPC", "GRPC-WEB")
 _TLS = ("HTTPS", "TLS")
 _OTHERS = ("TCP", "UDP", "MONGO", "REDIS", "MYSQL")
-_PASSTHROUGH = ("PASSTHROUGH", "AUTO_PASSTHROUGH")
-_CERTIFICATES = (
-    "serverCertificate", "privateKey", "caCertificates",
-    "tlsCertificates", "credentialName", "credentialNames",
-)  # fmt: skip
 
 
 def faults(definition: dict[str, Any]) -> Iterator[Fault]:
@@ -50,12 +50,12 @@ def _server(server: dict[str, Any], path: str) -> Iterator[Fault]:
     yield from _port(port, bind, path)
     tls = server.get("tls")
     if tls is not None:
-        yield from _tls(tls, f"{path}.tls")
+        yield from tls_faults(tls, f"{path}.tls")
     protocol = str(port.get("protocol", "")).upper()
     if protocol in _TLS and tls is None:
         yield Fault(f"{path}.tls", f"is required with the protocol {protocol}")
     elif protocol in _HTTP and tls is not None:
-        if (tls.get("mode") or "PASSTHROUGH") not in _PASSTHROUGH or any(tls.get(name) for name in _CERTIFICATES[:3]):
+        if (tls.get("mode") or "PASSTHROUGH") not in PASSTHROUGH or any(tls.get(name) for name in CERTIFICATES[:3]):
             yield Fault(
                 f"{path}.tls",
                 f"certificates and modes are for HTTPS or TLS; with {protocol} only httpsRedirect is possible",
@@ -96,31 +96,3 @@ def _port(port: dict[str, Any], bind: str, path: str) -> Iterator[Fault]:
     target = bind.removeprefix("unix://")
     if socket and not target.startswith("@") and (not target.startswith("/") or target.endswith("/")):
         yield Fault(f"{path}.bind", f"{bind!r} must name a file with its absolute path, or an abstract socket with @")
-
-
-def _tls(tls: dict[str, Any], path: str) -> Iterator[Fault]:
-    mode = tls.get("mode") or "PASSTHROUGH"
-    if mode == "ISTIO_MUTUAL":
-        for name in _CERTIFICATES:
-            if tls.get(name):
-                yield Fault(f"{path}.{name}", "cannot be given with ISTIO_MUTUAL, which has its own certificates")
-        return
-    sources = [
-        "serverCertificate and privateKey" if tls.get("serverCertificate") and tls.get("privateKey") else "",
-        *(name if tls.get(name) else "" for name in ("credentialName", "credentialNames", "tlsCertificates")),
-    ]
-    if len(given := [name for name in sources if name]) > 1:
-        yield Fault(path, f"only one source of certificates is possible, not {' and '.join(given)}")
-    if mode in _PASSTHROUGH and tls.get("caCrl") and tls.get("credentialName"):
-        yield Fault(f"{path}.caCrl", "cannot be combined with credentialName, which holds it")
-    if mode in _PASSTHROUGH or tls.get("credentialName") or tls.get("credentialNames"):
-        return
-    if mode in ("MUTUAL", "OPTIONAL_MUTUAL") and not tls.get("caCertificates"):
-        yield Fault(f"{path}.caCertificates", f"is required with the mode {mode}, or credentialName instead")
-    several = [(one, f"{path}.tlsCertificates[{index}]") for index, one in enumerate(tls.get("tlsCertificates") or [])]
-    for certificate, where in several or [(tls, path)]:
-        for name in ("serverCertificate", "privateKey"):
-            if not certificate.get(name):
-                yield Fault(f"{where}.{name}", f"is required with the mode {mode}, or credentialName instead")
-    if tls.get("caCrl") and mode == "SIMPLE":
-        yield Fault(f"{path}.caCrl", "is for the modes that check client certificates, not for SIMPLE")
