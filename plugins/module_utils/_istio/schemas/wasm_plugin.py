@@ -32,7 +32,7 @@ KIND = ResourceKind(
     options={
         "fail_strategy": ("failStrategy", {"type": "str"}),
         "image_pull_policy": ("imagePullPolicy", {"type": "str"}),
-        "image_pull_secret": ("imagePullSecret", {"type": "str"}),
+        "image_pull_secret": ("imagePullSecret", {"type": "str", "no_log": False}),
         "match": ("match", {"type": "list", "elements": "dict"}),
         "phase": ("phase", {"type": "str"}),
         "plugin_config": ("pluginConfig", {"type": "dict"}),
@@ -44,7 +44,7 @@ KIND = ResourceKind(
         "target_refs": ("targetRefs", {"type": "list", "elements": "dict"}),
         "type": ("type", {"type": "str"}),
         "url": ("url", {"type": "str"}),
-        "verification_key": ("verificationKey", {"type": "str"}),
+        "verification_key": ("verificationKey", {"type": "str", "no_log": False}),
         "vm_config": ("vmConfig", {"type": "dict"}),
     },
 )
