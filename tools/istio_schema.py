@@ -90,7 +90,9 @@ def from_openapi(node: dict[str, Any]) -> Any:
     if kind == "integer":
         if "minimum" not in node:
             return "int"
-        return "uint" if node.get("maximum") == 2**32 - 1 else bounded(node, {"=": "integer"})
+        # The server does not take more than the format holds, although the definition does not say so.
+        largest = {"maximum": 2**31 - 1} if node.get("format") == "int32" else {}
+        return "uint" if node.get("maximum") == 2**32 - 1 else bounded({**largest, **node}, {"=": "integer"})
     if kind in ("string", "number", "boolean") and "x-kubernetes-int-or-string" not in node:
         if any("duration(self)" in rule for rule in rules):
             return "duration"

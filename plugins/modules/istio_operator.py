@@ -148,8 +148,9 @@ from ansible_collections.bare.mesh.plugins.module_utils._istio import installer
 from ansible_collections.bare.mesh.plugins.module_utils._istio.istioctl import REFERENCE, Istioctl
 from ansible_collections.bare.mesh.plugins.module_utils._istio.schema import check
 from ansible_collections.bare.mesh.plugins.module_utils._istio.schemas.operator import DEFINITIONS, ROOT
-from ansible_collections.bare.mesh.plugins.module_utils._k8s.apply import Change, Engine, outcome
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.apply import Engine
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.argspec import WAITING
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.change import Change, outcome
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import Client
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.module import connect, run

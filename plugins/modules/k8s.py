@@ -169,8 +169,9 @@ objects:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bare.mesh.plugins.module_utils._k8s.apply import Engine, outcome
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.apply import Engine
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.argspec import WAITING
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.change import outcome
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.module import connect, hide_secrets, run
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.resource import expand, identity, load_yaml, read_file

@@ -106,8 +106,9 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import Client
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.discovery import Kinds, UnknownKind, suggest
-from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure, library
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.module import connect, run
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.query import evaluate, expression
 
 ARGUMENTS: dict[str, Any] = {
     "api_version": {"type": "str", "default": "v1", "aliases": ["api", "version"]},
@@ -121,28 +122,6 @@ ARGUMENTS: dict[str, Any] = {
     "wait_timeout": {"type": "int", "default": 120},
     "wait_sleep": {"type": "float", "default": 1},
 }
-
-
-def expression(params: dict[str, Any], option: str) -> Any:
-    """The compiled expression of an option, or None if it is not set. Raises Failure if it is not valid."""
-    text = params[option]
-    if not text:
-        return None
-    jmespath = library("jmespath", "jmespath")
-    try:
-        return jmespath.compile(text)
-    except jmespath.exceptions.JMESPathError as error:
-        raise Failure(
-            f"{option} is not a valid JMESPath expression: {error}; see https://jmespath.org/specification.html"
-        ) from error
-
-
-def evaluate(compiled: Any, option: str, found: list[dict[str, Any]]) -> Any:
-    """The value of an expression on the objects. Raises Failure if it cannot be evaluated."""
-    try:
-        return compiled.search(found)
-    except library("jmespath", "jmespath").exceptions.JMESPathError as error:
-        raise Failure(f"{option} cannot be evaluated on what was read: {error}") from error
 
 
 def read(client: Client, kinds: Kinds, params: dict[str, Any], unknown: set[str]) -> list[dict[str, Any]]:

@@ -10,12 +10,17 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
 
 
-def run(work: Callable[[AnsibleModule], dict[str, Any]], argument_spec: dict[str, Any], **rules: Any) -> None:
+def run(
+    work: Callable[[AnsibleModule], dict[str, Any]],
+    argument_spec: dict[str, Any],
+    make: type[AnsibleModule] = AnsibleModule,
+    **rules: Any,
+) -> None:
     """Run a module: work returns its result, and its failures become messages.
 
-    rules are AnsibleModule's other parameters.
+    make is AnsibleModule or a subclass, rules are its other parameters.
     """
-    module = AnsibleModule(argument_spec=argument_spec, **{"supports_check_mode": True, **rules})
+    module = make(argument_spec=argument_spec, **{"supports_check_mode": True, **rules})
     try:
         result = work(module)
     except Failure as error:

@@ -12,8 +12,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._istio import validators
 from ansible_collections.bare.mesh.plugins.module_utils._istio.kind import ResourceKind
 from ansible_collections.bare.mesh.plugins.module_utils._istio.schema import Fault, check, coerce
-from ansible_collections.bare.mesh.plugins.module_utils._k8s.apply import Engine, outcome
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.apply import Engine
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.argspec import API_HOST
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.change import outcome
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import Client
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.module import connect, run
@@ -175,11 +176,19 @@ def faults_of(definition: dict[str, Any], schema: ModuleType, rules: Rules) -> I
 
 def refuse(definitions: list[dict[str, Any]], schema: ModuleType, rules: Rules) -> None:
     """Raise Failure with all faults of all objects, if there are any."""
-    lines = []
-    for definition in definitions:
-        faults = list(faults_of(definition, schema, rules))
-        if faults:
-            name = identity({**definition, "metadata": {"name": "without name", **definition["metadata"]}})
-            lines.append(f"{name}: " + "; ".join(f"{fault.path}: {fault.message}" for fault in faults))
+    refuse_faults([describe(definition, list(faults_of(definition, schema, rules))) for definition in definitions])
+
+
+def describe(definition: dict[str, Any], faults: list[Fault]) -> str:
+    """An object's faults in one line; empty if it has none."""
+    if not faults:
+        return ""
+    name = identity({**definition, "metadata": {"name": "without name", **definition["metadata"]}})
+    return f"{name}: " + "; ".join(f"{fault.path}: {fault.message}" for fault in faults)
+
+
+def refuse_faults(lines: list[str]) -> None:
+    """Raise Failure if one of the lines says something."""
+    lines = [line for line in lines if line]
     if lines:
         raise Failure("not valid, so nothing was written. " + ". ".join(lines), faults=lines)

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.bare.mesh.plugins.module_utils._k8s import discovery
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.change import Change, outcome
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import PARALLEL, ApiError, Client
-from ansible_collections.bare.mesh.plugins.module_utils._k8s.diff import render, visible
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.diff import visible
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.ownership import in_order, same
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.reader import Key, missing_namespaces, read
@@ -25,30 +26,11 @@ from ansible_collections.bare.mesh.plugins.module_utils._k8s.resource import (
     identity,
     key,
     normalise,
-    summary,
     waves,
 )
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.waiter import wait_gone, wait_ready
 
 Objects = list[dict[str, Any]]
-
-
-@dataclass
-class Change:
-    """What happens to one object, or in check mode would happen.
-
-    before and after are the live object; None if it does not exist. action is created, updated, unchanged, deleted or
-    absent.
-    """
-
-    desired: dict[str, Any]
-    before: dict[str, Any] | None
-    after: dict[str, Any] | None
-    action: str
-
-    @property
-    def changed(self) -> bool:
-        return self.action in ("created", "updated", "deleted")
 
 
 @dataclass
@@ -82,13 +64,17 @@ class Engine:
 
     def present(self, definitions: list[dict[str, Any]]) -> list[Change]:
         """Create the objects or change them. Raises Failure, whose data has what was written before it."""
+        return self.write(*self.plan(definitions))
+
+    def plan(self, definitions: list[dict[str, Any]]) -> tuple[Objects, dict[Key, dict[str, Any]]]:
+        """The arguments of write: the prepared objects, and the live ones. Raises Failure if they cannot be written."""
         objects = self.prepare(definitions)
         live = self.read(objects)
         missing = [one for one in objects if key(one) not in live]
         self._check_versions(missing)
         if self.check and self.client:
             self.notes += missing_namespaces(self.client, missing, objects)
-        return self.write(objects, live)
+        return objects, live
 
     def write(self, objects: list[dict[str, Any]], live: dict[Key, dict[str, Any]]) -> list[Change]:
         """Apply prepared objects. live is the result of read."""
@@ -329,14 +315,3 @@ def _explained(error: ApiError, one: dict[str, Any]) -> Failure:
 def _some(names: list[str]) -> str:
     shown = ", ".join(names[:10]) or "nothing"
     return shown + (f" and {len(names) - 10} more" if len(names) > 10 else "")
-
-
-def outcome(changes: list[Change], diff: bool) -> dict[str, Any]:
-    """The part of the result that all modules have: changed, objects and, if asked for, diff."""
-    result: dict[str, Any] = {
-        "changed": any(change.changed for change in changes),
-        "objects": [summary(change.desired, change.action) for change in changes],
-    }
-    if diff:
-        result["diff"] = [render(change.desired, change.before, change.after) for change in changes if change.changed]
-    return result

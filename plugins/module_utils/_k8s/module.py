@@ -18,18 +18,26 @@ from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Unrea
 HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 
 
+class _Module(AnsibleModule):
+    """A module that hides its secrets also where Ansible finds its arguments wrong, before the module's own code."""
+
+    def fail_json(self, msg: str, **data: Any) -> None:
+        hide_password(self, self.params.get("proxy"))
+        _mask_arguments(self)
+        super().fail_json(msg=msg, **data)
+
+
 def run(work: Callable[[AnsibleModule], dict[str, Any]], argument_spec: dict[str, Any], **rules: Any) -> None:
     """Run a module that uses the API server. Its secrets are hidden in the result, also if it fails."""
 
     def hiding(module: AnsibleModule) -> dict[str, Any]:
         hide_password(module, module.params.get("proxy"))
-        try:
-            return work(module)
-        finally:
-            _mask_arguments(module)
+        result = work(module)
+        _mask_arguments(module)
+        return result
 
     # no_log keeps the arguments, which may have Secrets, out of the system log. In the result they are masked below.
-    base.run(hiding, {**CONNECTION, **argument_spec}, no_log=True, **rules)
+    base.run(hiding, {**CONNECTION, **argument_spec}, make=_Module, no_log=True, **rules)
 
 
 def connect(module: AnsibleModule, doing: str) -> Client | None:

@@ -179,10 +179,7 @@ def source(
     """All faults of the source that the hosts would meet. wanted: what repositories() returns."""
     endpoints = {urlsplit(url)[:2]: url for url in settings["source"]["registries"].values()}
     with ThreadPoolExecutor(max_workers=8) as pool:
-        jobs = [
-            pool.submit(repository, one, settings["fingerprints"], fetcher, verifier)
-            for one in wanted
-        ]
+        jobs = [pool.submit(repository, one, settings["fingerprints"], fetcher, verifier) for one in wanted]
         jobs += [pool.submit(registry, url, fetcher) for url in endpoints.values()]
         jobs.append(pool.submit(istio_archive, settings, fetcher))
         faults = [fault for job in jobs for fault in job.result()]

@@ -17,7 +17,6 @@ from ansible_collections.bare.mesh.plugins.module_utils._istio import validators
 from ansible_collections.bare.mesh.plugins.module_utils._istio.rules import workloads
 from ansible_collections.bare.mesh.plugins.module_utils._istio.schema import Fault
 
-_COUNTS = ("initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold")
 _METHODS = ("httpGet", "tcpSocket", "exec")
 _SCHEMES = ("", "HTTP", "HTTPS")
 # Unlike Kubernetes, Istio takes no underscore.
@@ -33,9 +32,6 @@ def faults(definition: dict[str, Any]) -> Iterator[Fault]:
 
 
 def _probe(probe: dict[str, Any], path: str) -> Iterator[Fault]:
-    for name in _COUNTS:
-        if (probe.get(name) or 0) >= 2**31:
-            yield Fault(f"{path}.{name}", f"{probe[name]} is out of range, allowed is 0 to {2**31 - 1}")
     if probe.get("grpc") is not None:
         yield Fault(f"{path}.grpc", f"is refused by Istio's webhook: use one of {', '.join(_METHODS)}")
     elif not any(probe.get(name) is not None for name in _METHODS):

@@ -10,9 +10,9 @@ from typing import Any
 from ansible_collections.bare.mesh.plugins.module_utils._istio.kind import ResourceKind
 
 _TEXT = r"""
-{"ProxyConfig":{"concurrency":{"=":"integer","..":[0,null]},"environmentVariables":{"{}":{"=":"string","..":[null,
-2048]}},"image":{"imageType":"string"},"selector":{"matchLabels":{"{}":{"=":"string","..":[null,63]},"..":[null,
-4096]}}}}
+{"ProxyConfig":{"concurrency":{"=":"integer","..":[0,2147483647]},"environmentVariables":{"{}":{"=":"string",
+"..":[null,2048]}},"image":{"imageType":"string"},"selector":{"matchLabels":{"{}":{"=":"string","..":[null,63]},
+"..":[null,4096]}}}}
 """
 DEFINITIONS: dict[str, Any] = json.loads(_TEXT)
 ROOT = "#ProxyConfig"

@@ -12,11 +12,11 @@ from ansible_collections.bare.mesh.plugins.module_utils._istio.kind import Resou
 _TEXT = r"""
 {"WorkloadGroup":{"metadata":{"annotations":{"{}":"string","..":[null,256]},"labels":{"{}":"string","..":[null,256]}},
 "probe":{"exec":{"command":{"[]":{"=":"string","..":[1,null]}},"!":["command"]},"failureThreshold":{"=":"integer",
-"..":[0,null]},"grpc":{"port":"uint","service":"string"},"httpGet":{"host":"string",
+"..":[0,2147483647]},"grpc":{"port":"uint","service":"string"},"httpGet":{"host":"string",
 "httpHeaders":{"[]":{"name":"string","value":"string"}},"path":"string","port":"uint","scheme":"string","!":["port"]},
-"initialDelaySeconds":{"=":"integer","..":[0,null]},"periodSeconds":{"=":"integer","..":[0,null]},
-"successThreshold":{"=":"integer","..":[0,null]},"tcpSocket":{"host":"string","port":"uint","!":["port"]},
-"timeoutSeconds":{"=":"integer","..":[0,null]},"1":[["httpGet","tcpSocket","exec","grpc"]]},
+"initialDelaySeconds":{"=":"integer","..":[0,2147483647]},"periodSeconds":{"=":"integer","..":[0,2147483647]},
+"successThreshold":{"=":"integer","..":[0,2147483647]},"tcpSocket":{"host":"string","port":"uint","!":["port"]},
+"timeoutSeconds":{"=":"integer","..":[0,2147483647]},"1":[["httpGet","tcpSocket","exec","grpc"]]},
 "template":{"address":{"=":"string","..":[null,256]},"labels":{"{}":"string","..":[null,256]},
 "locality":{"=":"string","..":[null,2048]},"network":{"=":"string","..":[null,2048]},"ports":{"{}":"uint","..":[null,
 128]},"serviceAccount":{"=":"string","..":[null,253]},"weight":"uint"},"!":["template"]}}

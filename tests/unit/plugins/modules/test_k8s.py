@@ -318,6 +318,16 @@ def test_secrets_of_any_length_are_hidden(run_for_real, cluster, wrap):
         assert "pin" in output or "must be a mapping" in output
 
 
+def test_secrets_are_hidden_where_ansible_finds_an_argument_wrong(run_for_real, cluster):
+    output = run_for_real(
+        k8s,
+        resources=[secret(stringData={"password": "correct horse"})],
+        proxy="http://user:battery-staple@p:1",
+        wait_timeout="soon",
+    )
+    assert "wait_timeout" in output and "correct horse" not in output and "battery-staple" not in output
+
+
 def test_values_of_secrets_are_hidden_in_messages(run_for_real, cluster):
     cluster.refuse["/api/v1/namespaces/default/secrets/s"] = (422, "cannot take Y29ycmVjdCBob3JzZQ== nor correct horse")
     output = run_for_real(k8s, resources=[secret(stringData={"password": "correct horse"})])

@@ -7,7 +7,6 @@ import kubernetes.client
 import kubernetes.stream
 import pytest
 import websocket
-from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure
 from ansible_collections.bare.mesh.plugins.modules import k8s_exec
 
 
@@ -52,17 +51,6 @@ def channel(monkeypatch, cluster):
     monkeypatch.setattr(k8s_exec, "Client", lambda params: cluster)
     monkeypatch.setattr(kubernetes.stream, "stream", lambda *arguments, **more: channel)
     return channel
-
-
-def test_the_first_ready_pod_is_taken():
-    assert k8s_exec.choose([pod("c"), pod("a", ready=False), pod("b"), pod("aa", going=True)], "ns", "app=x") == "b"
-
-
-def test_no_pod_and_no_ready_pod_are_different_errors():
-    with pytest.raises(Failure, match="has no pod with the labels app=x"):
-        k8s_exec.choose([], "ns", "app=x")
-    with pytest.raises(Failure, match=r"is ready \(there are: a\)"):
-        k8s_exec.choose([pod("a", ready=False)], "ns", "app=x")
 
 
 ARGUMENTS = {"namespace": "ns", "pod": "a", "command": ["true", "x"], "timeout": 5}

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.bare.mesh.plugins.module_utils._k8s.apply import Change, Engine, outcome
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.apply import Engine
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.change import Change, outcome
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.discovery import Kinds, UnknownKind
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure
 

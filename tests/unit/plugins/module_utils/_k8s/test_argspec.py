@@ -8,7 +8,6 @@ import importlib
 import pytest
 from ansible.module_utils import basic
 from ansible_collections.bare.mesh.plugins import modules
-from ansible_collections.bare.mesh.plugins.module_utils._base import module as base
 from ansible_collections.bare.mesh.plugins.module_utils._k8s import argspec
 
 from tests.module_process import patch_module_args
@@ -22,7 +21,7 @@ def specification(monkeypatch, name):
     def taken(self, argument_spec, **more):
         raise Specified(argument_spec)
 
-    monkeypatch.setattr(base, "AnsibleModule", type("Module", (), {"__init__": taken}))
+    monkeypatch.setattr(basic.AnsibleModule, "__init__", taken)
     with patch_module_args({}), pytest.raises(Specified) as found:
         importlib.import_module(f"{modules.__name__}.{name}").main()
     return found.value.args[0]

@@ -1,0 +1,213 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: istio_config
+short_description: Manages resources of all of Istio's kinds together, as Kubernetes manifests
+version_added: 0.2.0
+description:
+  - Takes manifests of any of Istio's kinds (C(networking.istio.io), C(security.istio.io), C(telemetry.istio.io) and
+    C(extensions.istio.io)), from the task, from files, from folders or from templates.
+  - Checks all of them by the rules of Istio before anything is written. The message names each wrong field and the fix.
+  - Writes them in an order that traffic survives. Subsets are written before the routes that use them, and removed
+    when the proxies have got the routes that no longer do.
+  - A field that another field manager owns and that the manifest does not name is not changed and is not a difference.
+  - In check mode without a cluster, all resources count as new.
+extends_documentation_fragment:
+  - bare.mesh.attributes
+  - bare.mesh.connection
+  - bare.mesh.connection.api_host
+options:
+  resources:
+    description: The resources, each as a Kubernetes manifest.
+    type: list
+    elements: dict
+  src:
+    description:
+      - Files on the controller with manifests in YAML, templates of such files (C(.j2)), and folders.
+      - Of a folder, all files that end in C(.yml), C(.yaml), C(.json) or C(.j2) are read, also in the folders below.
+      - A relative path is looked for as in M(ansible.builtin.template), for example in the C(templates) folder of the
+        role, and below the playbook.
+      - The action plugin of the module reads the files and renders the templates. It gives each to the module as a
+        mapping of C(path) and C(content).
+    type: list
+    elements: raw
+  state:
+    description: Whether the resources should exist. With V(absent), only their kinds, names and namespaces are used.
+    type: str
+    choices: [present, absent]
+    default: present
+  namespace:
+    description: Namespace of the resources that name none.
+    type: str
+    default: default
+  owner:
+    description:
+      - A name for all that this task manages, unique in the cluster. Each resource gets it as the label
+        C(bare.mesh/owner).
+      - It must be the value of a label, with at most 63 characters.
+    type: str
+  prune:
+    description:
+      - Remove the resources that a task with this O(owner) wrote before and that the manifests no longer have, in any
+        namespace. With O(resources=[]) these are all of them.
+      - A resource to which somebody else has copied the label stays.
+      - Needs the right to list all of Istio's kinds in the whole cluster.
+    type: bool
+    default: false
+  validate:
+    description:
+      - V(offline) checks by the rules of Istio that this collection knows. They need no cluster.
+      - V(server) also has the API server, with the webhook of Istio, judge each resource by a dry run, and writes
+        nothing if it refuses one. In check mode that is always so.
+    type: str
+    choices: [offline, server]
+    default: offline
+  settle:
+    description:
+      - Seconds between a change of routes and the removal of subsets and other resources in the same task, so that the
+        proxies have got the routes. A proxy that loses a subset before the route to it answers 503.
+      - Without such a removal there is no pause.
+    type: float
+    default: 3
+attributes:
+  check_mode:
+    support: full
+    details: The API server validates each change with a dry run.
+  diff_mode:
+    support: full
+    details: Shows only what differs, and what O(prune) removes.
+author:
+  - The bare.mesh authors (@bare-mesh)
+"""
+
+EXAMPLES = r"""
+- name: Send one request of ten to the new version
+  bare.mesh.istio_config:
+    namespace: shop
+    resources:
+      - apiVersion: networking.istio.io/v1
+        kind: DestinationRule
+        metadata: {name: reviews}
+        spec:
+          host: reviews
+          subsets:
+            - {name: v1, labels: {version: v1}}
+            - {name: v2, labels: {version: v2}}
+      - apiVersion: networking.istio.io/v1
+        kind: VirtualService
+        metadata: {name: reviews}
+        spec:
+          hosts: [reviews]
+          http:
+            - route:
+                - {destination: {host: reviews, subset: v1}, weight: 90}
+                - {destination: {host: reviews, subset: v2}, weight: 10}
+
+- name: All that the shop needs of the mesh, and nothing that it no longer needs
+  bare.mesh.istio_config:
+    src: [mesh]
+    namespace: shop
+    owner: shop
+    prune: true
+    validate: server
+
+- name: Remove all of it
+  bare.mesh.istio_config:
+    resources: []
+    owner: shop
+    prune: true
+"""
+
+RETURN = r"""
+objects:
+  description: The resources, and what happened to each of them.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    api_version:
+      description: Its API version.
+      type: str
+    kind:
+      description: Its kind.
+      type: str
+    namespace:
+      description: Its namespace.
+      type: str
+    name:
+      description: Its name.
+      type: str
+    action:
+      description: V(created), V(updated), V(unchanged), V(deleted) or V(absent). In check mode, what would happen.
+      type: str
+"""
+
+import re
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bare.mesh.plugins.module_utils._istio import config
+from ansible_collections.bare.mesh.plugins.module_utils._istio.kind_module import MANAGER
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.apply import Engine
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.change import outcome
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.module import connect, run
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.resource import expand, load_yaml, read_file
+
+ARGUMENTS: dict[str, Any] = {
+    "resources": {"type": "list", "elements": "dict"},
+    "src": {"type": "list", "elements": "raw"},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "namespace": {"type": "str", "default": "default"},
+    "owner": {"type": "str"},
+    "prune": {"type": "bool", "default": False},
+    "settle": {"type": "float", "default": 3},
+    "validate": {"type": "str", "choices": ["offline", "server"], "default": "offline"},
+}
+LABEL = re.compile(r"[a-zA-Z0-9]([-a-zA-Z0-9_.]{0,61}[a-zA-Z0-9])?\Z")
+
+
+def definitions(params: dict[str, Any]) -> list[dict[str, Any]]:
+    """The manifests of all options. Raises Failure for a file that cannot be read and for what is not a manifest."""
+    result = expand(params["resources"] or [], "resources")
+    for one in params["src"] or []:
+        if isinstance(one, dict):
+            result += expand(load_yaml(one["content"], one["path"]), one["path"])
+        else:
+            result += expand(read_file(one), one)
+    return result
+
+
+def work(module: AnsibleModule) -> dict[str, Any]:
+    """Bring the resources to the state. Returns the result; raises Failure if a resource is not valid or refused."""
+    params = module.params
+    present, owner = params["state"] == "present", params["owner"] or ""
+    if owner and not LABEL.match(owner):
+        raise Failure(f"owner: {owner!r} is not the value of a label: at most 63 letters, digits, and inner - _ .")
+    if params["settle"] < 0:
+        raise Failure(f"settle is {params['settle']:g}: give a number of seconds, 0 or more")
+    if params["prune"] and not present:
+        raise Failure("prune is for state=present: give an empty list of resources to remove all of the owner's")
+    objects = [config.normal(one, params["namespace"], owner) for one in definitions(params)]
+    if present:
+        config.refuse(objects)
+    client = connect(module, "all resources count as new" if present else "there is nothing to remove")
+    engine = Engine(client, MANAGER, check=module.check_mode, namespace=params["namespace"])
+    if present:
+        stale = config.left_over(engine.kinds, objects, owner, MANAGER) if params["prune"] else []
+        changes = config.write(engine, objects, stale, params["validate"] == "server", params["settle"])
+    else:
+        changes = config.remove(engine, objects, params["settle"])
+    for note in engine.notes:
+        module.warn(note)
+    return outcome(changes, module._diff)
+
+
+def main() -> None:
+    run(work, ARGUMENTS, required_one_of=[("resources", "src")], required_if=[("prune", True, ["owner"])])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,221 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""istio_config: several kinds as one whole, their order, and what is no longer asked for."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+from ansible_collections.bare.mesh.plugins.module_utils._istio import config
+from ansible_collections.bare.mesh.plugins.modules import destination_rule, istio_config
+
+RULES = "/apis/networking.istio.io/v1/namespaces/shop/destinationrules/reviews"
+ROUTES = "/apis/networking.istio.io/v1/namespaces/shop/virtualservices/reviews"
+
+
+def rule(*subsets, name="reviews"):
+    spec = {"host": "reviews", "subsets": [{"name": one, "labels": {"version": one}} for one in subsets]}
+    return {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "DestinationRule",
+        "metadata": {"name": name, "namespace": "shop"},
+        "spec": spec,
+    }
+
+
+def routes(subset, name="reviews"):
+    spec = {"hosts": [name], "http": [{"route": [{"destination": {"host": "reviews", "subset": subset}}]}]}
+    return {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "VirtualService",
+        "metadata": {"name": name, "namespace": "shop"},
+        "spec": spec,
+    }
+
+
+def actions(result):
+    return {f"{one['kind']} {one['name']}": one["action"] for one in result["objects"]}
+
+
+@pytest.fixture
+def run(cluster, run_module):
+    """Run the module: its prediction in check mode, which writes nothing, must be the result."""
+
+    def run(**arguments):
+        writes = cluster.writes
+        predicted = run_module(istio_config, check=True, **arguments)
+        assert cluster.writes == writes
+        cluster.requests.clear()
+        done = run_module(istio_config, **arguments)
+        assert predicted == done
+        return done
+
+    return run
+
+
+def written(cluster):
+    return [(verb, path) for verb, path in cluster.requests if verb in ("APPLY", "DELETE")]
+
+
+def test_subsets_come_before_the_routes(cluster, run):
+    result = run(resources=[routes("v1"), rule("v1")])
+    assert actions(result) == {"DestinationRule reviews": "created", "VirtualService reviews": "created"}
+    assert written(cluster) == [("APPLY", RULES), ("APPLY", ROUTES)]
+    assert not run(resources=[routes("v1"), rule("v1")])["changed"]
+
+
+def test_subsets_go_after_the_routes(cluster, run):
+    run(resources=[routes("v1"), rule("v1", "v2")])
+    result = run(resources=[routes("v2"), rule("v2")])
+    assert result["changed"] and written(cluster) == [("APPLY", RULES), ("APPLY", ROUTES), ("APPLY", RULES)]
+    assert [one["name"] for one in cluster.objects[RULES]["spec"]["subsets"]] == ["v2"]
+
+
+def test_one_subset_for_another(cluster, run, monkeypatch):
+    """At no moment does a route lack its subset."""
+    run(resources=[routes("v1"), rule("v1")])
+    seen, apply = [], cluster.apply
+
+    def look(path, *arguments, **more):
+        after = apply(path, *arguments, **more)
+        subsets = [one["name"] for one in cluster.objects[RULES]["spec"]["subsets"]]
+        used = cluster.objects[ROUTES]["spec"]["http"][0]["route"][0]["destination"]["subset"]
+        seen.append((used, subsets))
+        return after
+
+    monkeypatch.setattr(cluster, "apply", look)
+    result = run(resources=[routes("v2"), rule("v2")])
+    assert all(used in subsets for used, subsets in seen)
+    assert ("v1", ["v2", "v1"]) in seen and seen[-1] == ("v2", ["v2"])
+    (of_rule,) = [one for one in result["diff"] if "DestinationRule" in one["before_header"]]
+    assert "v1" in of_rule["before"] and "v2" in of_rule["after"] and "v1" not in of_rule["after"]
+    assert actions(result) == {"VirtualService reviews": "updated", "DestinationRule reviews": "updated"}
+
+
+def test_the_proxies_get_routes_before_subsets_go(cluster, run, monkeypatch):
+    """A pause between the two, and only there."""
+    monkeypatch.setattr(config.time, "sleep", lambda seconds: cluster.requests.append(("SLEEP", seconds)))
+
+    def order():
+        return [verb for verb, _path in cluster.requests if verb in ("APPLY", "DELETE", "SLEEP")]
+
+    run(resources=[routes("v1"), rule("v1", "v2")], owner="shop", settle=5)
+    assert order() == ["APPLY", "APPLY"]
+    run(resources=[routes("v2"), rule("v2")], owner="shop", settle=5)
+    assert order() == ["APPLY", "APPLY", "SLEEP", "APPLY"] and ("SLEEP", 5) in cluster.requests
+    run(resources=[routes("v2"), rule("v2", "v3")])
+    run(resources=[routes("v2"), rule("v2")])
+    assert order() == ["APPLY"], "no route has changed"
+    run(resources=[routes("v2"), rule("v2")], owner="shop")
+    run(resources=[], owner="shop", prune=True)
+    assert order() == ["DELETE", "SLEEP", "DELETE"]
+    run(resources=[routes("v2"), rule("v2")])
+    run(resources=[routes("v2"), rule("v2")], state="absent")
+    assert order() == ["DELETE", "SLEEP", "DELETE"]
+    run(resources=[routes("v2")])
+    run(resources=[routes("v2")], state="absent")
+    assert order() == ["DELETE"]
+
+
+def test_what_a_task_no_longer_asks_for_goes(cluster, run, run_module):
+    run_module(destination_rule, name="other", namespace="shop", host="x")
+    run(resources=[rule("v1"), routes("v1"), routes("v1", "old")], owner="shop", prune=True)
+    path = ROUTES.replace("reviews", "old")
+    result = run(resources=[rule("v1"), routes("v1")], owner="shop", prune=True)
+    assert actions(result) == {
+        "DestinationRule reviews": "unchanged",
+        "VirtualService reviews": "unchanged",
+        "VirtualService old": "deleted",
+    }
+    assert "VirtualService shop/old" in str(result["diff"]) and path not in cluster.objects
+    assert not run(resources=[rule("v1"), routes("v1")], owner="shop", prune=True)["changed"]
+    assert not run(resources=[], owner="another", prune=True)["changed"]
+    gone = run(resources=[], owner="shop", prune=True)
+    assert set(actions(gone).values()) == {"deleted"} and written(cluster) == [("DELETE", ROUTES), ("DELETE", RULES)]
+    assert [one["metadata"]["name"] for one in cluster.objects.values()] == ["other"]
+
+
+def test_a_label_that_somebody_has_copied(cluster, run):
+    run(resources=[routes("v1")], owner="shop")
+    copied = {**cluster.objects[ROUTES], "metadata": {**cluster.objects[ROUTES]["metadata"], "name": "copy"}}
+    copied["metadata"]["managedFields"] = [{"manager": "kubectl", "operation": "Apply", "fieldsV1": {}}]
+    cluster.objects[ROUTES.replace("reviews", "copy")] = copied
+    assert not run(resources=[routes("v1")], owner="shop", prune=True)["changed"]
+
+
+def test_without_prune_nothing_goes(run):
+    run(resources=[rule("v1"), routes("v1")], owner="shop")
+    assert not run(resources=[rule("v1")], owner="shop")["changed"]
+
+
+def test_absent(cluster, run):
+    run(resources=[rule("v1"), routes("v1")])
+    assert set(actions(run(resources=[rule("v1"), routes("v1")], state="absent")).values()) == {"deleted"}
+    assert written(cluster) == [("DELETE", ROUTES), ("DELETE", RULES)]
+    assert not run(resources=[rule("v1"), routes("v1")], state="absent")["changed"]
+
+
+def test_all_faults_of_all_kinds_before_any_write(cluster, run_module):
+    bad = [
+        rule("v1"),
+        {**routes("v1"), "spec": {"hosts": []}},
+        {**rule("v1", name="second"), "apiVersion": "networking.istio.io/v2"},
+        {**rule("v1", name="third"), "spec": [1]},
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}},
+        {
+            "apiVersion": "security.istio.io/v1",
+            "kind": "PeerAuthentication",
+            "metadata": {"name": "x"},
+            "spec": {"mtl": {}},
+        },
+    ]
+    result = run_module(istio_config, resources=bad)
+    assert result["failed"] and cluster.writes == 0
+    for words in (
+        "VirtualService shop/reviews: spec: has no routes",
+        "DestinationRule shop/second: apiVersion: networking.istio.io/v2 is none of networking.istio.io/v1, ",
+        "DestinationRule shop/third: spec: must be a mapping",
+        "ConfigMap default/x: kind: ConfigMap (v1): this module is for Istio's kinds; write it with bare.mesh.k8s",
+        "PeerAuthentication default/x: spec.mtl: unknown field; did you mean mtls?",
+    ):
+        assert words in result["msg"]
+
+
+def test_the_server_is_asked_before_the_first_write(cluster, run_module):
+    cluster.refuse[ROUTES] = (400, "the webhook does not like it")
+    result = run_module(istio_config, resources=[rule("v1"), routes("v1")], validate="server")
+    assert "the API server refuses it, so nothing was written" in result["msg"] and "does not like it" in result["msg"]
+    assert cluster.writes == 0 and "Written" not in result["msg"]
+    partly = run_module(istio_config, resources=[rule("v1"), routes("v1")])
+    assert "Written: DestinationRule shop/reviews" in partly["msg"] and cluster.writes == 1
+
+
+def test_files(cluster, run, run_module, tmp_path):
+    (tmp_path / "a.yml").write_text(yaml.safe_dump_all([rule("v1"), routes("v1")]))
+    files = [str(tmp_path / "a.yml"), {"path": "b.j2", "content": yaml.safe_dump(rule("v1", name="b"))}]
+    assert len(run(src=files, namespace="shop")["objects"]) == 3
+    assert "b.j2 is not valid YAML" in run_module(istio_config, src=[{"path": "b.j2", "content": "{"}])["msg"]
+    assert "cannot be read" in run_module(istio_config, src=[str(tmp_path / "none.yml")])["msg"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"owner": "not a label"}, "owner: 'not a label' is not the value of a label"),
+        ({"settle": -1}, "settle is -1: give a number of seconds"),
+        ({"owner": "a", "prune": True, "state": "absent"}, "prune is for state=present"),
+    ],
+)
+def test_bad_options(run_module, arguments, message):
+    assert message in run_module(istio_config, resources=[], **arguments)["msg"]
+
+
+def test_numbers_from_templates(cluster, run):
+    text = routes("v1")
+    text["spec"]["http"][0]["route"][0]["weight"] = "100"
+    run(resources=[text])
+    assert cluster.objects[ROUTES]["spec"]["http"][0]["route"][0]["weight"] == 100
+
+
+def test_the_password_of_a_proxy_is_not_printed(cluster, run_for_real):
+    printed = run_for_real(istio_config, resources=[rule("v1")], proxy="http://user:correct-horse@p:1")
+    assert "correct-horse" not in printed and '"changed": true' in printed
