@@ -37,6 +37,14 @@ options:
     description: API version of the resources, such as V(v1beta1). By default the newest version that the cluster
       serves.
     type: str
+  validate:
+    description:
+      - V(offline) checks by the rules of Istio that this collection knows. They need no cluster.
+      - V(server) also has the API server, with the webhook of Istio, judge each resource by a dry run, and writes
+        nothing if it refuses one. In check mode that is always so.
+    type: str
+    choices: [offline, server]
+    default: offline
   api_host:
     description:
       - URL of the API server, instead of the URL in the kubeconfig. It has no alias here, because C(host) is a field of

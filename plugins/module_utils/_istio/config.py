@@ -15,9 +15,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._k8s.apply import Engine
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.change import Change
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import PARALLEL
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.discovery import Kinds, group_kind
-from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.ownership import owned_fields
-from ansible_collections.bare.mesh.plugins.module_utils._k8s.reader import Key
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.resource import key
 
 Object = dict[str, Any]
@@ -95,8 +93,8 @@ def write(
     Raises Failure, whose data has what was written before it.
     """
     objects, live = engine.plan(definitions)
-    if ask_first and not engine.check:
-        _ask(engine, objects, live)
+    if ask_first:
+        engine.ask(objects, live)
     late = [one for one in objects if _lost_subsets(one, live.get(key(one)))]
     wide: list[Change] = []
     if not engine.check:
@@ -126,14 +124,6 @@ def remove(
 
 def _is_route(one: Object) -> bool:
     return group_kind(one) == ("networking.istio.io", "VirtualService")
-
-
-def _ask(engine: Engine, objects: list[Object], live: dict[Key, Object]) -> None:
-    """Have the API server judge all objects by a dry run. Raises Failure if it refuses one."""
-    try:
-        dataclasses.replace(engine, check=True).write(objects, live)
-    except Failure as error:
-        raise Failure(f"the API server refuses it, so nothing was written. {error}", **error.data) from error
 
 
 def _names(definition: Object) -> list[str]:

@@ -33,6 +33,7 @@ ARGUMENTS: dict[str, Any] = {
     "annotations": {"type": "dict"},
     "resources": {"type": "list", "elements": "dict"},
     "api_version": {"type": "str"},
+    "validate": {"type": "str", "choices": ["offline", "server"], "default": "offline"},
     "api_host": API_HOST,
 }
 
@@ -71,7 +72,13 @@ def apply(module: AnsibleModule, schema: ModuleType, rules: Rules) -> dict[str, 
     for definition in definitions:
         definition["apiVersion"] = f"{kind.group}/{version.rpartition('/')[2]}"
     engine = Engine(client, MANAGER, check=module.check_mode)
-    changes = engine.present(definitions) if present else engine.absent(definitions)
+    if present:
+        objects, live = engine.plan(definitions)
+        if params["validate"] == "server":
+            engine.ask(objects, live)
+        changes = engine.write(objects, live)
+    else:
+        changes = engine.absent(definitions)
     for note in engine.notes:
         module.warn(note)
     return outcome(changes, module._diff)

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.bare.mesh.plugins.module_utils._k8s import discovery
@@ -76,8 +76,18 @@ class Engine:
             self.notes += missing_namespaces(self.client, missing, objects)
         return objects, live
 
+    def ask(self, objects: Objects, live: dict[Key, dict[str, Any]]) -> None:
+        """Have the API server judge planned objects by a dry run. Raises Failure if it refuses one."""
+        if self.check:
+            # The run is a dry run itself.
+            return
+        try:
+            replace(self, check=True).write(objects, live)
+        except Failure as error:
+            raise Failure(f"the API server refuses it, so nothing was written. {error}", **error.data) from error
+
     def write(self, objects: list[dict[str, Any]], live: dict[Key, dict[str, Any]]) -> list[Change]:
-        """Apply prepared objects. live is the result of read."""
+        """Apply planned objects. live: the live ones among them, by key."""
         with self._recorded():
             done: list[Change] = []
             for wave in waves(objects):

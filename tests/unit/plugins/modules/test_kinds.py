@@ -108,6 +108,17 @@ def test_one_bad_of_many_and_none_is_written(cluster, run_module):
     assert "DestinationRule default/bad: spec.subsets[1].name: there is another subset 'v1'" in result["msg"]
 
 
+def test_the_server_refuses_one_of_many_and_none_is_written(cluster, run_module):
+    """Only the server can tell here."""
+    cluster.refuse["/apis/networking.istio.io/v1/namespaces/default/destinationrules/r7"] = (400, "not this one")
+    many = [{"name": f"r{number}", "host": f"h{number}"} for number in range(50)]
+    asked = run_module(destination_rule, resources=many, validate="server")
+    assert cluster.writes == 0 and "so nothing was written. DestinationRule default/r7: " in asked["msg"]
+    assert run_module(destination_rule, resources=many, validate="server", check=True)["failed"]
+    partly = run_module(destination_rule, resources=many)
+    assert partly["failed"] and cluster.writes > 0 and "Written: " in partly["msg"]
+
+
 @pytest.mark.parametrize(
     ("resource", "message"),
     [
