@@ -42,15 +42,15 @@ test: lab-host venv ## everything: check, Molecule scenarios, site, lab and brow
 test-lifecycle: lab-host venv ## scenarios too long for every run
 	tools/test.sh lifecycle
 
-bench: lab-host venv ## measure site.yml against a shell script, and the second run against the first
-	python benchmarks/run.py
+bench: lab-host venv ## measure site.yml against a shell script, and istio_config against kubectl and kubernetes.core
+	python -m benchmarks
 
 # Sanity and unit tests with every supported ansible-core (docs/matrix.md); PAIRS="2.16-3.10 2.21" selects pairs.
 matrix: ## sanity and unit tests with each ansible-core and Python that is supported
 	$(PYTHON) -m tools.matrix $(PAIRS)
 
-docs: venv ## write the generated pages anew: role READMEs, docs/variables.md
-	python tools/role_docs.py
+docs: venv ## write the generated pages anew: role READMEs, docs/variables.md, docs/modules.md
+	python -m tools.docs
 
 # Long, and about the tests alone (docs/mutation.md); FILES names parts of paths, as in FILES="_k8s/apply _host/openpgp".
 mutation: venv

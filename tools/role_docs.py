@@ -1,14 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Generate the roles' READMEs and docs/variables.md from the argument specs, docs/examples and meta/defaults.yml.
-
-`make docs` runs it; a unit test runs it with --check.
-"""
+"""The roles' READMEs and docs/variables.md, from the argument specs, docs/examples and meta/defaults.yml."""
 
 from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -144,24 +140,7 @@ def variables() -> str:
 
 
 def pages() -> dict[Path, str]:
-    """Every generated page."""
+    """The generated pages of roles and variables."""
     made = {ROOT / "roles" / role / "README.md": readme(role) for role in roles()}
     made[ROOT / "docs/variables.md"] = variables()
     return made
-
-
-def main() -> int:
-    """Write the pages, or with --check print those that are stale and return 1."""
-    stale = [path for path, text in pages().items() if not path.exists() or path.read_text() != text]
-    if "--check" in sys.argv[1:]:
-        for path in stale:
-            print(f"stale: {path.relative_to(ROOT)} (run `make docs`)")
-        return 1 if stale else 0
-    for path in stale:
-        path.write_text(pages()[path])
-        print(f"wrote {path.relative_to(ROOT)}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

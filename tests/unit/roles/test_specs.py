@@ -111,7 +111,7 @@ def test_galaxy_information_is_uniform(role):
 
 def test_generated_pages_are_fresh():
     done = subprocess.run(
-        [sys.executable, ROOT / "tools/role_docs.py", "--check"], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "tools.docs", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
