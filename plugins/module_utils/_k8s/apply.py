@@ -21,6 +21,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._k8s.diff import visible
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.ownership import in_order, same
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.reader import Key, missing_namespaces, read
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.refusals import NO_WEBHOOK, explained, some
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.resource import (
     duplicates,
     identity,
@@ -59,6 +60,8 @@ class Engine:
         self.done: list[Change] = []
         # What the user should know although nothing has failed.
         self.notes: list[str] = []
+        # Objects about which a webhook that does not answer was not asked.
+        self.unjudged: list[str] = []
         # Namespaces and kinds that are deleted and created again in this run. The objects in them are deleted as well.
         self.recreated: set[tuple[str, ...]] = set()
 
@@ -81,10 +84,13 @@ class Engine:
         if self.check:
             # The run is a dry run itself.
             return
+        asking = replace(self, check=True)
         try:
-            replace(self, check=True).write(objects, live)
+            asking.write(objects, live)
         except Failure as error:
             raise Failure(f"the API server refuses it, so nothing was written. {error}", **error.data) from error
+        if asking.notes:
+            raise Failure(f"nothing was written. {'; '.join(asking.notes)}")
 
     def write(self, objects: list[dict[str, Any]], live: dict[Key, dict[str, Any]]) -> list[Change]:
         """Apply planned objects. live: the live ones among them, by key."""
@@ -96,6 +102,8 @@ class Engine:
                 fresh = [one.desired for one in changes if one.changed and discovery.is_crd(one.desired)]
                 if fresh and self.client and not self.check:
                     wait_ready(self.client, self.kinds, fresh, {}, self.timeout, self.sleep)
+            if self.unjudged:
+                self.notes.append(f"a webhook does not answer, so it was not asked about {some(self.unjudged)}")
             self._wait_ready(objects, done)
             return done
 
@@ -249,7 +257,7 @@ class Engine:
             lines.append(f"and {len(failed) - 20} more")
         message = "; ".join(lines)
         if not self.check:
-            message += f". Written: {_some(written)}. Not tried: {_some(rest)}. Fix the cause and run again."
+            message += f". Written: {some(written)}. Not tried: {some(rest)}. Fix the cause and run again."
         return Failure(message, written=written, refused=[identity(one) for one, _error in failed], not_tried=rest)
 
     def _write(self, one: dict[str, Any], live: dict[str, Any] | None) -> Change:
@@ -270,16 +278,27 @@ class Engine:
         action = "updated" if live else "created"
         if self.client is None or (self.check and self._in_recreated(one)):
             return Change(one, None, one, action)
+        if self.unjudged:
+            # Not every object waits for the webhook.
+            return self._unjudged(one, live, action)
         try:
             after = self.client.apply(self.kinds.path(one), one, self.manager, self.check, self.validation)
         except discovery.UnknownKind:
             return Change(one, None, one, action)
         except ApiError as error:
+            if self.check and NO_WEBHOOK in str(error):
+                return self._unjudged(one, live, action)
             if error.status == 404 and self.check and live is None:
                 # Its namespace or CRD will be created by the real run, so the server cannot validate it yet.
                 return Change(one, None, one, action)
-            raise _explained(error, one) from error
+            raise explained(error, one) from error
         return Change(one, live, after, "unchanged" if same(live, after, self.manager, self.adopt) else action)
+
+    def _unjudged(self, one: dict[str, Any], live: dict[str, Any] | None, action: str) -> Change:
+        """The prediction where a webhook does not answer, which the real run may bring back before this task."""
+        self.unjudged.append(identity(one))
+        after = {**live, **one, "metadata": {**live["metadata"], **one["metadata"]}} if live else one
+        return Change(one, live, after, action)
 
     def _patch(self, one: dict[str, Any], live: dict[str, Any] | None) -> Change:
         if live is None or self.client is None:
@@ -290,7 +309,7 @@ class Engine:
             if error.status == 404:
                 # Deleted since it was read.
                 return Change(one, None, None, "absent")
-            raise _explained(error, one) from error
+            raise explained(error, one) from error
         return Change(one, live, after, "unchanged" if visible(live) == visible(after) else "updated")
 
     def _remove(self, one: dict[str, Any], live: dict[str, Any] | None, propagation: str) -> Change:
@@ -298,30 +317,3 @@ class Engine:
             return Change(one, live, None, "absent")
         there = self.client.delete(self.kinds.path(one), self.check, propagation)
         return Change(one, live, None, "deleted" if there else "absent")
-
-
-def _explained(error: ApiError, one: dict[str, Any]) -> Failure:
-    """The error of the API server with its fix, if it is known."""
-    message, namespace = str(error), one["metadata"].get("namespace")
-    if error.status == 404 and "namespaces" in message:
-        fix = f"create the namespace {namespace} first, or in the same task"
-    elif error.status == 404:
-        fix = discovery.not_served(one["apiVersion"], one["kind"])
-    elif error.status == 403 and (
-        "NamespaceTerminating" in error.causes or "because it is being terminated" in message
-    ):
-        fix = f"the namespace {namespace} is being deleted; run again when it is gone"
-    elif error.status == 403 and "exceeded quota" in message:
-        fix = f"raise the ResourceQuota of the namespace {namespace}, or ask for less"
-    elif error.status == 403 and " cannot " in message and "User " in message:
-        fix = "the credentials lack this right"
-    else:
-        return error
-    explained = Failure(f"{message}: {fix}", **error.data)
-    explained.given_up = error.given_up
-    return explained
-
-
-def _some(names: list[str]) -> str:
-    shown = ", ".join(names[:10]) or "nothing"
-    return shown + (f" and {len(names) - 10} more" if len(names) > 10 else "")
