@@ -60,6 +60,16 @@ options:
     type: str
     choices: [present, absent, rendered, validated]
     default: present
+  compare_with:
+    description:
+      - Another mesh, to which O(state=rendered) compares this one. What it does not name is as in this one.
+      - So another profile, or the istioctl of another release, shows what a change of it would bring, without a
+        cluster. Labels that only name the version are left out.
+    type: dict
+    suboptions:
+      profile: {description: Another profile., type: str}
+      spec: {description: Another spec., type: dict}
+      istioctl: {description: Path of another istioctl., type: str}
   wait:
     default: true
   wait_timeout:
@@ -90,6 +100,13 @@ EXAMPLES = r"""
     profile: ambient
     state: rendered
   register: ambient
+
+- name: Show what the profile demo has besides the default profile
+  bare.mesh.istio_operator:
+    profile: demo
+    state: rendered
+    compare_with: {profile: default}
+  register: demo
 
 - name: Remove the canary revision
   bare.mesh.istio_operator:
@@ -132,6 +149,21 @@ objects:
     action:
       description: V(created), V(updated), V(unchanged), V(deleted) or V(absent). In check mode, what would happen.
       type: str
+differences:
+  description: The objects that are different in O(compare_with).
+  returned: with O(compare_with)
+  type: list
+  elements: dict
+  contains:
+    api_version: {description: Its API version., type: str}
+    kind: {description: Its kind., type: str}
+    namespace: {description: Its namespace; empty for a cluster-wide object., type: str}
+    name: {description: Its name., type: str}
+    action:
+      description: V(created), V(updated) or V(deleted), which brings the other mesh to this one.
+      type: str
+    before: {description: 'In the other mesh, as YAML: what differs.', type: str}
+    after: {description: 'In this mesh, as YAML: what differs.', type: str}
 rendered:
   description: The objects as Kubernetes manifests.
   returned: when O(state=rendered)
@@ -145,6 +177,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._istio import installer
+from ansible_collections.bare.mesh.plugins.module_utils._istio.comparison import differences
 from ansible_collections.bare.mesh.plugins.module_utils._istio.istioctl import REFERENCE, Istioctl
 from ansible_collections.bare.mesh.plugins.module_utils._istio.schema import check
 from ansible_collections.bare.mesh.plugins.module_utils._istio.schemas.operator import DEFINITIONS, ROOT
@@ -171,6 +204,10 @@ ARGUMENTS: dict[str, Any] = {
     "namespace": {"type": "str"},
     "istioctl": {"type": "str", "default": "istioctl"},
     "state": {"type": "str", "choices": STATES, "default": "present"},
+    "compare_with": {
+        "type": "dict",
+        "options": {"profile": {"type": "str"}, "spec": {"type": "dict"}, "istioctl": {"type": "str"}},
+    },
     "wait": {**WAITING["wait"], "default": True},
     "wait_timeout": {**WAITING["wait_timeout"], "default": 600},
 }
@@ -203,6 +240,14 @@ def wanted(istioctl: Istioctl, iop: dict[str, Any], client: Client | None) -> tu
         rendered = pool.submit(istioctl.generate, iop, client)
         objects = installer.owned(rendered.result(), installer.owner_labels(iop, version.result()))
     return version.result(), objects
+
+
+def compare(module: AnsibleModule, objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The differences of the objects from those of the other mesh. Raises Failure if that is not valid."""
+    other = {**module.params, **{name: value for name, value in module.params["compare_with"].items() if value}}
+    iop = installer.operator(source(other["src"]), other)
+    validate(iop["spec"])
+    return differences(wanted(Istioctl(module, other["istioctl"]), iop, None)[1], objects)
 
 
 def with_tag(
@@ -301,10 +346,14 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         "namespace": installer.namespace_of(iop["spec"]),
     }
     validate(iop["spec"])
+    if params["compare_with"] and params["state"] != "rendered":
+        raise Failure("compare_with is for state=rendered, which changes nothing: set that, or leave compare_with out")
     istioctl = Istioctl(module, params["istioctl"])
     if params["state"] in ("rendered", "validated"):
         if istioctl.program or not module.check_mode:
             result["istioctl_version"], result["rendered"] = wanted(istioctl, iop, None)
+            if params["compare_with"]:
+                result["differences"] = compare(module, result["rendered"])
         else:
             module.warn(f"istioctl is not at {params['istioctl']} yet, so nothing is rendered")
             result |= {"istioctl_version": "", "rendered": []}

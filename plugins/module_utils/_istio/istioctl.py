@@ -137,9 +137,9 @@ def explain(message: str, spec: dict[str, Any]) -> str:
     profile = re.search(r'profile "(.*?)" not found', message)
     if profile:
         return (
-            f"the profile {profile[1]} does not exist in this istioctl: choose one of those that `istioctl profile"
-            " list` or https://istio.io/latest/docs/setup/additional-setup/config-profiles/ names (default, demo,"
-            " minimal, empty, ambient, ...)"
+            f"the profile {profile[1]} does not exist in this istioctl: choose one of those that"
+            " https://istio.io/latest/docs/setup/additional-setup/config-profiles/ names (default, demo, minimal,"
+            " empty, ambient, ...)"
         )
     field = re.search(r'unknown field "(.*?)"', message)
     if field:

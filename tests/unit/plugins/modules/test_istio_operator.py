@@ -282,6 +282,43 @@ def test_validated_renders_and_returns_no_objects(cluster, run_module, istioctl,
     assert "unknown profile" in run(run_module, state="validated")["msg"]
 
 
+def test_the_differences_from_another_mesh(cluster, run_module, istioctl, monkeypatch):
+    def generate(self, operator, client):
+        assert client is None
+        istioctl["asked"].append(operator)
+        objects = copy.deepcopy(RENDERED)
+        if operator["spec"]["profile"] == "minimal":
+            objects.pop()
+            objects[1]["spec"]["template"]["metadata"]["labels"]["app"] = "other"
+            objects[0]["metadata"]["labels"]["helm.sh/chart"] = "base-2.0.0"
+        return objects
+
+    monkeypatch.setattr(Istioctl, "generate", generate)
+    settings = {"profile": "demo", "spec": {"meshConfig": {"accessLogFile": "/dev/stdout"}}, "state": "rendered"}
+    result = run(run_module, **settings, compare_with={"profile": "minimal"})
+    assert not result["changed"] and len(result["rendered"]) == len(RENDERED)
+    assert [one["spec"]["profile"] for one in istioctl["asked"]] == ["demo", "minimal"]
+    assert all(one["spec"]["meshConfig"] for one in istioctl["asked"])
+    found = {f"{one['kind']} {one['name']}": one for one in result["differences"]}
+    assert {name: one["action"] for name, one in found.items()} == {
+        "Deployment istiod": "updated",
+        "Deployment istio-ingressgateway": "created",
+    }
+    istiod = found["Deployment istiod"]
+    assert "app: other" in istiod["before"] and "app: istiod" in istiod["after"]
+    assert found["Deployment istio-ingressgateway"]["before"] == ""
+    back = run(run_module, **{**settings, "profile": "minimal"}, compare_with={"profile": "demo"})
+    assert {one["action"] for one in back["differences"]} == {"updated", "deleted"}
+    assert run(run_module, **settings, compare_with={"profile": "demo"})["differences"] == []
+
+
+def test_a_comparison_changes_nothing(cluster, run_module, istioctl):
+    result = run(run_module, compare_with={"profile": "demo"})
+    assert "compare_with is for state=rendered" in result["msg"] and cluster.writes == 0
+    bad = run(run_module, state="rendered", compare_with={"spec": {"meshConfg": {}}})
+    assert "meshConfg" in bad["msg"]
+
+
 def test_rendered(cluster, run_module, istioctl):
     result = run(run_module, state="rendered")
     assert len(result["rendered"]) == len(RENDERED) and not result["changed"] and not cluster.requests
