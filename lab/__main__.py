@@ -13,7 +13,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m lab", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
     artifacts = verbs.add_parser("artifacts", help="build every binary, package and image into the cache")
-    artifacts.add_argument("--other", action="store_true", help="also the other releases of Kubernetes and Istio")
+    artifacts.add_argument(
+        "--other",
+        action="append",
+        choices=["1.35", "1.34"],
+        default=[],
+        help="also the releases with this minor version of Kubernetes; can be repeated",
+    )
     verbs.add_parser("up", help="start the machines that are not running")
     verbs.add_parser("down", help="stop the machines; nothing stays mounted or running")
     verbs.add_parser("status", help="show which machines are running")

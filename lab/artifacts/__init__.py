@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
 from lab import host_packages
 from lab.artifacts import (
@@ -36,15 +37,15 @@ def _releases(wanted: versions.Versions, programs: dict[str, Item]) -> list[Item
     ]
 
 
-def parts(other: bool = False) -> list[Item]:
-    """The items of the bundle, with those of the other releases on request. This does not build them."""
+def parts(others: Iterable[str] = ()) -> list[Item]:
+    """The items of the bundle, with those of the other releases (versions.OTHERS). This does not build them."""
     wanted = versions.load()
     programs = _programs(wanted)
     debs = os_packages.downloads()
-    others = versions.load(other=True)
+    asked = [versions.load(other=other) for other in others]
     return [
         *_releases(wanted, programs),
-        *(_releases(others, _programs(others)) if other else []),
+        *(item for each in asked for item in _releases(each, _programs(each))),
         vendor_packages.docker_repositories(wanted, programs),
         cri_dockerd.archive(wanted, programs["cri-dockerd"]),
         images.flannel(wanted, programs),
@@ -54,14 +55,14 @@ def parts(other: bool = False) -> list[Item]:
     ]
 
 
-def build(other: bool = False) -> None:
+def build(others: Iterable[str] = ()) -> None:
     """Build the items that are missing in the cache, and publish the bundle."""
     start = time.monotonic()
     host_packages.ensure(host_packages.ARTIFACTS)
     with store.lock():
         try:
             signing.write_fingerprints()
-            tree = bundle.publish(parts(other))
+            tree = bundle.publish(parts(others))
         finally:
             signing.stop_agent()
     print(f"artifacts: {tree} ({time.monotonic() - start:.1f} s)")

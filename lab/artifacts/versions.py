@@ -14,8 +14,12 @@ from lab.paths import REPOSITORY
 
 HERE = Path(__file__).parent
 GO_MODULES = HERE / "go"
-# Releases that the lab builds on request, besides the default ones. This pair is one that Istio supports.
-OTHER = {"kubernetes": "1.35.8", "istio": "1.29.1"}
+# Releases that the lab builds on request, besides the default ones, by the minor version of Kubernetes. Each is a pair
+# that Istio supports.
+OTHERS = {
+    "1.35": {"kubernetes": "1.35.8", "istio": "1.29.1"},
+    "1.34": {"kubernetes": "1.34.9", "istio": "1.31.0"},
+}
 
 
 @dataclass(frozen=True)
@@ -44,11 +48,11 @@ class Versions:
         return own if own.exists() else path
 
 
-def load(meta: Path = REPOSITORY / "meta", other: bool = False) -> Versions:
-    """Read the versions from meta/, so that each version is written only once. other: with the releases in OTHER."""
+def load(meta: Path = REPOSITORY / "meta", other: str = "") -> Versions:
+    """Read the versions from meta/, so that each version is written only once. other: with these of OTHERS."""
     known = yaml.safe_load((meta / "versions.yml").read_text(encoding="utf-8"))
     defaults = yaml.safe_load((meta / "defaults.yml").read_text(encoding="utf-8"))
-    releases = {name: OTHER[name] if other else defaults[f"bare_mesh_{name}_version"] for name in OTHER}
+    releases = OTHERS.get(other) or {name: defaults[f"bare_mesh_{name}_version"] for name in ("kubernetes", "istio")}
     return Versions(
         kubernetes=releases["kubernetes"],
         docker=known["__bare_mesh_docker_version"],

@@ -12,7 +12,7 @@ from kubernetes import client, config
 from test_interrupted import completes, kill_when
 from truth import disagreements
 
-from lab.artifacts.versions import OTHER
+from lab.artifacts.versions import OTHERS
 
 pytestmark = pytest.mark.lifecycle
 
@@ -82,16 +82,19 @@ def test_the_whole_site_on_docker(play):
     assert node("node3").check_output("docker ps --all --quiet") == ""
 
 
-def test_other_releases_reach_the_page(play):
-    lab("artifacts", "--other")
+@pytest.mark.parametrize("minor", OTHERS)
+def test_other_releases_reach_the_page(play, minor):
+    other = OTHERS[minor]
+    lab("artifacts", "--other", minor)
     lab("reset", *ADDRESSES)
-    releases = [word for name, version in OTHER.items() for word in ("-e", f"bare_mesh_{name}_version={version}")]
+    releases = [word for name, version in other.items() for word in ("-e", f"bare_mesh_{name}_version={version}")]
     predicted = play("site.yml", "--check", *releases)
     run = play("site.yml", *releases)
     assert run["code"] == 0, run["errors"]
     assert disagreements(predicted, run) == []
-    assert "Istio 1.29 has had no security fixes since 2026-10-12" in run["output"]
-    assert node3().kubelet_version == f"v{OTHER['kubernetes']}"
+    old = "Kubernetes 1.34" if minor == "1.34" else "Istio 1.29"
+    assert f"{old} has had no security fixes since" in run["output"]
+    assert node3().kubelet_version == f"v{other['kubernetes']}"
     again = play("site.yml", *releases)
     assert (again["code"], again["changed"]) == (0, {}), again["errors"]
     run = play("playbooks/verify.yml", *releases)
