@@ -22,8 +22,8 @@ def expression(params: dict[str, Any], option: str) -> Any:
         ) from error
 
 
-def evaluate(compiled: Any, option: str, found: list[dict[str, Any]]) -> Any:
-    """The value of an expression on the objects. Raises Failure if it cannot be evaluated."""
+def evaluate(compiled: Any, option: str, found: list[dict[str, Any]] | dict[str, Any]) -> Any:
+    """The value of an expression on what was read. Raises Failure if it cannot be evaluated."""
     try:
         return compiled.search(found)
     except library("jmespath", "jmespath").exceptions.JMESPathError as error:

@@ -1,0 +1,8 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Routes that no request reaches."""
+
+from __future__ import annotations
+
+
+def test_table(case, found):
+    assert found == case["expect"]
