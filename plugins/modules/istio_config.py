@@ -10,6 +10,9 @@ description:
   - Takes manifests of any of Istio's kinds (C(networking.istio.io), C(security.istio.io), C(telemetry.istio.io) and
     C(extensions.istio.io)), from the task, from files, from folders or from templates.
   - Checks all of them by the rules of Istio before anything is written. The message names each wrong field and the fix.
+  - Warns of what Istio accepts and traffic then suffers from, such as a route to a subset that no DestinationRule has.
+    It knows the manifests of the task and, as far as it may list them, the live objects that they depend on. Where it
+    is not certain, it says nothing.
   - Writes them in an order that traffic survives. Subsets are written before the routes that use them, and removed
     when the proxies have got the routes that no longer do.
   - A field that another field manager owns and that the manifest does not name is not changed and is not a difference.
@@ -64,6 +67,13 @@ options:
     type: str
     choices: [offline, server]
     default: offline
+  fail_on:
+    description:
+      - V(error) fails for what Istio refuses, and shows warnings.
+      - V(warning) also fails for warnings, before anything is written.
+    type: str
+    choices: [error, warning]
+    default: error
   settle:
     description:
       - Seconds between a change of routes and the removal of subsets and other resources in the same task, so that the
@@ -112,6 +122,7 @@ EXAMPLES = r"""
     owner: shop
     prune: true
     validate: server
+    fail_on: warning
 
 - name: Remove all of it
   bare.mesh.istio_config:
@@ -142,6 +153,32 @@ objects:
     action:
       description: V(created), V(updated), V(unchanged), V(deleted) or V(absent). In check mode, what would happen.
       type: str
+findings:
+  description: The warnings, also if the task fails because of them. Empty without any.
+  returned: with O(state=present), after the resources are found valid
+  type: list
+  elements: dict
+  contains:
+    rule:
+      description: Name of the rule, such as V(unknown-subset).
+      type: str
+    object:
+      description: Kind, namespace and name of the resource.
+      type: str
+      sample: VirtualService shop/reviews
+    path:
+      description: The field.
+      type: str
+      sample: spec.http[0].route[1].destination.subset
+    message:
+      description: What is wrong.
+      type: str
+    fix:
+      description: What to do.
+      type: str
+    source:
+      description: Address of the page of Istio's documentation that explains it.
+      type: str
 """
 
 import re
@@ -149,12 +186,14 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._istio import config
+from ansible_collections.bare.mesh.plugins.module_utils._istio.analysis import live
+from ansible_collections.bare.mesh.plugins.module_utils._istio.analysis.analyse import analyse
 from ansible_collections.bare.mesh.plugins.module_utils._istio.kind_module import MANAGER
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.apply import Engine
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.change import outcome
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.module import connect, run
-from ansible_collections.bare.mesh.plugins.module_utils._k8s.resource import expand, load_yaml, read_file
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.resource import expand, key, load_yaml, read_file
 
 ARGUMENTS: dict[str, Any] = {
     "resources": {"type": "list", "elements": "dict"},
@@ -164,6 +203,7 @@ ARGUMENTS: dict[str, Any] = {
     "owner": {"type": "str"},
     "prune": {"type": "bool", "default": False},
     "settle": {"type": "float", "default": 3},
+    "fail_on": {"type": "str", "choices": ["error", "warning"], "default": "error"},
     "validate": {"type": "str", "choices": ["offline", "server"], "default": "offline"},
 }
 LABEL = re.compile(r"[a-zA-Z0-9]([-a-zA-Z0-9_.]{0,61}[a-zA-Z0-9])?\Z")
@@ -178,6 +218,26 @@ def definitions(params: dict[str, Any]) -> list[dict[str, Any]]:
         else:
             result += expand(read_file(one), one)
     return result
+
+
+def advise(
+    module: AnsibleModule, engine: Engine, objects: list[dict[str, Any]], stale: list[dict[str, Any]]
+) -> list[dict[str, str]]:
+    """Show the warnings about the objects, and return them. stale: objects that the task removes.
+
+    Raises Failure with all of them if the task is to fail for them.
+    """
+    # Without a cluster, only the objects themselves are known.
+    known, listed = live.read(engine.kinds, objects) if engine.kinds.client else ([], None)
+    gone = {key(one) for one in stale}
+    found = analyse(objects, [one for one in known if key(one) not in gone], listed)
+    findings = [one._asdict() for one in found]
+    if found and module.params["fail_on"] == "warning":
+        lines = ". ".join(one.line() for one in found)
+        raise Failure(f"warnings, so nothing was written (fail_on is warning). {lines}", findings=findings)
+    for one in found:
+        module.warn(one.line())
+    return findings
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
@@ -195,14 +255,16 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         config.refuse(objects)
     client = connect(module, "all resources count as new" if present else "there is nothing to remove")
     engine = Engine(client, MANAGER, check=module.check_mode, namespace=params["namespace"])
+    more: dict[str, Any] = {}
     if present:
         stale = config.left_over(engine.kinds, objects, owner, MANAGER) if params["prune"] else []
+        more["findings"] = advise(module, engine, objects, stale)
         changes = config.write(engine, objects, stale, params["validate"] == "server", params["settle"])
     else:
         changes = config.remove(engine, objects, params["settle"])
     for note in engine.notes:
         module.warn(note)
-    return outcome(changes, module._diff)
+    return {**outcome(changes, module._diff), **more}
 
 
 def main() -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 
 import pytest
 import yaml
+from ansible.module_utils import basic
 from ansible_collections.bare.mesh.plugins.module_utils._istio import config
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import ApiError
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Unreachable
 from ansible_collections.bare.mesh.plugins.modules import destination_rule, istio_config
 
 RULES = "/apis/networking.istio.io/v1/namespaces/shop/destinationrules/reviews"
@@ -219,3 +222,75 @@ def test_numbers_from_templates(cluster, run):
 def test_the_password_of_a_proxy_is_not_printed(cluster, run_for_real):
     printed = run_for_real(istio_config, resources=[rule("v1")], proxy="http://user:correct-horse@p:1")
     assert "correct-horse" not in printed and '"changed": true' in printed
+
+
+@pytest.fixture
+def warned(monkeypatch):
+    """The warnings that the module has shown."""
+    shown = []
+    monkeypatch.setattr(basic.AnsibleModule, "warn", lambda self, warning, **more: shown.append(warning))
+    return shown
+
+
+def test_what_traffic_suffers_from_is_shown(cluster, run, warned):
+    (finding,) = run(resources=[rule("v1"), routes("v2")])["findings"]
+    assert finding["rule"] == "unknown-subset" and finding["object"] == "VirtualService shop/reviews"
+    assert finding["path"] == "spec.http[0].route[0].destination.subset" and "ist0101" in finding["source"]
+    line = f"{finding['object']}: {finding['path']}: {finding['message']}. {finding['fix']}"
+    assert warned.count(line) == 2, "in check mode too"
+    assert run(resources=[rule("v1"), routes("v1")])["findings"] == []
+
+
+def test_warnings_that_are_errors(cluster, run_module, warned):
+    """All of them in one message, before anything is written."""
+    bad = routes("v2")
+    bad["spec"]["http"].append({"redirect": {"uri": "/"}})
+    for check in (True, False):
+        result = run_module(istio_config, check=check, resources=[rule("v1"), bad], fail_on="warning")
+        assert result["failed"] and cluster.writes == 0 and not warned
+        assert [one["rule"] for one in result["findings"]] == ["unknown-subset", "unreachable-match"]
+        assert "so nothing was written" in result["msg"]
+        assert all(one["message"] in result["msg"] and one["fix"] in result["msg"] for one in result["findings"])
+    assert run_module(istio_config, resources=[rule("v1"), routes("v1")], fail_on="warning")["changed"]
+
+
+def test_live_routes_keep_their_subset(cluster, run, run_module):
+    run(resources=[rule("v1", "v2"), routes("v1")])
+    result = run_module(istio_config, resources=[rule("v2")], fail_on="warning")
+    assert [one["rule"] for one in result["findings"]] == ["shrinking-subset"]
+    assert "VirtualService shop/reviews uses" in result["msg"] and cluster.writes == 2
+
+
+def test_what_is_removed_does_not_count(run, run_module):
+    run(resources=[rule("v1", "v2"), routes("v1")], owner="shop")
+    assert run(resources=[rule("v2")], owner="shop", prune=True)["findings"] == []
+
+
+def test_a_service_of_the_cluster_is_known(cluster, run):
+    cluster.objects["/api/v1/namespaces/shop/services/details"] = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "details", "namespace": "shop"},
+    }
+    (finding,) = run(resources=[rule("v1"), routes("v1")])["findings"]
+    assert finding["rule"] == "unknown-host" and "'reviews'" in finding["message"]
+
+
+def test_what_may_not_be_listed_is_not_known(cluster, run, monkeypatch):
+    def forbid(path, query=None):
+        raise ApiError(403, "forbidden")
+
+    monkeypatch.setattr(cluster, "pages", forbid)
+    assert run(resources=[routes("v1")], fail_on="warning")["findings"] == []
+
+
+def test_without_a_cluster_the_manifests_are_judged(cluster, run_module, warned):
+    cluster.unreachable.append(Unreachable("no answer"))
+    assert run_module(istio_config, check=True, resources=[routes("v1")])["findings"] == []
+    (finding,) = run_module(istio_config, check=True, resources=[rule("v1"), routes("v2")])["findings"]
+    assert finding["rule"] == "unknown-subset" and any(finding["message"] in line for line in warned)
+
+
+def test_a_removal_is_not_judged(cluster, run):
+    assert "findings" not in run(resources=[rule("v1"), routes("v2")], state="absent", fail_on="warning")
+    assert not [path for verb, path in cluster.requests if verb == "LIST"]
