@@ -35,3 +35,18 @@ def steps(name: str) -> Iterator[tuple[str, dict[str, Any], str]]:
     ):
         yield step, {**common, **options}, action
         yield f"{step} again", {**common, **options}, "absent" if action == "deleted" else "unchanged"
+
+
+def as_manifest(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The same arguments with the resource as a Kubernetes manifest."""
+    options = load("module_utils._istio.schemas", name).KIND.options
+    spec = {options[option][0]: value for option, value in arguments.items() if option in options}
+    rest = {option: value for option, value in arguments.items() if option not in (*options, "name", "namespace")}
+    meta = {"name": arguments["name"], "namespace": arguments["namespace"]}
+    return {**rest, "resources": [{"metadata": meta, "spec": spec}]}
+
+
+def removed_field(name: str) -> tuple[Any, ...]:
+    """The path, in a manifest, of the field that a task removes."""
+    option, *inside = DATA[name]["removed"]
+    return ("spec", load("module_utils._istio.schemas", name).KIND.options[option][0], *inside)

@@ -9,7 +9,7 @@ import pytest
 from conftest import LAB, SHOP
 from kubernetes.client.exceptions import ApiException
 
-from tests.istio_kinds import DATA, load, steps
+from tests.istio_kinds import DATA, as_manifest, load, removed_field, steps
 from tests.module_process import run_module
 from tools.istio_schema import from_openapi, kind_of, share, snake
 
@@ -41,6 +41,15 @@ def refusal(custom_api, definition, spec):
     return ""
 
 
+def has(value, path):
+    """Whether there is something at a path."""
+    for step in path:
+        if (isinstance(value, list) and len(value) <= step) or (isinstance(value, dict) and step not in value):
+            return False
+        value = value[step]
+    return True
+
+
 @pytest.mark.parametrize("name", DATA)
 def test_the_server_is_of_the_same_opinion(custom_api, definitions, name):
     others = []
@@ -62,8 +71,9 @@ def test_the_schema_is_that_of_the_server(definitions, name):
     assert kind_of(definitions[name]) == schema.KIND
 
 
+@pytest.mark.parametrize("form", ["options", "manifest"])
 @pytest.mark.parametrize("name", DATA)
-def test_the_life_of_a_resource(custom_api, definitions, name):
+def test_the_life_of_a_resource(custom_api, definitions, name, form):
     """Each step, in check mode and for real: check mode writes nothing, and tells what the step does."""
     kind = load("module_utils._istio.schemas", name).KIND
     place = (kind.group, kind.versions[0], "shop", definitions[name]["spec"]["names"]["plural"])
@@ -77,6 +87,8 @@ def test_the_life_of_a_resource(custom_api, definitions, name):
 
     assert "failed" not in run("k8s", resources=[SHOP])
     for step, arguments, action in steps(name):
+        if form == "manifest":
+            arguments = as_manifest(name, arguments)
         before = live()
         predicted = run(name, check=True, **arguments)
         assert live() == before, step
@@ -85,3 +97,5 @@ def test_the_life_of_a_resource(custom_api, definitions, name):
         assert [one["action"] for one in done["objects"]] == [action], step
         changed = action not in ("unchanged", "absent")
         assert done["changed"] == changed == (live() != before) == bool(done.get("diff")), step
+        if step == "remove a field":
+            assert has(before[0], removed_field(name)) and not has(live()[0], removed_field(name))

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from conftest import LAB, SHOP
 
-from tests.istio_kinds import DATA, load
+from tests.istio_kinds import DATA
 from tests.shapes import without
 
 ISTIOCTL = str(Path("~/.cache/bare_mesh/istioctl/current/bin/istioctl").expanduser())
@@ -80,21 +80,6 @@ GENERIC = {
 
 
 def cases():
-    for name, data in DATA.items():
-        kind = load("module_utils._istio.schemas", name).KIND
-        version, meta = f"{kind.group}/{kind.versions[0]}", {"name": "leaves", "namespace": "shop"}
-        options = data["second"], without(data["second"], data["removed"])
-        first, second = (
-            {field: one[option] for option, (field, _type) in kind.options.items() if option in one} for one in options
-        )
-        field, *inside = data["removed"]
-        path = ("spec", kind.options[field][0], *inside)
-        forms = {
-            "options": ({**meta, **one} for one in options),
-            "resources": ({"resources": [{"metadata": meta, "spec": one}]} for one in (first, second)),
-        }
-        for form, (before, after) in forms.items():
-            yield pytest.param(kind.kind, version, name, before, after, path, id=f"{name}-{form}")
     for kind, (version, content, path) in GENERIC.items():
         named = {"apiVersion": version, "kind": kind, "metadata": {"name": "leaves", "namespace": "shop"}, **content}
         yield pytest.param(
