@@ -30,8 +30,6 @@ def envoy(cluster, monkeypatch):
     def execute(_client, namespace, pod, container, command, timeout):
         assert command == ["pilot-agent", "request", "GET", "config_dump?include_eds"]
         played["asked"].append((namespace, pod, container, timeout))
-        if isinstance(played["answer"], Exception):
-            raise played["answer"]
         return {"pod": pod, **played["answer"]}
 
     monkeypatch.setattr(proxy_config_info, "execute", execute)
@@ -86,13 +84,16 @@ def test_a_proxy_that_does_not_answer(envoy, run_module, answer, said):
     assert result["failed"] and result["msg"] == expected
 
 
-def test_a_container_or_a_pod_that_is_missing(envoy, run_module):
+def test_a_container_or_a_pod_that_is_missing(envoy, run_module, monkeypatch):
     said = "no command can be run in the pod shop/web-1: container istio-proxy is not valid for pod web-1"
-    envoy["answer"] = Failure(said)
+
+    def refuse(*_arguments):
+        raise Failure(said)
+
+    monkeypatch.setattr(proxy_config_info, "execute", refuse)
     assert run_module(proxy_config_info, **WEB)["msg"] == said
-    assert (
-        "one of the following is required: name, label_selectors" in run_module(proxy_config_info, namespace="x")["msg"]
-    )
+    neither = run_module(proxy_config_info, namespace="shop")["msg"]
+    assert neither == "one of the following is required: name, label_selectors"
 
 
 def test_a_dump_without_parts(envoy, run_module):
