@@ -71,6 +71,7 @@ options:
     description:
       - V(error) fails for what Istio refuses, and shows warnings.
       - V(warning) also fails for warnings, before anything is written.
+      - In check mode, what earlier tasks would create is not there, so it can have warnings that the run will not have.
     type: str
     choices: [error, warning]
     default: error

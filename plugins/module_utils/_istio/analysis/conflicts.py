@@ -23,13 +23,14 @@ def servers(context: Context) -> Iterator[Finding]:
     """The TLS servers for one host on one port of the same proxies. Istio keeps the oldest; plain HTTP it merges."""
     seen: dict[Hashable, tuple[Object, str]] = {}
     # Those that are there were first.
-    for gateway in context.rest("Gateway") + context.mine("Gateway"):
+    live = context.rest("Gateway")
+    for position, gateway in enumerate(live + context.mine("Gateway")):
         for index, server in enumerate(spec(gateway).get("servers") or []):
             for number, host in enumerate(server.get("hosts") or []) if _encrypted(server) else ():
                 path = f"spec.servers[{index}].hosts[{number}]"
                 owner, where = seen.setdefault(_claim(gateway, server, host), (gateway, path))
                 itself = owner is gateway and where.startswith(f"spec.servers[{index}].")
-                if itself or gateway not in context.batch:
+                if itself or position < len(live):
                     continue
                 port = server["port"].get("number")
                 message = (
@@ -52,35 +53,32 @@ def _claim(gateway: Object, server: dict[str, Any], host: str) -> Hashable:
 
 def routes(context: Context) -> Iterator[Finding]:
     """The VirtualServices of one namespace for one host."""
-    mine = context.mine("VirtualService")
-    for number, other in enumerate(mine):
-        for one in context.rest("VirtualService") + mine[:number]:
-            if not _apart(one, other):
-                yield from _mesh(one, other)
-                yield from _gateways(one, other)
+    live = context.rest("VirtualService")
+    claims: dict[tuple[str, str], list[Object]] = {}
+    for position, route in enumerate(live + context.mine("VirtualService")):
+        for index, host in enumerate(spec(route).get("hosts") or []):
+            claimed = claims.setdefault((namespace(route), fqdn(host, namespace(route))), [])
+            for other in claimed if position >= len(live) else ():
+                if not _apart(other, route):
+                    yield from _mesh(other, route, index)
+                    yield from _gateways(other, route, host)
+            claimed.append(route)
 
 
 def _apart(one: Object, other: Object) -> bool:
-    """Whether two VirtualServices cannot meet: in different namespaces, or seen by different ones."""
+    """Whether two VirtualServices of a namespace are the same one, or are seen by different namespaces."""
     scopes = scope(one), scope(other)
     seen = "*" in scopes[0] | scopes[1] or scopes[0] & scopes[1]
-    return namespace(one) != namespace(other) or identity(one) == identity(other) or not seen
+    return identity(one) == identity(other) or not seen
 
 
-def _shared(one: Object, other: Object) -> list[tuple[int, str]]:
-    """The hosts of the second VirtualService that the first one has too."""
-    names = {fqdn(host, namespace(one)) for host in spec(one).get("hosts") or []}
-    hosts = enumerate(spec(other).get("hosts") or [])
-    return [(index, host) for index, host in hosts if fqdn(host, namespace(other)) in names]
-
-
-def _mesh(one: Object, other: Object) -> Iterator[Finding]:
+def _mesh(one: Object, other: Object, index: int) -> Iterator[Finding]:
     """Sidecars use only one of two VirtualServices for a host: which one is not said."""
-    for index, host in _shared(one, other):
-        if _at(one, "mesh") and _at(other, "mesh") and _anywhere(one) and _anywhere(other):
-            message = f"{identity(one)} is for {host!r} in the mesh too, and sidecars do not merge the two"
-            fix = "Put all routes for the host into one of them"
-            yield finding(_RULE, other, f"spec.hosts[{index}]", message, fix, _MESH)
+    if all(_at(route, "mesh") and _anywhere(route) for route in (one, other)):
+        host = spec(other)["hosts"][index]
+        message = f"{identity(one)} is for {host!r} in the mesh too, and sidecars do not merge the two"
+        fix = "Put all routes for the host into one of them"
+        yield finding(_RULE, other, f"spec.hosts[{index}]", message, fix, _MESH)
 
 
 def _at(route: Object, gateway: str) -> bool:
@@ -94,17 +92,14 @@ def _anywhere(route: Object) -> bool:
     return any(not any(match.get(name) for name in own) for entry in routes for match in entry.get("match") or [{}])
 
 
-def _gateways(one: Object, other: Object) -> Iterator[Finding]:
+def _gateways(one: Object, other: Object, host: str) -> Iterator[Finding]:
     """Gateways merge VirtualServices for a host, but of two routes for all other requests only one is used."""
     common = sorted("/".join(name) for name in _names(one) & _names(other))
     paths = [_catch_all(route) for route in (one, other)]
-    for _index, host in _shared(one, other):
-        if common and all(paths):
-            where = f"{host!r} at the gateway {common[0]}"
-            message = (
-                f"{identity(one)} ({paths[0]}) takes all requests for {where} too, so only one of the two gets any"
-            )
-            yield finding(_RULE, other, paths[1], message, "Keep one route without conditions for the host", _MERGED)
+    if common and all(paths):
+        where = f"{host!r} at the gateway {common[0]}"
+        message = f"{identity(one)} ({paths[0]}) takes all requests for {where} too, so only one of the two gets any"
+        yield finding(_RULE, other, paths[1], message, "Keep one route without conditions for the host", _MERGED)
 
 
 def _names(route: Object) -> set[tuple[str, str]]:

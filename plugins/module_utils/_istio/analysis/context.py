@@ -33,10 +33,10 @@ class Context:
         self, batch: list[Object], known: Iterable[Object] = (), listed: Collection[tuple[str, str]] | None = None
     ) -> None:
         live = [one for one in known if _usable(one)]
-        self.batch = batch
         self.live = {key(one): one for one in live}
         new = {key(one) for one in batch}
-        self.others = [one for one in live if key(one) not in new]
+        self._mine = _by_kind(batch)
+        self._rest = _by_kind([one for one in live if key(one) not in new])
         # Without a cluster, the batch is judged as if nothing else was there where it names its own objects.
         self.alone = listed is None
         if listed is None:
@@ -46,11 +46,11 @@ class Context:
 
     def mine(self, kind: str) -> list[Object]:
         """The objects of a kind in the batch."""
-        return [one for one in self.batch if one["kind"] == kind]
+        return self._mine.get(kind, [])
 
     def rest(self, kind: str) -> list[Object]:
         """The objects of a kind outside of the batch."""
-        return [one for one in self.others if one["kind"] == kind]
+        return self._rest.get(kind, [])
 
     def all(self, kind: str) -> list[Object]:
         return self.mine(kind) + self.rest(kind)
@@ -58,6 +58,13 @@ class Context:
     def complete(self, kind: str, where: str = "") -> bool:
         """Whether all objects of a kind are known, in a namespace or in the whole cluster."""
         return (kind, "") in self.listed or bool(where and (kind, where) in self.listed)
+
+
+def _by_kind(objects: list[Object]) -> dict[str, list[Object]]:
+    found: dict[str, list[Object]] = {}
+    for one in objects:
+        found.setdefault(one["kind"], []).append(one)
+    return found
 
 
 def _usable(one: Object) -> bool:

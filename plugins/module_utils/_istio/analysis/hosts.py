@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+from functools import cache
 from typing import Any
 
 from ansible_collections.bare.mesh.plugins.module_utils._istio import validators
@@ -24,15 +26,19 @@ def service(host: str, where: str) -> tuple[str, str] | None:
     return (parts[0], parts[1]) if len(parts) == 2 or parts[2] == "svc" else None
 
 
-def forms(host: str, where: str) -> set[str]:
+@cache
+def forms(host: str, where: str) -> frozenset[str]:
     """All full names that a host may mean: Istio knows fewer, but a name that is nearly right is not worth a word."""
     found = service(host, where)
-    return {fqdn(host, where), *([f"{found[0]}.{found[1]}.svc.cluster.local"] if found else [])}
+    return frozenset([fqdn(host, where), *([f"{found[0]}.{found[1]}.svc.cluster.local"] if found else [])])
 
 
-def same(one: set[str], pattern: set[str]) -> bool:
+def same(one: Set[str], pattern: Set[str]) -> bool:
     """Whether a host, by its forms, is among those of another, which can have a wildcard."""
-    return any(validators.within(host, other) for host in one for other in pattern)
+    if not one.isdisjoint(pattern):
+        return True
+    wild = [other for other in pattern if other.startswith("*")]
+    return any(validators.within(host, other) for host in one for other in wild) if wild else False
 
 
 def rules_for(context: Context, host: str, route: Object) -> list[Object]:

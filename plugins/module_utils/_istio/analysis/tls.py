@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import Any
 
 from ansible_collections.bare.mesh.plugins.module_utils._istio.analysis.context import Context, Object, namespace, spec
@@ -68,7 +68,7 @@ def double(context: Context) -> Iterator[Finding]:
                 yield finding(_RULE, rule, path, message, fix, f"{_PROBLEMS}/#double-tls")
 
 
-def _ports(context: Context, hosts: set[str]) -> list[dict[str, Any]]:
+def _ports(context: Context, hosts: Set[str]) -> list[dict[str, Any]]:
     """The ports of the ServiceEntries outside of the mesh for a host, which can have a wildcard."""
     return [
         port

@@ -43,7 +43,7 @@ def found(case):
     """The findings of a case. What is expected is written as RULE PATH."""
     batch = [manifest(one) for one in case["batch"]]
     refuse(batch)
-    listed = {(kind, where) for kind, where in case["listed"]} if "listed" in case else None
+    listed = set(map(tuple, case["listed"])) if "listed" in case else None
     known = [manifest(one) for one in case.get("known", [])]
     findings = analyse(batch, known, listed)
     for one in findings:
