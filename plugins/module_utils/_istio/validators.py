@@ -30,8 +30,8 @@ _TEXT = r'(?:\\.|[^\\)"])*'
 _ARGUMENTS = rf' *(?:\[ *"|[^ \[]){_TEXT}(?:" *, *"{_TEXT})*(?:\)|" *\] *\))'
 _VARIABLE = re.compile(rf"%%|%[^%(]*(?:\({_ARGUMENTS} *)?%", re.DOTALL)
 # pkg/config/validation, validateMetadata
+DRY_RUN = "istio.io/dry-run"
 _FORBIDDEN_ANNOTATIONS = {
-    "istio.io/dry-run": "is only for AuthorizationPolicy: remove it",
     "internal.istio.io/webhook-always-reject": "makes Istio reject the object: remove it",
     "internal.istio.io/parents": "is for objects that Istio makes itself: remove it",
     "internal.istio.io/parent-namespace": "is for objects that Istio makes itself: remove it",
@@ -173,7 +173,7 @@ def labels(values: dict[str, Any] | None, path: str, own: bool = False) -> Itera
             yield Fault(f"{path}[{name!r}]", f"{value!r} is not a valid label value: at most 63 letters, digits, - _ .")
 
 
-def metadata(meta: dict[str, Any]) -> Iterator[Fault]:
+def metadata(meta: dict[str, Any], kind: str = "") -> Iterator[Fault]:
     """Check names, labels and annotations by the limits of Kubernetes, and the annotations that Istio refuses."""
     odd = [field for field in ("labels", "annotations") if meta.get(field) and not isinstance(meta[field], dict)]
     if odd:
@@ -194,6 +194,8 @@ def metadata(meta: dict[str, Any]) -> Iterator[Fault]:
     for key, value in (meta.get("annotations") or {}).items():
         if key in _FORBIDDEN_ANNOTATIONS:
             yield Fault(f"metadata.annotations[{key!r}]", _FORBIDDEN_ANNOTATIONS[key])
+        if key == DRY_RUN and kind != "AuthorizationPolicy":
+            yield Fault(f"metadata.annotations[{key!r}]", "is only for AuthorizationPolicy: remove it")
         # Kubernetes compares the names of annotations in lower case.
         if not _key(str(key).lower(), _SUBDOMAIN):
             yield Fault(f"metadata.annotations[{key!r}]", "is not a valid annotation name")

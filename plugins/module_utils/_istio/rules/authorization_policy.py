@@ -38,6 +38,8 @@ _REPLACED_KEYS = {
 }
 # RFC 3986, appendix A: pchar
 _PATH_SEGMENT = re.compile(r"[a-zA-Z0-9-._~%!$&'()+,;:@=]+")
+# Go's strconv.ParseBool
+_BOOLEANS = ("1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False")
 _ONE, _ANY = "{*}", "{**}"
 
 
@@ -53,8 +55,18 @@ def faults(definition: dict[str, Any]) -> Iterator[Fault]:
         yield Fault("spec.provider.name", "is required with the action CUSTOM")
     if action != "CUSTOM" and provider is not None:
         yield Fault("spec.provider", f"is for the action CUSTOM, not for {action}")
+    yield from _dry_run((definition["metadata"].get("annotations") or {}).get(validators.DRY_RUN), action)
     for index, rule in enumerate(rules or []):
         yield from _rule(rule, f"spec.rules[{index}]", action == "CUSTOM")
+
+
+def _dry_run(value: str | None, action: str) -> Iterator[Fault]:
+    """The annotation by which a policy is only logged."""
+    path = f"metadata.annotations[{validators.DRY_RUN!r}]"
+    if value is not None and action not in ("ALLOW", "DENY"):
+        yield Fault(path, f"is for the actions ALLOW and DENY, not for {action}")
+    elif value is not None and value not in _BOOLEANS:
+        yield Fault(path, f"{value!r} is neither true nor false")
 
 
 def _rule(rule: dict[str, Any], path: str, custom: bool) -> Iterator[Fault]:
