@@ -166,7 +166,7 @@ def sound(value: Any, path: str, wrong: list[str]) -> Any:
 
 def faults_of(definition: dict[str, Any], schema: ModuleType, rules: Rules) -> Iterator[Fault]:
     """The faults of an object: of its metadata, of its structure, and by the rules where the structure is right."""
-    yield from validators.metadata(definition["metadata"], definition["kind"])
+    yield from validators.metadata(definition["metadata"], schema.KIND.kind)
     structure = list(check(definition["spec"], schema.ROOT, schema.DEFINITIONS, "spec"))
     yield from structure
     wrong = [fault.path for fault in structure]
