@@ -1,4 +1,4 @@
-# The one façade. `make help` lists what others may script against.
+# The commands of this repository. `make help` lists them.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -7,7 +7,7 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 VENV := $(CURDIR)/.venv
-# The environment is made anew when what it was made from has changed.
+# The environment is built again when the files that it was built from have changed.
 STAMP := $(VENV)/.made-$(shell cat requirements*.txt constraints.txt | sha256sum | cut -c1-16)
 # First the environment's own programs, for whatever a target starts.
 export PATH := $(VENV)/bin:$(PATH)
@@ -49,7 +49,7 @@ bench: lab-host venv ## measure site.yml against a shell script, and istio_confi
 matrix: ## sanity and unit tests with each ansible-core and Python that is supported
 	$(PYTHON) -m tools.matrix $(PAIRS)
 
-docs: venv ## write the generated pages anew: role READMEs, docs/variables.md, docs/modules.md
+docs: venv ## write the generated pages: role READMEs, docs/variables.md, docs/modules.md
 	python -m tools.docs
 
 # Long, and about the tests alone (docs/mutation.md); FILES names parts of paths, as in FILES="_k8s/apply _host/openpgp".

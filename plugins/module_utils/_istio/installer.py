@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What `istioctl install` does with rendered objects, as pure functions.
 
-Source: operator/pkg/install, operator/pkg/uninstall and istioctl/pkg/tag of Istio 1.29. The field manager, the labels
+Source: operator/pkg/install, operator/pkg/uninstall and istioctl/pkg/tag of Istio 1.31. The field manager, the labels
 and the revision tag are the same, so istioctl and this module can be used on the same mesh.
 """
 

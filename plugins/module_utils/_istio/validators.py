@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Formats that several of Istio's kinds share. The functions return an error message or an empty string.
 
-Rules of Istio 1.29's validation (pkg/config/validation, pkg/config/labels) and of Kubernetes:
+Rules of Istio 1.31's validation (pkg/config/validation, pkg/config/labels) and of Kubernetes:
 https://kubernetes.io/docs/concepts/overview/working-with-objects/names/
 https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/
 """

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What Istio refuses in a DestinationRule. https://istio.io/latest/docs/reference/config/networking/destination-rule/
 
-Rules of ValidateDestinationRule in Istio 1.29 (pkg/config/validation).
+Rules of ValidateDestinationRule in Istio 1.31 (pkg/config/validation).
 """
 
 from __future__ import annotations

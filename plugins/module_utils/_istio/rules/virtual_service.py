@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What Istio refuses in a VirtualService. https://istio.io/latest/docs/reference/config/networking/virtual-service/
 
-Rules of ValidateVirtualService in Istio 1.29 (pkg/config/validation). The rules of HTTP routes are in http_route.py.
+Rules of ValidateVirtualService in Istio 1.31 (pkg/config/validation). The rules of HTTP routes are in http_route.py.
 """
 
 from __future__ import annotations
