@@ -49,6 +49,8 @@ options:
     description:
       - A name for all that this task manages, unique in the cluster. Each resource gets it as the label
         C(bare.mesh/owner).
+      - A resource of another owner is refused before anything is written. One that exists without an owner is taken
+        over with a warning.
       - It must be the value of a label, with at most 63 characters.
     type: str
   prune:

@@ -8,15 +8,18 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from ansible_collections.bare.mesh.plugins.module_utils._base.schema import Fault, coerce
 from ansible_collections.bare.mesh.plugins.module_utils._istio.kind_module import describe, faults_of, refuse_faults
 from ansible_collections.bare.mesh.plugins.module_utils._istio.kinds import KINDS
-from ansible_collections.bare.mesh.plugins.module_utils._istio.schema import Fault, coerce
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.apply import Engine
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.change import Change
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import PARALLEL
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.discovery import Kinds, group_kind
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.ownership import owned_fields
-from ansible_collections.bare.mesh.plugins.module_utils._k8s.resource import key
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.reader import Key
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.refusals import some
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.resource import identity, key
 
 Object = dict[str, Any]
 # The label by which a task finds the objects that it wrote before.
@@ -93,6 +96,7 @@ def write(
     Raises Failure, whose data has what was written before it.
     """
     objects, live = engine.plan(definitions)
+    _check_owners(engine, objects, live)
     if ask_first:
         engine.ask(objects, live)
     late = [one for one in objects if _lost_subsets(one, live.get(key(one)))]
@@ -105,6 +109,24 @@ def write(
     widened = {key(change.desired): change.after for change in wide if change.after}
     narrowed = engine.write(late, {**live, **widened})
     return changes + [dataclasses.replace(change, before=live[key(change.desired)]) for change in narrowed]
+
+
+def _check_owners(engine: Engine, objects: list[Object], live: dict[Key, Object]) -> None:
+    """Refuse objects of other owners, and note those that had none. Raises Failure before anything is written."""
+    foreign, new = [], []
+    for one in objects:
+        if key(one) not in live:
+            continue
+        wanted, found = ((each["metadata"].get("labels") or {}).get(OWNER) for each in (one, live[key(one)]))
+        if found and found != wanted:
+            foreign.append(f"{identity(one)} belongs to the owner {found}")
+        elif wanted and not found:
+            new.append(identity(one))
+    if foreign:
+        fix = f"leave it to that task, give this one the same owner, or remove the label {OWNER}"
+        raise Failure(f"nothing was written. {'; '.join(foreign)}: {fix}")
+    if new:
+        engine.notes.append(f"existed before without an owner, and prune can now remove it: {some(new)}")
 
 
 def remove(

@@ -30,7 +30,8 @@ def configuration(params: dict[str, Any]) -> Any:
         if not any(os.path.exists(part) for part in path.split(os.pathsep)):
             raise Unreachable(
                 f"the kubeconfig {path} does not exist: set the option kubeconfig (or K8S_AUTH_KUBECONFIG) to the file"
-                " of a running cluster, or create the cluster first"
+                " of a running cluster (the roles of this collection write ~/.kube/bare_mesh.kubeconfig), or create the"
+                " cluster first"
             )
         try:
             config.load_kube_config(

@@ -105,10 +105,9 @@ def test_the_proxies_get_routes_before_subsets_go(cluster, run, monkeypatch):
     assert order() == ["APPLY", "APPLY"]
     run(resources=[routes("v2"), rule("v2")], owner="shop", settle=5)
     assert order() == ["APPLY", "APPLY", "SLEEP", "APPLY"] and ("SLEEP", 5) in cluster.requests
-    run(resources=[routes("v2"), rule("v2", "v3")])
-    run(resources=[routes("v2"), rule("v2")])
-    assert order() == ["APPLY"], "no route has changed"
+    run(resources=[routes("v2"), rule("v2", "v3")], owner="shop")
     run(resources=[routes("v2"), rule("v2")], owner="shop")
+    assert order() == ["APPLY"], "no route has changed"
     run(resources=[], owner="shop", prune=True)
     assert order() == ["DELETE", "SLEEP", "DELETE"]
     run(resources=[routes("v2"), rule("v2")])
@@ -135,6 +134,23 @@ def test_what_a_task_no_longer_asks_for_goes(cluster, run, run_module):
     gone = run(resources=[], owner="shop", prune=True)
     assert set(actions(gone).values()) == {"deleted"} and written(cluster) == [("DELETE", ROUTES), ("DELETE", RULES)]
     assert [one["metadata"]["name"] for one in cluster.objects.values()] == ["other"]
+
+
+def test_resources_of_others_are_refused_or_named(cluster, run, run_module, monkeypatch):
+    told = []
+    monkeypatch.setattr(basic.AnsibleModule, "warn", lambda self, warning, **more: told.append(warning))
+    run(resources=[rule("v1")], owner="shop")
+    run(resources=[routes("v1")])
+    for arguments in ({"owner": "mine"}, {}):
+        writes = cluster.writes
+        for check in (True, False):
+            refused = run_module(istio_config, check=check, resources=[rule("v2"), routes("v2")], **arguments)
+            assert "DestinationRule shop/reviews belongs to the owner shop" in refused["msg"]
+        assert cluster.writes == writes
+    told.clear()
+    assert run(resources=[routes("v1")], owner="mine")["changed"]
+    assert told == ["existed before without an owner, and prune can now remove it: VirtualService shop/reviews"] * 2
+    assert not run(resources=[routes("v1")], owner="mine")["changed"] and len(told) == 2
 
 
 def test_a_label_that_somebody_has_copied(cluster, run):
