@@ -108,7 +108,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ansible_collections.bare.mesh.plugins.module_utils._istio.schema import Fault
+from ansible_collections.bare.mesh.plugins.module_utils._base.schema import Fault
 
 
 def faults(definition: dict[str, Any]) -> Iterator[Fault]:

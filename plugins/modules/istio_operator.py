@@ -176,10 +176,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bare.mesh.plugins.module_utils._base.schema import check
 from ansible_collections.bare.mesh.plugins.module_utils._istio import installer
 from ansible_collections.bare.mesh.plugins.module_utils._istio.comparison import differences
 from ansible_collections.bare.mesh.plugins.module_utils._istio.istioctl import REFERENCE, Istioctl
-from ansible_collections.bare.mesh.plugins.module_utils._istio.schema import check
 from ansible_collections.bare.mesh.plugins.module_utils._istio.schemas.operator import DEFINITIONS, ROOT
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.apply import Engine
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.argspec import WAITING

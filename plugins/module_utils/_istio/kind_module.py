@@ -9,9 +9,9 @@ from types import ModuleType
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bare.mesh.plugins.module_utils._base.schema import Fault, check, coerce
 from ansible_collections.bare.mesh.plugins.module_utils._istio import validators
 from ansible_collections.bare.mesh.plugins.module_utils._istio.kind import ResourceKind
-from ansible_collections.bare.mesh.plugins.module_utils._istio.schema import Fault, check, coerce
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.apply import Engine
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.argspec import API_HOST
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.change import outcome

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ansible_collections.bare.mesh.plugins.module_utils._istio.schema import Fault
+from ansible_collections.bare.mesh.plugins.module_utils._base.schema import Fault
 
 _LABEL = r"[a-zA-Z0-9](?:[-a-zA-Z0-9]*[a-zA-Z0-9])?"
 _WILDCARD_LABEL = rf"\*|(?:\*|\*-)?{_LABEL}"

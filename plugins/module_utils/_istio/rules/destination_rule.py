@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ansible_collections.bare.mesh.plugins.module_utils._base.schema import Fault, nanoseconds
 from ansible_collections.bare.mesh.plugins.module_utils._istio import validators
 from ansible_collections.bare.mesh.plugins.module_utils._istio.rules.connection_pool import pool_faults
-from ansible_collections.bare.mesh.plugins.module_utils._istio.schema import Fault, nanoseconds
 
 _POLICY = (
     "outlierDetection", "connectionPool", "loadBalancer", "tls",

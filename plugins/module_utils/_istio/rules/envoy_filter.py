@@ -13,9 +13,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from ansible_collections.bare.mesh.plugins.module_utils._base.schema import Fault
 from ansible_collections.bare.mesh.plugins.module_utils._istio import validators
 from ansible_collections.bare.mesh.plugins.module_utils._istio.re2 import refused
-from ansible_collections.bare.mesh.plugins.module_utils._istio.schema import Fault
 
 # What a patch is applied to -> what can select it; the others can be selected by anything.
 _MATCHES = {

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ansible_collections.bare.mesh.plugins.module_utils._base.schema import Fault
 from ansible_collections.bare.mesh.plugins.module_utils._istio import validators
 from ansible_collections.bare.mesh.plugins.module_utils._istio.rules.server_tls import (
     CERTIFICATES,
     PASSTHROUGH,
     tls_faults,
 )
-from ansible_collections.bare.mesh.plugins.module_utils._istio.schema import Fault
 
 _HTTP = ("HTTP", "HTTP2", "HTTP_PROXY", "GRPC", "GRPC-WEB")
 _TLS = ("HTTPS", "TLS")

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
+from ansible_collections.bare.mesh.plugins.module_utils._base.schema import Fault, nanoseconds
 from ansible_collections.bare.mesh.plugins.module_utils._istio import validators
 from ansible_collections.bare.mesh.plugins.module_utils._istio.re2 import refused
-from ansible_collections.bare.mesh.plugins.module_utils._istio.schema import Fault, nanoseconds
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE", "*")
 # https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/router_filter#x-envoy-retry-on

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
+from ansible_collections.bare.mesh.plugins.module_utils._base.schema import Fault
 from ansible_collections.bare.mesh.plugins.module_utils._istio import validators
-from ansible_collections.bare.mesh.plugins.module_utils._istio.schema import Fault
 
 # RFC 7518, section 6.1, and RFC 8037
 _KEY_TYPES = ("EC", "RSA", "oct", "OKP")

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ansible_collections.bare.mesh.plugins.module_utils._istio.schema import Fault
+from ansible_collections.bare.mesh.plugins.module_utils._base.schema import Fault
 
 PASSTHROUGH = ("PASSTHROUGH", "AUTO_PASSTHROUGH")
 CERTIFICATES = (

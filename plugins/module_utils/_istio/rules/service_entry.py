@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ansible_collections.bare.mesh.plugins.module_utils._base.schema import Fault
 from ansible_collections.bare.mesh.plugins.module_utils._istio import validators
 from ansible_collections.bare.mesh.plugins.module_utils._istio.rules import workloads
-from ansible_collections.bare.mesh.plugins.module_utils._istio.schema import Fault
 
 _HTTP = ("http", "http2", "http_proxy", "grpc", "grpc-web")
 _TLS = ("https", "tls")

@@ -12,11 +12,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from ansible_collections.bare.mesh.plugins.module_utils._base.schema import Fault
 from ansible_collections.bare.mesh.plugins.module_utils._istio import validators
 from ansible_collections.bare.mesh.plugins.module_utils._istio.rules.connection_pool import pool_faults
 from ansible_collections.bare.mesh.plugins.module_utils._istio.rules.http_route import destination
 from ansible_collections.bare.mesh.plugins.module_utils._istio.rules.server_tls import tls_faults
-from ansible_collections.bare.mesh.plugins.module_utils._istio.schema import Fault
 
 _SETTINGS = ("egress", "ingress", "outboundTrafficPolicy", "inboundConnectionPool")
 _TLS = ("HTTPS", "TLS")

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ansible_collections.bare.mesh.plugins.module_utils._base.schema import Fault
 from ansible_collections.bare.mesh.plugins.module_utils._istio import cel, validators
-from ansible_collections.bare.mesh.plugins.module_utils._istio.schema import Fault
 
 
 def faults(definition: dict[str, Any]) -> Iterator[Fault]:

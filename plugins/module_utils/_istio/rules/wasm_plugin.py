@@ -13,8 +13,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from ansible_collections.bare.mesh.plugins.module_utils._base.schema import Fault
 from ansible_collections.bare.mesh.plugins.module_utils._istio import validators
-from ansible_collections.bare.mesh.plugins.module_utils._istio.schema import Fault
 from ansible_collections.bare.mesh.plugins.module_utils._istio.urls import scheme_of
 
 # Without a scheme, the address is that of an OCI image.

@@ -13,9 +13,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from ansible_collections.bare.mesh.plugins.module_utils._base.schema import Fault
 from ansible_collections.bare.mesh.plugins.module_utils._istio import validators
 from ansible_collections.bare.mesh.plugins.module_utils._istio.rules import workloads
-from ansible_collections.bare.mesh.plugins.module_utils._istio.schema import Fault
 
 _METHODS = ("httpGet", "tcpSocket", "exec")
 _SCHEMES = ("", "HTTP", "HTTPS")

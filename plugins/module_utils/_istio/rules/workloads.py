@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ansible_collections.bare.mesh.plugins.module_utils._base.schema import Fault
 from ansible_collections.bare.mesh.plugins.module_utils._istio import validators
-from ansible_collections.bare.mesh.plugins.module_utils._istio.schema import Fault
 
 UNIX = "unix://"
 # One less than the limit for the names of a service's ports.

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.bare.mesh.plugins.module_utils._base.schema import check
 from ansible_collections.bare.mesh.plugins.module_utils._istio.rules import gateway as rules
-from ansible_collections.bare.mesh.plugins.module_utils._istio.schema import check
 from ansible_collections.bare.mesh.plugins.module_utils._istio.schemas import gateway as schema
 
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 import base64
 
 import pytest
+from ansible_collections.bare.mesh.plugins.module_utils._base.schema import check
 from ansible_collections.bare.mesh.plugins.module_utils._istio.rules import virtual_service as rules
-from ansible_collections.bare.mesh.plugins.module_utils._istio.schema import check
 from ansible_collections.bare.mesh.plugins.module_utils._istio.schemas import virtual_service as schema
 
 TO = [{"destination": {"host": "a"}}]

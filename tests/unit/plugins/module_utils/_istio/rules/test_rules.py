@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.bare.mesh.plugins.module_utils._base.schema import check, coerce, nanoseconds
 from ansible_collections.bare.mesh.plugins.module_utils._istio.re2 import refused
-from ansible_collections.bare.mesh.plugins.module_utils._istio.schema import check, coerce, nanoseconds
 from ansible_collections.bare.mesh.plugins.module_utils._istio.validators import metadata
 
 from tests.istio_kinds import DATA, load

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.bare.mesh.plugins.module_utils._istio.schema import check, coerce
+from ansible_collections.bare.mesh.plugins.module_utils._base.schema import check, coerce
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,8 @@ from ansible_collections.bare.mesh.plugins.module_utils._istio.schema import che
         ("bytes", 1, "must be a base64 string"),
         ("duration", "1.5ms", "a whole number of milliseconds, such as 1ms"),
         ("duration", "0.5ms", "at least 1ms"),
+        ("period", "10", "'10' is not a duration such as 500ms, 10s or 1h"),
+        ("period", 10, "must be a duration such as 10s, is 10"),
     ],
 )
 def test_out_of_bounds(node, value, message):
@@ -40,6 +42,8 @@ def test_out_of_bounds(node, value, message):
         ({"[]": "string", "..": [1, 2]}, ["a"]),
         ({"{}": "string", "..": [None, 1]}, {}),
         ("bytes", "YQ=="),
+        ("period", "0s"),
+        ("period", "1.5h30m"),
     ],
 )
 def test_within_bounds(node, value):

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Checks data against a packaged schema: unknown fields, wrong types, bounds, missing and mutually exclusive fields.
 
-tools/istio_schema.py generates the schemas and documents their nodes.
+tools/istio_schema.py and tools/kubeadm_schema.py generate the schemas; the first one documents their nodes.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ class Fault(NamedTuple):
 _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "duration": (str,),
+    "period": (str,),
     "bytes": (str,),
     "boolean": (bool,),
     "integer": (int,),
@@ -35,6 +36,7 @@ _NAMES = {
     "int": "an integer",
     "uint": "an integer",
     "duration": "a duration such as 10s",
+    "period": "a duration such as 10s",
     "bytes": "a base64 string",
     "boolean": "true or false",
 }
@@ -148,6 +150,8 @@ def _scalar(value: Any, node: str, path: str) -> Iterator[Fault]:
     elif node == "duration":
         if wrong := duration(value):
             yield Fault(path, wrong)
+    elif node == "period" and nanoseconds(value) is None:
+        yield Fault(path, f"{_shown(value)} is not a duration such as 500ms, 10s or 1h")
     elif node == "bytes" and not _base64(value):
         yield Fault(path, "is not base64: encode the bytes, or use the field string")
 
