@@ -54,6 +54,22 @@ options:
         description: Whether the unit reads the file only when it starts, so that a change of the file needs a restart.
         type: bool
         default: true
+      keep_original:
+        description:
+          - Whether the host's own file, such as that of a package, is kept beside it before it is replaced, with
+            C(.bare-mesh-saved) at the end of its name. O(restore) puts it back.
+          - The first line of the new content must name C(bare.mesh), by which it is known later on.
+        type: bool
+        default: false
+        version_added: 0.2.0
+  restore:
+    description:
+      - Files that an earlier task has replaced with O(files[].keep_original), and that are to be the host's own again.
+      - A file that is the host's own already stays as it is. One without a kept original stays as well, with a warning.
+    type: list
+    elements: path
+    default: []
+    version_added: 0.2.0
   absent:
     description:
       - Files to remove, if they were written by this collection, which their first line says.
@@ -92,11 +108,24 @@ EXAMPLES = r"""
         mode: "0600"
     absent: [/etc/containerd/certs.d/quay.io/hosts.toml]
     watch: [/usr/bin/containerd]
+
+- name: Use our time servers instead of the distribution's
+  bare.mesh.host_service:
+    name: chronyd
+    files:
+      - src: chrony.conf.j2
+        dest: /etc/chrony.conf
+        keep_original: true
+
+- name: Use the distribution's time servers again
+  bare.mesh.host_service:
+    name: chronyd
+    restore: [/etc/chrony.conf]
 """
 
 RETURN = r"""
 files:
-  description: The files that were, or in check mode would be, written or removed.
+  description: The files that were, or in check mode would be, written or removed, with those that keep an original.
   returned: always
   type: list
   elements: str
@@ -117,7 +146,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._base.module import run
-from ansible_collections.bare.mesh.plugins.module_utils._host.files import Files
+from ansible_collections.bare.mesh.plugins.module_utils._host.files import MARK, SAVED, Files
 
 PROPERTIES = "Id,LoadState,ActiveState,UnitFileState,ActiveEnterTimestamp"
 
@@ -157,6 +186,7 @@ FILE = {
     "content": {"type": "str"},
     "mode": {"type": "str", "default": "0644"},
     "restart": {"type": "bool", "default": True},
+    "keep_original": {"type": "bool", "default": False},
 }
 
 
@@ -172,10 +202,32 @@ def compare(module: AnsibleModule) -> Files:
             raise Failure(f"dest: {path} is not an absolute path")
         if not re.fullmatch("0?[0-7]{3}", mode):
             raise Failure(f"mode of {path}: {mode} is not an octal mode such as 0644")
+        if one["keep_original"]:
+            keep_original(files, path, one["content"])
         files.want(path, one["content"], int(mode, 8))
     for path in module.params["absent"]:
         files.unwant(path)
+    restore(module, files)
     return files
+
+
+def keep_original(files: Files, path: str, content: str) -> None:
+    # Without the mark, the next run would take our file for the host's own and keep it in place of the original.
+    if MARK.decode() not in content.split("\n", 1)[0]:
+        raise Failure(f"keep_original of {path}: the first line of the content does not name {MARK.decode()}")
+    files.keep(path)
+
+
+def restore(module: AnsibleModule, files: Files) -> None:
+    wanted = {one["dest"] for one in module.params["files"]}
+    for path in module.params["restore"]:
+        if path in wanted:
+            raise Failure(f"restore: {path} is also one of files; leave it out of one of the two")
+        if not files.restore(path):
+            module.warn(
+                f"{path} stays as bare.mesh has written it, because there is no original at {path}{SAVED};"
+                " remove the file and install its package again, or write your own in its place"
+            )
 
 
 def find_unit(module: AnsibleModule, systemctl: str) -> dict[str, str]:
@@ -213,6 +265,8 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     # A change of these needs no restart: the unit reads them whenever it needs them.
     unread = {one["dest"] for one in module.params["files"] if not one["restart"]}
     read_at_start = [one["dest"] for one in module.params["files"] if one["restart"]] + module.params["watch"]
+    read_at_start += module.params["restore"]
+    read = {path for path in files.todo if path not in unread and not path.endswith(SAVED)}
     if not module.check_mode:
         try:
             files.write()
@@ -220,7 +274,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
             raise Failure(f"{error.filename}: {error.strerror}; nothing more was written") from error
     # ctime, since a package's files carry the time at which they were built as mtime.
     newest = max((os.stat(path).st_ctime for path in read_at_start if os.path.exists(path)), default=0)
-    actions = plan(unit, module.params["state"], bool(files.todo.keys() - unread), newest)
+    actions = plan(unit, module.params["state"], bool(read), newest)
     if actions and not module.check_mode:
         act(module, systemctl, unit["Id"], actions)
     running = unit.get("ActiveState", "inactive")
@@ -250,6 +304,7 @@ def main() -> None:
                 "required_one_of": [("src", "content")],
                 "mutually_exclusive": [("src", "content")],
             },
+            "restore": {"type": "list", "elements": "path", "default": []},
             "absent": {"type": "list", "elements": "path", "default": []},
             "watch": {"type": "list", "elements": "path", "default": []},
         },

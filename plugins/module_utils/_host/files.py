@@ -19,11 +19,17 @@ def read(path: str) -> bytes:
 
 
 MARK = b"bare.mesh"
+# The end of the name under which the host's own file is kept beside ours.
+SAVED = ".bare-mesh-saved"
 
 
 def ours(path: str) -> bool:
     """Whether this collection wrote the file, which its first line says."""
     return MARK in read(path).split(b"\n", 1)[0]
+
+
+def _mode(path: str) -> int:
+    return os.stat(path).st_mode & 0o777
 
 
 class Files:
@@ -38,7 +44,7 @@ class Files:
         """Notes the file if its content or mode differs. shown takes the place of its text in the diff."""
         data = content if isinstance(content, bytes) else content.encode(errors="surrogateescape")
         before = read(path)
-        same_mode = os.path.exists(path) and os.stat(path).st_mode & 0o777 == mode
+        same_mode = os.path.exists(path) and _mode(path) == mode
         if data == before and same_mode:
             return
         self.todo[path] = (data, mode)
@@ -48,10 +54,30 @@ class Files:
     def unwant(self, path: str, shown: str | None = None) -> None:
         """Notes the file for removal if it is this collection's; shown as with want."""
         if ours(path):
-            self.todo[path] = (None, 0)
-            self.diff.append(
-                {"before_header": path, "after_header": path, "before": shown or _text(read(path)), "after": ""}
-            )
+            self._drop(path, shown or _text(read(path)))
+
+    def _drop(self, path: str, shown: str) -> None:
+        self.todo[path] = (None, 0)
+        self.diff.append({"before_header": path, "after_header": path, "before": shown, "after": ""})
+
+    def keep(self, path: str) -> None:
+        """Notes a copy of the host's own file, to be written before what `want` then notes replaces the file."""
+        if os.path.exists(path) and not ours(path):
+            self.want(path + SAVED, read(path), _mode(path))
+
+    def restore(self, path: str) -> bool:
+        """Notes that the copy takes the place of our file again. False where our file is there and no copy.
+
+        A file of the host's own stays.
+        """
+        saved = path + SAVED
+        if not os.path.exists(saved):
+            return not ours(path)
+        # With equal content, a run was killed before it replaced the file, or after it had put it back.
+        if not os.path.exists(path) or ours(path) or read(path) == read(saved):
+            self.want(path, read(saved), _mode(saved))
+            self._drop(saved, _text(read(saved)))
+        return True
 
     def write(self) -> None:
         for path, (data, mode) in self.todo.items():

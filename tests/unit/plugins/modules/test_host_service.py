@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from ansible_collections.bare.mesh.plugins.modules import host_service
 
@@ -168,3 +170,109 @@ def test_a_file_that_cannot_be_written(machine, call):
 def test_a_host_without_systemd(machine, call):
     assert "systemctl" in call(host_service, name="x")["msg"]
     assert "missing required arguments: name" in call(host_service)["msg"]
+
+
+CONF, SAVED = "/etc/x.conf", "/etc/x.conf.bare-mesh-saved"
+OURS = "# Written by bare.mesh.\nours\n"
+
+
+@pytest.fixture
+def up(machine):
+    """A unit that was started long ago."""
+    unit = played(machine, "loaded", "active", "enabled")
+    unit["ActiveEnterTimestamp"] = "Thu 1970-01-01 00:16:40 UTC"
+    return machine
+
+
+def replacing(content=OURS):
+    return {"name": "x", "files": [file(CONF, content, keep_original=True)]}
+
+
+RESTORING = {"name": "x", "restore": [CONF]}
+
+
+def test_the_original_is_kept_and_comes_back(up, predicted):
+    up.put(CONF, "theirs\n", 0o640)
+    done = predicted(host_service, **replacing())
+    assert (done["files"], done["actions"]) == ([CONF, SAVED], ["restart"])
+    assert (up.text(CONF), up.text(SAVED), up.mode(SAVED)) == (OURS, "theirs\n", 0o640)
+    assert predicted(host_service, **replacing(OURS + "more\n"))["files"] == [CONF]
+    assert up.text(SAVED) == "theirs\n"
+    done = predicted(host_service, **RESTORING)
+    assert (done["files"], done["actions"]) == ([CONF, SAVED], ["restart"])
+    assert {diff["before_header"]: (diff["before"], diff["after"]) for diff in done["diff"][:-1]} == {
+        CONF: (OURS + "more\n", "theirs\n"),
+        SAVED: ("theirs\n", ""),
+    }
+    assert (up.text(CONF), up.mode(CONF)) == ("theirs\n", 0o640) and not up.path(SAVED).exists()
+
+
+@pytest.mark.parametrize(("wanted", "step"), [(replacing(), number) for number in range(1, 5)] + [
+    (RESTORING, number) for number in range(1, 4)
+])  # fmt: skip
+def test_a_run_that_is_killed_between_two_steps(up, call, monkeypatch, wanted, step):
+    """The next run finishes it, and the one after it changes nothing."""
+    restoring = wanted is RESTORING
+    up.put(CONF, OURS if restoring else "theirs\n")
+    if restoring:
+        up.put(SAVED, "theirs\n", 0o640)
+    steps = iter(range(1, 9))
+
+    def killed(real):
+        def run(*arguments, **options):
+            if next(steps) == step:
+                raise KeyboardInterrupt
+            return real(*arguments, **options)
+
+        return run
+
+    with monkeypatch.context() as patch:
+        patch.setattr(host_service.AnsibleModule, "atomic_move", killed(host_service.AnsibleModule.atomic_move))
+        patch.setattr(host_service.os, "remove", killed(host_service.os.remove))
+        patch.setattr(host_service, "act", killed(host_service.act))
+        # Without a fourth step, the run is not killed.
+        with contextlib.suppress(KeyboardInterrupt):
+            call(host_service, **wanted)
+    prediction, done = (call(host_service, check=check, **wanted) for check in (True, False))
+    assert prediction == done and done["changed"] is (step < 4)
+    assert up.text(CONF) == ("theirs\n" if restoring else OURS)
+    assert up.path(SAVED).exists() is not restoring and (restoring or up.text(SAVED) == "theirs\n")
+    assert "systemctl restart x.service" in up.ran
+    assert not call(host_service, **wanted)["changed"]
+
+
+def test_a_file_of_the_host_s_own_is_not_replaced_by_an_older_one(up, call):
+    up.put(CONF, "new\n")
+    up.put(SAVED, "old\n")
+    call(host_service, **RESTORING)
+    assert (up.text(CONF), up.text(SAVED)) == ("new\n", "old\n")
+    call(host_service, **replacing())
+    assert (up.text(CONF), up.text(SAVED)) == (OURS, "new\n")
+    up.path(CONF).unlink()
+    call(host_service, **RESTORING)
+    assert up.text(CONF) == "new\n" and not up.path(SAVED).exists()
+
+
+def test_where_there_was_no_original(up, call):
+    assert call(host_service, **replacing())["files"] == [CONF]
+    for check in (True, False):
+        done = call(host_service, check=check, **RESTORING)
+        assert done["changed"] is False and "no original at /etc/x.conf.bare-mesh-saved" in str(done["warnings"])
+    assert up.text(CONF) == OURS
+    up.path(CONF).unlink()
+    assert "warnings" not in call(host_service, **RESTORING)
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_originals_that_could_be_lost(up, call, check):
+    up.put(CONF, "theirs\n")
+    failed = call(host_service, check=check, **replacing("no mark\n# bare.mesh\n"))
+    assert failed["msg"] == "keep_original of /etc/x.conf: the first line of the content does not name bare.mesh"
+    failed = call(host_service, check=check, **replacing(), restore=[CONF])
+    assert "restore: /etc/x.conf is also one of files" in failed["msg"] and up.text(CONF) == "theirs\n"
+
+
+def test_a_kept_original_restarts_nothing(up, call):
+    up.put(CONF, "theirs\n")
+    done = call(host_service, name="x", files=[file(CONF, OURS, keep_original=True, restart=False)])
+    assert (done["files"], done["actions"]) == ([CONF, SAVED], [])
