@@ -9,6 +9,7 @@ version_added: 0.1.0
 description:
   - Compares the running kernel and the boot's configuration files with what is wanted, and changes what differs.
   - A kernel feature that is built in needs no loading and is accepted.
+  - A sysctl that the kernel does not have is an error, before anything is written.
 extends_documentation_fragment:
   - bare.mesh.attributes
 options:
@@ -44,6 +45,9 @@ options:
 attributes:
   check_mode:
     support: full
+    details: >-
+      A sysctl of nf_conntrack is accepted by the beginning of its name while the module is not loaded yet. The run
+      looks again when it has loaded it, before it writes a file.
   diff_mode:
     support: full
 author:
@@ -84,10 +88,6 @@ SYSCTL_FILE = "/etc/sysctl.d/99-zz-bare-mesh.conf"
 ENFORCE = "/sys/fs/selinux/enforce"
 
 
-def sysctl_path(name: str) -> str:
-    return "/proc/sys/" + name.replace(".", "/")
-
-
 def wanted_sysctls(values: dict[str, Any], skip: list[str]) -> dict[str, str]:
     """The sysctls as text, without those of the skipped namespaces."""
     return {
@@ -108,6 +108,7 @@ class Kernel:
         self.module = module
         self.files = Files(module)
         self.actions: list[list[str]] = []
+        self.values: dict[str, str] = {}
 
     def modules(self, required: list[str], optional: list[str]) -> None:
         modprobe = self.module.get_bin_path("modprobe")
@@ -127,11 +128,26 @@ class Kernel:
             self.files.want("/etc/modules-load.d/bare-mesh.conf", HEADER + "".join(f"{name}\n" for name in boot))
 
     def sysctls(self, values: dict[str, str]) -> None:
+        self.values = values
+        self.refuse_unknown([action[1] for action in self.actions if action[0] == "modprobe"])
         if values:
             self.files.want(SYSCTL_FILE, HEADER + "".join(f"{name} = {value}\n" for name, value in values.items()))
         for name, value in values.items():
-            if " ".join(read(sysctl_path(name)).decode().split()) != value:
+            if " ".join(read(kernel.sysctl_path(name)).decode().split()) != value:
                 self.actions.append(["sysctl", name, value])
+
+    def refuse_unknown(self, loading: list[str]) -> None:
+        """Fails where the kernel has not all the sysctls, nor gets them with the modules that are to be loaded."""
+        unknown = []
+        for name in self.values:
+            if not os.path.isfile(kernel.sysctl_path(name)) and not kernel.comes_with(name, loading):
+                meant = kernel.nearest_sysctl(name, loading)
+                unknown.append(f"{name} (did you mean {meant}?)" if meant else name)
+        if unknown:
+            raise Failure(
+                f"this kernel has no sysctl {', '.join(unknown)}; correct or remove it in host_prep_sysctl, or leave out"
+                " all sysctls with its first part by host_prep_sysctl_skip. Nothing was written"
+            )
 
     def swap_off(self) -> None:
         if len(read("/proc/swaps").splitlines()) > 1:
@@ -149,21 +165,24 @@ class Kernel:
             self.files.want("/etc/selinux/config", changed)
 
     def apply(self) -> None:
+        for action in self.actions:
+            if action[0] == "modprobe":
+                self.run(action)
+        # The loaded modules have brought their sysctls now.
+        self.refuse_unknown([])
         self.files.write()
         for action in self.actions:
             if action[0] == "sysctl":
                 self.set_sysctl(action[1], action[2])
-            else:
-                self.module.run_command(
-                    [self.module.get_bin_path(action[0], required=True), *action[1:]], check_rc=True
-                )
+            elif action[0] != "modprobe":
+                self.run(action)
+
+    def run(self, action: list[str]) -> None:
+        self.module.run_command([self.module.get_bin_path(action[0], required=True), *action[1:]], check_rc=True)
 
     def set_sysctl(self, name: str, value: str) -> None:
-        path = sysctl_path(name)
-        if not os.path.exists(path):
-            raise Failure(f"this kernel has no sysctl {name}; leave it out of host_prep_sysctl")
         try:
-            with open(path, "w", encoding="utf-8") as file:
+            with open(kernel.sysctl_path(name), "w", encoding="utf-8") as file:
                 file.write(value)
         except OSError as error:
             raise Failure(
@@ -173,26 +192,24 @@ class Kernel:
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
-    kernel = Kernel(module)
-    kernel.modules(module.params["modules"], module.params["optional_modules"])
-    kernel.sysctls(wanted_sysctls(module.params["sysctls"], module.params["skip"]))
+    host = Kernel(module)
+    host.modules(module.params["modules"], module.params["optional_modules"])
+    host.sysctls(wanted_sysctls(module.params["sysctls"], module.params["skip"]))
     if module.params["swap"] == "off":
-        kernel.swap_off()
+        host.swap_off()
     if module.params["selinux"] == "permissive":
-        kernel.selinux_permissive()
+        host.selinux_permissive()
     if not module.check_mode:
-        kernel.apply()
-    actions = [
-        " ".join(action[:2]) if action[0] != "sysctl" else f"{action[1]}={action[2]}" for action in kernel.actions
-    ]
+        host.apply()
+    actions = [" ".join(action[:2]) if action[0] != "sysctl" else f"{action[1]}={action[2]}" for action in host.actions]
     live = {
         "before_header": "running kernel",
         "after_header": "running kernel",
         "before": "",
         "after": "\n".join(actions) + "\n",
     }
-    diff = [*kernel.files.diff, *([live] if actions else [])]
-    return {"changed": bool(kernel.files.todo or actions), "actions": actions, "diff": diff}
+    diff = [*host.files.diff, *([live] if actions else [])]
+    return {"changed": bool(host.files.todo or actions), "actions": actions, "diff": diff}
 
 
 def main() -> None:

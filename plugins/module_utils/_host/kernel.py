@@ -1,8 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the running kernel has: loaded, built in, or loadable."""
+"""What the running kernel has: modules loaded, built in, or loadable; and sysctls."""
 
 from __future__ import annotations
 
+import difflib
 import gzip
 import os
 import platform
@@ -24,6 +25,19 @@ OPTIONS = {
     "xt_conntrack": "NETFILTER_XT_MATCH_CONNTRACK",
     "xt_owner": "NETFILTER_XT_MATCH_OWNER",
 }
+# Module -> beginnings of the names of the sysctls that only exist once it is loaded. br_netfilter has the same ones in
+# every kernel, those of nf_conntrack differ.
+MODULE_SYSCTLS = {
+    "br_netfilter": tuple(
+        f"net.bridge.bridge-nf-{name}"
+        for name in (
+            *("call-arptables", "call-ip6tables", "call-iptables"),
+            *("filter-pppoe-tagged", "filter-vlan-tagged", "pass-vlan-input-dev"),
+        )
+    ),
+    "nf_conntrack": ("net.netfilter.nf_conntrack_", "net.nf_conntrack_max"),
+}
+SYSCTLS = "/proc/sys"
 
 
 def _text(path: str) -> str:
@@ -60,3 +74,25 @@ def known_to_modprobe(name: str) -> bool:
     folder = f"/lib/modules/{platform.release()}"
     listed = _text(f"{folder}/modules.builtin") + _text(f"{folder}/modules.dep")
     return f"/{name}.ko" in listed.replace("-", "_")
+
+
+def sysctl_path(name: str) -> str:
+    return f"{SYSCTLS}/{name.replace('.', '/')}"
+
+
+def comes_with(name: str, modules: Iterable[str]) -> bool:
+    """Whether the sysctl appears when the modules are loaded."""
+    begins = [begin for module in modules for begin in MODULE_SYSCTLS.get(module, ())]
+    return any(name.startswith(begin) if begin.endswith("_") else name == begin for begin in begins)
+
+
+def nearest_sysctl(name: str, modules: Iterable[str]) -> str:
+    """The sysctl that is probably meant, among those that exist and those that the modules bring; empty for none."""
+    path = SYSCTLS
+    for part in name.replace("/", ".").split("."):
+        found = difflib.get_close_matches(part, os.listdir(path) if os.path.isdir(path) else [], 1)
+        path = f"{path}/{found[0] if found else part}"
+    if os.path.isfile(path):
+        return path[len(SYSCTLS) + 1 :].replace("/", ".")
+    to_come = [begin for module in modules for begin in MODULE_SYSCTLS.get(module, ()) if not begin.endswith("_")]
+    return next(iter(difflib.get_close_matches(name, to_come, 1, 0.8)), "")

@@ -94,14 +94,57 @@ def test_a_kernel_that_lacks_a_module_is_left_alone(kernel, call):
 
 
 def test_sysctls_that_cannot_be_set(kernel, call, monkeypatch):
-    assert "no sysctl net.none" in call(host_kernel, sysctls={"net.none": 1})["msg"]
-
     def refuse(path, *_mode, **_options):
         raise PermissionError(f"Permission denied: {path}")
 
     monkeypatch.setattr(host_kernel, "open", refuse, raising=False)
     failed = call(host_kernel, sysctls={"net.ipv4.ip_forward": 1})
     assert "net.ipv4.ip_forward=1: Permission denied" in failed["msg"] and "host_prep_sysctl_skip" in failed["msg"]
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_sysctls_that_the_kernel_does_not_have(kernel, call, check):
+    kernel.put("/proc/sys/net/ipv4/conf/all/rp_filter", "0\n")
+    before = kernel.everything()
+    wrong = {
+        "net.ipv4.ip_forwad": 1,
+        "net.ipv5.conf.al.rp_filter": 1,
+        "net.ipv4.conf": 1,
+        "net.bridge.bridge-nf-call-iptabels": 1,
+        "a.b": 1,
+        "vm.none": 1,
+    }
+    failed = call(host_kernel, check=check, **{**WANTED, "sysctls": {**WANTED["sysctls"], **wrong}})
+    assert failed["msg"].startswith(
+        "this kernel has no sysctl a.b, "
+        "net.bridge.bridge-nf-call-iptabels (did you mean net.bridge.bridge-nf-call-iptables?), net.ipv4.conf, "
+        "net.ipv4.ip_forwad (did you mean net.ipv4.ip_forward?), "
+        "net.ipv5.conf.al.rp_filter (did you mean net.ipv4.conf.all.rp_filter?); correct or remove it in host_prep_sysctl"
+    )
+    assert kernel.everything() == before and kernel.ran == []
+
+
+def test_sysctls_of_a_module_that_the_run_does_not_load(kernel, call):
+    name = "net.bridge.bridge-nf-call-iptables"
+    for check in (True, False):
+        assert f"no sysctl {name};" in call(host_kernel, check=check, modules=["overlay"], sysctls={name: 1})["msg"]
+
+
+def test_sysctls_of_connection_tracking(kernel, call, predicted):
+    """Which ones a kernel has is seen when the module is loaded, and still before a file is written."""
+    kernel.looks["modprobe -n -q nf_conntrack"] = ""
+
+    def load(_command):
+        kernel.path("/sys/module/nf_conntrack").mkdir()
+        kernel.put("/proc/sys/net/netfilter/nf_conntrack_max", "1\n")
+
+    kernel.acts["modprobe nf_conntrack"] = load
+    wanted = {"modules": ["nf_conntrack"], "sysctls": {"net.netfilter.nf_conntrack_mx": 5}}
+    assert call(host_kernel, check=True, **wanted)["changed"]
+    assert "did you mean net.netfilter.nf_conntrack_max?" in call(host_kernel, **wanted)["msg"]
+    assert not kernel.path(host_kernel.SYSCTL_FILE).exists()
+    wanted["sysctls"] = {"net.netfilter.nf_conntrack_max": 5}
+    assert predicted(host_kernel, **wanted)["actions"] == ["net.netfilter.nf_conntrack_max=5"]
 
 
 def test_a_wrong_choice_is_a_message(kernel, call):
