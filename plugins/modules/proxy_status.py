@@ -41,9 +41,10 @@ options:
     default: false
   wait_settle:
     description: Seconds in which nothing new may be sent to the proxies. istiod waits for 0.1 seconds, by default,
-      for further changes before it sends one.
+      for further changes before it sends one. Give more where istiod is busy, for it does not say that it is about to
+      send.
     type: float
-    default: 1
+    default: 2
   wait_timeout:
     description: Seconds to wait.
     type: int
@@ -118,7 +119,7 @@ ARGUMENTS: dict[str, Any] = {
     "name": {"type": "str"},
     "query": {"type": "str"},
     "wait": {"type": "bool", "default": False},
-    "wait_settle": {"type": "float", "default": 1},
+    "wait_settle": {"type": "float", "default": 2},
     "wait_timeout": {"type": "int", "default": 120},
 }
 # A proxy, and the nonces of what was sent to it.
