@@ -145,8 +145,8 @@ class Kernel:
                 unknown.append(f"{name} (did you mean {meant}?)" if meant else name)
         if unknown:
             raise Failure(
-                f"this kernel has no sysctl {', '.join(unknown)}; correct or remove it in host_prep_sysctl, or leave out"
-                " all sysctls with its first part by host_prep_sysctl_skip. Nothing was written"
+                f"this kernel has no sysctl {', '.join(unknown)}; correct or remove it in host_prep_sysctl, or"
+                " leave out all sysctls with its first part by host_prep_sysctl_skip. Nothing was written"
             )
 
     def swap_off(self) -> None:

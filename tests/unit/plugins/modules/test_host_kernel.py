@@ -119,7 +119,7 @@ def test_sysctls_that_the_kernel_does_not_have(kernel, call, check):
         "this kernel has no sysctl a.b, "
         "net.bridge.bridge-nf-call-iptabels (did you mean net.bridge.bridge-nf-call-iptables?), net.ipv4.conf, "
         "net.ipv4.ip_forwad (did you mean net.ipv4.ip_forward?), "
-        "net.ipv5.conf.al.rp_filter (did you mean net.ipv4.conf.all.rp_filter?); correct or remove it in host_prep_sysctl"
+        "net.ipv5.conf.al.rp_filter (did you mean net.ipv4.conf.all.rp_filter?); correct or remove it in host_prep"
     )
     assert kernel.everything() == before and kernel.ran == []
 
