@@ -48,6 +48,8 @@ AMOUNTS = (
 )
 # From 1.35 on the kubelet refuses a host with cgroup version 1.
 CGROUP_V1_REFUSED = (1, 35)
+# Name of an image to the variables that set its version.
+VERSION_VARIABLES = {"kube-proxy": "bare_mesh_kubernetes_version", "proxyv2": "bare_mesh_istio_version and istio_tag"}
 RELEASE = re.compile(r"\d+\.\d+\.\d+\Z")
 NODE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?\Z")
 
@@ -76,8 +78,9 @@ def access(inspections: Mapping) -> tuple[dict[str, Report], list[Finding]]:
             fix = "Check the host's ansible_host, ansible_user and SSH key, and that its SSH server runs"
             faults.append(Finding("ssh", host, f"cannot be reached by SSH: {message}", fix))
         elif not result or "report" not in result:
-            python = "see that the host has Python 3.9 or newer"
-            fix = f"Let ansible_user use sudo, give its password by --ask-become-pass, and {python}"
+            password = "--ask-become-pass, --become-password-file or ansible_become_password"
+            fix = f"Let ansible_user use sudo, give its password by {password}, and see that the host has Python 3.9"
+            fix += " or newer"
             faults.append(Finding("sudo", host, f"the host could not be inspected as root: {message}", fix))
         elif result["report"]["user_id"] != 0:
             faults.append(Finding("sudo", host, "the tasks do not run as root", "Set become: true, or connect as root"))
@@ -172,6 +175,17 @@ def grouped(faults: dict[str, list[str]]) -> Iterator[tuple[str, str]]:
         yield ", ".join(host for host, found in faults.items() if fault in found), fault
 
 
+def pull_fix(fault: str) -> str:
+    """What to do about an image that cannot be pulled. fault: the image, a colon and the reason."""
+    fix = "See that the registry serves it, and that the hosts reach it and the servers that it redirects to"
+    fix += "; or set another bare_mesh_source"
+    image, _colon, why = fault.partition(": ")
+    variable = VERSION_VARIABLES.get(image.rpartition("/")[2].partition(":")[0])
+    if variable and " answers 404" in why:
+        return f"This release may not exist: check {variable}. Otherwise: {fix[0].lower()}{fix[1:]}"
+    return fix
+
+
 def connections(reports: dict[str, Report]) -> Iterator[Finding]:
     """Servers that hosts cannot reach, and images that they cannot pull from the others."""
     servers = {
@@ -191,8 +205,7 @@ def connections(reports: dict[str, Report]) -> Iterator[Finding]:
         for host, report in reports.items()
     }
     for hosts, fault in grouped(images):
-        fix = "See that the registry serves it, and that the hosts reach it and the servers that it redirects to"
-        yield Finding("registry", hosts, f"cannot pull {fault}", f"{fix}; or set another bare_mesh_source")
+        yield Finding("registry", hosts, f"cannot pull {fault}", pull_fix(fault))
 
 
 def identity(reports: dict[str, Report]) -> Iterator[Finding]:

@@ -150,6 +150,10 @@ def istio_archive(settings: dict[str, Any], fetcher: Fetcher) -> list[Finding]:
     try:
         published = fetcher.get(url).decode(errors="replace").split()
     except FetchError as error:
+        if " answers 404" in str(error):
+            fix = "This release may not exist: check bare_mesh_istio_version. Otherwise choose a source that has it:"
+            fix += " check bare_mesh_source and, for a mirror, bare_mesh_mirror_url"
+            return [Finding("source", "bare_mesh_istio_version", str(error), fix)]
         return [Finding("source", "bare_mesh_source", str(error), REACH)]
     if pinned and published[:1] != [pinned]:
         fix = "If the source is the right one, set the checksum of this version, or leave it empty"

@@ -56,6 +56,26 @@ def test_faults_are_one_message_and_allowed_ones_are_warnings(machine, call, jud
     assert "bare_mesh_istio_version [end_of_life]" in str(call(preflight_check, check=check, **WANTED)["warnings"])
 
 
+def test_wrong_values_leave_the_rest_unchecked(machine, call, judged):
+    case = {name: value for name, value in WANTED.items() if name not in ("limits", "settings")}
+    wrong = FAULT._replace(check="settings", where="bare_mesh_source")._asdict()
+    failed = call(preflight_check, **case, findings=[wrong])
+    assert failed["msg"].splitlines()[0].startswith("1 fault,")
+    assert failed["msg"].splitlines()[-1] == preflight_check.UNCHECKED
+    allowed = call(preflight_check, **case, findings=[wrong], allow=["settings"])
+    assert "failed" not in allowed and preflight_check.UNCHECKED in str(allowed["warnings"])
+    # Where everything was checked, nothing is said.
+    failed = call(preflight_check, **WANTED, findings=[wrong])
+    assert preflight_check.UNCHECKED not in failed["msg"]
+
+
+def test_a_user_that_the_control_plane_does_not_have(machine, call, judged, monkeypatch):
+    monkeypatch.setattr(hosts, "judge_hosts", lambda *_case: ([FAULT], {"cp1": {"missing_users": ["nosuchuser"]}}))
+    monkeypatch.setattr(source, "repositories", lambda *_arguments: [])
+    failed = call(preflight_check, **WANTED)["msg"]
+    assert failed.startswith("2 faults") and "kubeadm_user [settings]: cp1 has no user nosuchuser." in failed
+
+
 def test_a_controller_without_gpgv_and_with_a_bad_certificate(machine, call, judged):
     assert "no gpgv" in str(call(preflight_check, **WANTED)["warnings"])
     settings = copy.deepcopy(WANTED)
@@ -78,3 +98,17 @@ def test_a_kubeconfig_of_the_user_s(machine, call, judged, check):
     assert f"{where} is not a copy that bare.mesh made: it is for https://other." in failed["msg"]
     machine.put("/etc/mine", "clusters: [{cluster: {server: 'https://192.0.2.10:6443'}}]")
     assert "failed" not in call(preflight_check, check=check, **settings)
+
+
+def test_misspelt_fields_of_kubelet_and_cluster_are_named_together(machine, call, judged):
+    machine.programs = {"gpgv"}
+    config = {"kubelet_config": {"maxPodz": 50}, "cluster_config": {"networking": {"podSubnt": "10.1.0.0/16"}}}
+    failed = call(preflight_check, **{**WANTED, "settings": {**WANTED["settings"], **config}})
+    assert failed["msg"].startswith("2 faults, and nothing was changed:")
+    assert "kubeadm_kubelet_config, maxPodz [settings]: unknown field. Did you mean maxPods?" in failed["msg"]
+    assert (
+        "kubeadm_cluster_config, networking.podSubnt [settings]: unknown field. Did you mean podSubnet?"
+        in (failed["msg"])
+    )
+    wrong = {**WANTED["settings"], "cluster_config": {"networking": "podSubnet"}}
+    assert "networking [settings]: must be a mapping" in call(preflight_check, **{**WANTED, "settings": wrong})["msg"]

@@ -156,6 +156,26 @@ def test_images_that_hosts_cannot_pull():
         assert judge(**changes) == [("source", "one, two")]
 
 
+@pytest.mark.parametrize(
+    ("image", "variable"),
+    [
+        ("registry.k8s.io/kube-proxy:v1.36.99", "bare_mesh_kubernetes_version"),
+        ("docker.io/istio/proxyv2:1.31.99", "bare_mesh_istio_version and istio_tag"),
+    ],
+)
+def test_an_image_of_a_release_that_may_not_exist(image, variable):
+    fix = hosts.pull_fix(f"{image}: https://r/v2/manifests/x answers 404 Not Found")
+    assert fix.startswith(f"This release may not exist: check {variable}. Otherwise: see that the registry serves it")
+    # What answers otherwise, and an image whose version no variable sets, tell nothing of a release.
+    for fault in (f"{image}: https://r/v2 answers 403 Forbidden", "ghcr.io/a/b:1: https://r/v2 answers 404 Not Found"):
+        assert hosts.pull_fix(fault).startswith("See that the registry serves it")
+
+
+def test_the_ways_to_give_sudo_s_password():
+    _reports, (fault,) = hosts.access({"one": {"failed": True, "msg": "Missing sudo password"}})
+    assert "--ask-become-pass, --become-password-file or ansible_become_password" in fault.fix
+
+
 def test_a_node_has_its_images():
     assert judge(**{f"{TWO}/disk_gb": 3.5, f"{TWO}/member": True}) == []
 

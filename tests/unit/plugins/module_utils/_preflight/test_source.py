@@ -84,6 +84,9 @@ def test_a_good_source_has_no_fault():
 
 def test_servers_that_are_down():
     assert faults(Answers(_sha256=None)) == [("source", "bare_mesh_source")]
+    (missing,) = found(SETTINGS, REPORTS, Answers(_sha256="404"))
+    assert missing.where == "bare_mesh_istio_version" and missing.check == "source"
+    assert missing.fix.startswith("This release may not exist: check bare_mesh_istio_version.")
     assert faults(Answers(**{"/v2/": None})) == [("registry", "bare_mesh_source")]
     assert faults(Answers(**{"/v2/": "401"})) == []
     assert faults(Answers(**{"/v2/": "404"})) == [("registry", "bare_mesh_source")]
