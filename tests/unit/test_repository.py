@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import ast
 import re
+import shutil
 import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -107,3 +109,26 @@ def test_plugins_carry_the_licence():
             lines = path.read_text(encoding="utf-8").splitlines()
             assert any("GNU General Public License v3.0+" in line for line in lines[:4]), path
             assert "from __future__ import annotations" in lines, path
+
+
+def test_the_archive_has_no_file_of_the_user(tmp_path):
+    """README.md lets users write their inventory and their virtual environment into the checkout."""
+    tree, out = tmp_path / "tree", tmp_path / "out"
+    theirs = [
+        *("my-cluster/hosts.yml", "venv/pyvenv.cfg", ".venv/pyvenv.cfg", "env/pyvenv.cfg"),
+        *(
+            f"inventories/{name}/group_vars/all.yml"
+            for name in ("mine", "s", "sam", "site", "sampler", "sample-2", "lab", ".old")
+        ),
+    ]
+    for name in (*theirs, "inventories/sample/group_vars/all.yml", "inventories/sample/hosts.yml"):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_text("ansible_become_password: secret\n")
+    for name in ("galaxy.yml", "README.md"):
+        shutil.copy(ROOT / name, tree)
+    build = ["ansible-galaxy", "collection", "build", "--output-path", str(out)]
+    subprocess.run(build, cwd=tree, capture_output=True, check=True)
+    with tarfile.open(next(out.glob("*.tar.gz"))) as archive:
+        packed = {member.name for member in archive if member.isfile()}
+    samples = {"inventories/sample/group_vars/all.yml", "inventories/sample/hosts.yml"}
+    assert packed == {"README.md", "MANIFEST.json", "FILES.json", *samples}
