@@ -52,7 +52,7 @@ EXAMPLES = r"""
 - name: Define the versions of the reviews as subsets
   bare.mesh.destination_rule:
     name: reviews
-    namespace: bookinfo
+    namespace: shop
     host: reviews
     traffic_policy:
       loadBalancer: {simple: LEAST_REQUEST}
@@ -62,7 +62,7 @@ EXAMPLES = r"""
 
 - name: Create several rules
   bare.mesh.destination_rule:
-    namespace: bookinfo
+    namespace: shop
     resources:
       - {name: ratings, host: ratings, subsets: [{name: v1, labels: {version: v1}}]}
       - {name: details, host: details, subsets: [{name: v1, labels: {version: v1}}]}
@@ -70,7 +70,7 @@ EXAMPLES = r"""
 - name: Remove the rule
   bare.mesh.destination_rule:
     name: reviews
-    namespace: bookinfo
+    namespace: shop
     state: absent
 """
 

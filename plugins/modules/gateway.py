@@ -33,14 +33,14 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Open plain HTTP for all hosts
+- name: Open plain HTTP for a host
   bare.mesh.gateway:
-    name: bookinfo-gateway
-    namespace: bookinfo
+    name: web
+    namespace: shop
     selector: {istio: ingressgateway}
     servers:
       - port: {number: 80, name: http, protocol: HTTP}
-        hosts: ["*"]
+        hosts: [shop.example.com]
 
 - name: Open HTTPS with a certificate from a Secret
   bare.mesh.gateway:

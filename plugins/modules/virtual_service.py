@@ -61,7 +61,7 @@ EXAMPLES = r"""
 - name: Send half of the requests to v1 of the reviews and half to v3
   bare.mesh.virtual_service:
     name: reviews
-    namespace: bookinfo
+    namespace: shop
     hosts: [reviews]
     http:
       - route:
@@ -72,7 +72,7 @@ EXAMPLES = r"""
 
 - name: Create two resources, the second one as a Kubernetes manifest
   bare.mesh.virtual_service:
-    namespace: bookinfo
+    namespace: shop
     resources:
       - name: ratings
         hosts: [ratings]
@@ -88,7 +88,7 @@ EXAMPLES = r"""
 - name: Remove the route
   bare.mesh.virtual_service:
     name: reviews
-    namespace: bookinfo
+    namespace: shop
     state: absent
 """
 
