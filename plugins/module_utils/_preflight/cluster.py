@@ -21,7 +21,9 @@ RENAME = (
 def wanted_settings(settings: dict[str, Any]) -> dict[str, tuple[str, str]]:
     """Setting as _kubeadm/cluster.py names it -> (the variable that sets it, its wanted value)."""
     config = settings["cluster_config"]
-    networking = config.get("networking") or {}
+    networking = config.get("networking")
+    # Another check reports what is no mapping.
+    networking = networking if isinstance(networking, dict) else {}
 
     def choose(field: str, variable: str, default: str) -> tuple[str, str]:
         if field in networking:

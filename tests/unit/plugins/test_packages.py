@@ -17,7 +17,7 @@ ALLOWED = {
     "_istio": {"_base", "_k8s"},
     "_host": {"_base"},
     "_kubeadm": {"_base"},
-    "_preflight": {"_base", "_host"},
+    "_preflight": {"_base", "_host", "_kubeadm"},
 }
 
 
