@@ -62,7 +62,7 @@ class ActionModule(ActionBase):
             return {**result, **self._remove(path, existing, arguments["server"])}
         host = self._ask_host(task_vars)
         if host.get("failed"):
-            raise AnsibleActionFail(f"cannot read {arguments['src']} of the host: {host.get('msg')}")
+            raise AnsibleActionFail(f"{host.get('msg')}")
         if "backup" in host:
             result["backup"] = host["backup"]
         if "content" not in host:

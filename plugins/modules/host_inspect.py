@@ -46,6 +46,12 @@ options:
     type: list
     elements: str
     default: []
+  users:
+    description: Names of users that the host is to have. An empty name stands for none.
+    type: list
+    elements: str
+    default: []
+    version_added: 0.2.0
   reach:
     description: URLs whose servers the host must reach. It opens a connection to each, and sends nothing.
     type: list
@@ -100,6 +106,7 @@ report:
     member: {description: Whether kubeadm has begun or finished a node here., type: bool}
     ufw: {description: Whether Ubuntu's ufw is switched on., type: bool}
     packages: {description: 'Name to version of those of O(packages) that are installed.', type: dict}
+    missing_users: {description: Those of O(users) that the host does not have., type: list}
     refused_images: {description: Image of O(images) that cannot be pulled to the reason., type: dict}
     unreachable: {description: Server of O(reach) that cannot be reached to the reason., type: dict}
     address: {description: The host's address on its default route. Empty where it has none., type: str}
@@ -112,6 +119,7 @@ import glob
 import json
 import os
 import platform
+import pwd
 import re
 import socket
 import time
@@ -238,6 +246,17 @@ def installed(module: AnsibleModule) -> dict[str, str]:
     return manager.versions(names) if names and manager else {}
 
 
+def missing_users(names: list[str]) -> list[str]:
+    """Those that the host does not have; asked one by one, because a directory service may not list its users."""
+    missing = []
+    for name in filter(None, names):
+        try:
+            pwd.getpwnam(name)
+        except KeyError:
+            missing.append(name)
+    return missing
+
+
 def work(module: AnsibleModule) -> dict[str, Any]:
     clock = time.time() - module.params["sent_at"]
     modprobe = module.get_bin_path("modprobe")
@@ -269,6 +288,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         "member": is_member(),
         "ufw": b"\nENABLED=yes" in read("/etc/ufw/ufw.conf"),
         "packages": installed(module),
+        "missing_users": missing_users(module.params["users"]),
         "refused_images": refused_images(module),
         "unreachable": unreachable(module.params["reach"]),
         "address": out.get("address", ""),
@@ -293,6 +313,7 @@ def main() -> None:
             "ca": {"type": "str", "default": ""},
             "proxy": {"type": "str", "default": "", "no_log": True},
             "packages": {"type": "list", "elements": "str", "default": []},
+            "users": {"type": "list", "elements": "str", "default": []},
             "reach": {"type": "list", "elements": "str", "default": []},
         },
     )

@@ -91,7 +91,8 @@ def user_kubeconfig(user: str) -> tuple[pwd.struct_passwd, str]:
     try:
         account = pwd.getpwnam(user)
     except KeyError:
-        raise Failure(f"user: this host has no user {user}; create it or name another") from None
+        fix = "create it, or set kubeadm_user (option user) to a user of this host, or to '' for none"
+        raise Failure(f"kubeadm_user: this host has no user {user}; {fix}") from None
     return account, os.path.join(account.pw_dir, ".kube", "config")
 
 
@@ -129,8 +130,11 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     if module.check_mode and not os.path.exists(src):
         # The real run comes after the task that makes it.
         return {"changed": True}
-    with open(src, "rb") as file:
-        content = file.read()
+    try:
+        with open(src, "rb") as file:
+            content = file.read()
+    except OSError as error:
+        raise Failure(f"cannot read {src} of the host: {error.strerror}") from error
     result: dict[str, Any] = {"changed": False, "content": base64.b64encode(content).decode()}
     if account and differs(path, content):
         result["changed"] = True

@@ -112,6 +112,14 @@ def test_installed_packages(looked_at, call):
     assert found == {"kubelet": "1.36.5-1"}
 
 
+def test_users_that_are_not_there(looked_at, call, monkeypatch):
+    monkeypatch.setattr(host_inspect.pwd, "getpwnam", {"admin": ()}.__getitem__)
+    for check in (True, False):
+        report = call(host_inspect, check=check, sent_at=0, users=["admin", "", "nosuchuser"])["report"]
+        assert report["missing_users"] == ["nosuchuser"]
+    assert call(host_inspect, sent_at=0)["report"]["missing_users"] == []
+
+
 @pytest.mark.parametrize(
     "path", ["/etc/kubernetes/manifests/x.yaml", "/etc/kubernetes/kubelet.conf", "/var/lib/kubelet/config.yaml"]
 )
