@@ -129,3 +129,37 @@ def test_the_proxies_have_a_change_when_the_wait_ends(page_url):
         assert len(waited["proxies"]) >= 7 and all(one["synced"] for one in waited["proxies"])
         assert {one["version"] for one in waited["proxies"]} == {ISTIO}
         assert set(versions(page_url, 40)) == {version}
+
+
+def test_a_route_is_in_the_proxy(page_url):
+    """The weights, the subset's endpoints and the gateway's listener, as the proxies have them."""
+    route = [
+        {"destination": {"host": "reviews", "subset": subset}, "weight": weight}
+        for subset, weight in (("v1", 75), ("v3", 25))
+    ]
+    subsets = [{"name": version, "labels": {"version": version}} for version in ("v1", "v3")]
+    shares = [
+        {**ROUTES, "spec": {"hosts": ["reviews"], "http": [{"name": "split", "route": route, "timeout": "7s"}]}},
+        {**RULES, "spec": {"host": "reviews", "subsets": subsets}},
+    ]
+    apply(resources=shares)
+
+    def ask(query, namespace="bookinfo", app="productpage"):
+        found = run_module(
+            load("modules", "proxy_config_info"),
+            kubeconfig=str(LAB / "kubeconfig"),
+            namespace=namespace,
+            label_selectors=[f"app={app}"],
+            query=query,
+        )
+        assert "failed" not in found, found
+        return found["result"]
+
+    end = time.monotonic() + 30
+    host = "reviews.bookinfo.svc.cluster.local"
+    wanted = [["v1", 75], ["v3", 25]]
+    while ask(f"routes[?virtual_host=='{host}:9080' && name=='split'].clusters[].[subset, percent]") != wanted:
+        assert time.monotonic() < end
+    assert ask(f"clusters[?host=='{host}' && subset].subset | sort(@)") == ["v1", "v3"]
+    assert ask(f"length(endpoints[?cluster=='outbound|9080|v3|{host}' && health=='HEALTHY'])") == 1
+    assert ask("length(listeners)", "istio-system", "istio-ingressgateway") >= 1
