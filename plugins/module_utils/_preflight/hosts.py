@@ -280,7 +280,7 @@ def is_known(version: str, minors: Mapping) -> bool:
 def containerd(settings: Mapping) -> Iterator[Finding]:
     """Whether containerd is one that reads the configuration that the roles write."""
     for pin in settings.get("packages") or []:
-        if pin["package"] == "containerd.io" and not re.match(r"2\.", pin["version"].split(":")[-1]):
+        if pin["package"] == "containerd.io" and not re.match(r"2\.", pin["version"].rpartition(":")[2]):
             fix = "Set it to 2.*, or to a release of containerd 2 such as 2.4.2"
             yield Finding("packages", pin["variable"], f"{pin['version']!r} is not a version 2.x of containerd", fix)
 

@@ -142,7 +142,7 @@ def test_a_version_that_is_missing(findings):
 
 def test_the_version_that_a_pattern_takes(findings):
     found, chosen = findings(containerd="2.*")
-    assert found == [] and chosen["containerd.io"].split(":")[-1] == "2.4.2-1"
+    assert found == [] and chosen["containerd.io"].rpartition(":")[2] == "2.4.2-1"
 
 
 def test_an_architecture_that_is_missing(findings):
