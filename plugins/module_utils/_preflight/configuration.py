@@ -22,7 +22,7 @@ FEW = 12
 
 def fix_of(message: str, page: str) -> tuple[str, str]:
     """(what is wrong, its fix) of what the schema says."""
-    what, _, known = message.partition("; ")
+    what, _semicolon, known = message.partition("; ")
     if what != "unknown field":
         return message, f"Set it as {page} says"
     if known.startswith("did you mean"):

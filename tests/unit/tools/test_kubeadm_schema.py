@@ -18,30 +18,30 @@ of two lines. */
 package v1
 
 import (
-	"example/other"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+    "example/other"
+    metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // Top is the kind.
 type Top struct {
-	Embedded `json:",inline"`
-	other.Base `json:",inline"`
+    Embedded `json:",inline"`
+    other.Base `json:",inline"`
 
-	// Name is a string: `json:"wrong"`
-	// +optional
-	Name   *string `json:"name,omitempty" protobuf:"bytes,1"`
-	Sizes  []int32 `json:"sizes"`
-	Labels map[string][]Word `json:"labels,omitempty"`
-	Parts  Parts `json:"parts,omitempty"`
-	Wait   metav1.Duration `json:"wait"`
+    // Name is a string: `json:"wrong"`
+    // +optional
+    Name   *string `json:"name,omitempty" protobuf:"bytes,1"`
+    Sizes  []int32 `json:"sizes"`
+    Labels map[string][]Word `json:"labels,omitempty"`
+    Parts  Parts `json:"parts,omitempty"`
+    Wait   metav1.Duration `json:"wait"`
 }
 
 type Embedded struct {
-	Gates map[Word]bool `json:"gates,omitempty"`
+    Gates map[Word]bool `json:"gates,omitempty"`
 }
 
 type Part struct {
-	Weight float64 `json:"weight"`
+    Weight float64 `json:"weight"`
 }
 
 type Parts []Part
@@ -49,19 +49,21 @@ type Parts []Part
 type Word string
 
 type Untagged struct {
-	Name string
+    Name string
 }
 """
 OTHER = """
 type Base struct {
-	Count uint32 `json:"count"`
+    Count uint32 `json:"count"`
 }
 """
 
 
 @pytest.fixture
 def types():
-    return Types({"example/main": MAIN, "example/other": OTHER}.__getitem__)
+    # Go indents by tabs, which ansible-test refuses here.
+    sources = {"example/main": MAIN, "example/other": OTHER}
+    return Types(lambda path: sources[path].replace(" " * 4, "\t"))
 
 
 def test_go_types(types):
