@@ -106,8 +106,10 @@ class Ways:
         task = {module: {"kubeconfig": str(LAB / "kubeconfig"), **arguments}, "name": "Write", **loop}
         book = self.work / "book.yml"
         book.write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": [task]}]))
-        # No settings of the lab: both run as they come, from a folder that has no ansible.cfg.
-        return run(program, book, ANSIBLE_CONFIG=os.devnull, ANSIBLE_NOCOLOR="1")
+        # Both run with Ansible's own settings, not with those of this checkout.
+        settings = self.work / "ansible.cfg"
+        settings.write_text("[defaults]\n")
+        return run(program, book, ANSIBLE_CONFIG=str(settings), ANSIBLE_NOCOLOR="1")
 
     def ours(self, objects: Path) -> float:
         return self._playbook(
