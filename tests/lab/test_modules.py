@@ -27,7 +27,7 @@ FILES = {
 
 @pytest.fixture(scope="module", autouse=True)
 def _bookinfo_as_before(request):
-    """Deploy Bookinfo again at the end, because the examples change its routes."""
+    """Deploy Bookinfo again at the end, because the examples may have changed what it needs."""
     yield
     import truth  # Fixtures of a test are not available here.
 
