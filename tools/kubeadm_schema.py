@@ -21,6 +21,7 @@ TARGET = ROOT / "plugins/module_utils/_kubeadm/schemas"
 # File: the kind and its Go package.
 KINDS = {
     "kubelet.py": ("KubeletConfiguration", "k8s.io/kubelet/config/v1beta1"),
+    "kube_proxy.py": ("KubeProxyConfiguration", "k8s.io/kube-proxy/config/v1alpha1"),
     "cluster.py": ("ClusterConfiguration", "k8s.io/kubernetes/cmd/kubeadm/app/apis/kubeadm/v1beta4"),
 }
 NODES = {
@@ -30,6 +31,7 @@ NODES = {
     "int32": "int",
     "int64": "integer",
     "uint32": "uint",
+    "float32": "number",
     "float64": "number",
     # Types that read their JSON by code of their own.
     "k8s.io/apimachinery/pkg/apis/meta/v1.Duration": "period",

@@ -54,6 +54,7 @@ options:
       istioctl_checksum: {description: Pinned checksum of Istio's archive., type: str, default: ''}
       kubelet_config: {description: Fields of KubeletConfiguration., type: dict, default: {}}
       cluster_config: {description: Fields of kubeadm's ClusterConfiguration., type: dict, default: {}}
+      kube_proxy_config: {description: Fields of the KubeProxyConfiguration., type: dict, default: {}}
       packages:
         description: Packages that the hosts install from the repositories of the source.
         type: list
@@ -154,6 +155,7 @@ SETTINGS = {
     "istioctl_checksum": {"type": "str", "default": ""},
     "kubelet_config": {"type": "dict", "default": {}},
     "cluster_config": {"type": "dict", "default": {}},
+    "kube_proxy_config": {"type": "dict", "default": {}},
     "packages": {
         "type": "list",
         "elements": "dict",

@@ -7,13 +7,18 @@ from collections.abc import Iterator
 from typing import Any
 
 from ansible_collections.bare.mesh.plugins.module_utils._base.schema import check
-from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.schemas import cluster, kubelet
+from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.schemas import cluster, kube_proxy, kubelet
 from ansible_collections.bare.mesh.plugins.module_utils._preflight.hosts import Finding, minor_of
 
 REFERENCE = "https://kubernetes.io/docs/reference/config-api"
 # Setting: the version of its fields in the schema, the schema, the page that explains the fields.
 DOCUMENTS = {
     "cluster_config": ("kubeadm.k8s.io/v1beta4", cluster, f"{REFERENCE}/kubeadm-config.v1beta4/"),
+    "kube_proxy_config": (
+        "kubeproxy.config.k8s.io/v1alpha1",
+        kube_proxy,
+        f"{REFERENCE}/kube-proxy-config.v1alpha1/",
+    ),
     "kubelet_config": ("kubelet.config.k8s.io/v1beta1", kubelet, f"{REFERENCE}/kubelet-config.v1beta1/"),
 }
 # The kubelet has more than a hundred fields: no message names them all.

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 import yaml
 from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.node import API_VERSION
-from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.schemas import cluster, kubelet
+from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.schemas import cluster, kube_proxy, kubelet
 from ansible_collections.bare.mesh.plugins.module_utils._preflight.configuration import DOCUMENTS
 
 from tools.istio_schema import ROOT
@@ -94,7 +94,7 @@ def test_all_fields_of_two_releases():
     assert list(absent(new, union)) == []
 
 
-@pytest.mark.parametrize("schema", [cluster, kubelet])
+@pytest.mark.parametrize("schema", [cluster, kube_proxy, kubelet])
 def test_the_files_know_the_supported_releases(schema):
     minors = yaml.safe_load((ROOT / "meta/versions.yml").read_text())["__bare_mesh_kubernetes_minors"]
     assert set(schema.ABSENT) == set(minors), "run python -m tools.kubeadm_schema"

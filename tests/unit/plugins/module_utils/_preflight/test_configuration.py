@@ -11,7 +11,9 @@ CLUSTER = "https://kubernetes.io/docs/reference/config-api/kubeadm-config.v1beta
 
 
 def faults(release="1.36.5", **settings):
-    found = unknown_fields({"kubernetes_version": release, "kubelet_config": {}, "cluster_config": {}, **settings})
+    found = unknown_fields(
+        {"kubernetes_version": release, "kubelet_config": {}, "cluster_config": {}, "kube_proxy_config": {}, **settings}
+    )
     return [(fault.where, fault.what, fault.fix) for fault in found if fault.check == "settings"]
 
 
@@ -53,6 +55,13 @@ def faults(release="1.36.5", **settings):
 )
 def test_a_field_of_the_kubelet(config, where, what, fix):
     assert faults(kubelet_config=config) == [(f"kubeadm_kubelet_config, {where}", what, fix)]
+
+
+def test_fields_of_kube_proxy():
+    config = {"mode": "nftables", "conntrack": {"maxPerCore": 0, "min": None}, "iptable": {"syncPeriod": "30s"}}
+    assert faults(kube_proxy_config=config) == [
+        ("kubeadm_kube_proxy_config, iptable", "unknown field", "Did you mean iptables?")
+    ]
 
 
 def test_fields_of_the_cluster():
