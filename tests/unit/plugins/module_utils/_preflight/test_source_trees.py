@@ -101,7 +101,7 @@ def findings(tree):
                 {
                     "repository": f"bare-mesh-{'docker' if name == 'containerd.io' else 'kubernetes'}",
                     "package": name,
-                    "version": versions.get(name.split(".")[0], version),
+                    "version": versions.get(name.partition(".")[0], version),
                     "variable": f"{name}_version",
                 }
                 for name, version in VERSIONS.items()
