@@ -44,6 +44,8 @@ def _lists(batch: list[Object]) -> Iterator[List]:
         version, kind, home = one["apiVersion"], one["kind"], namespace(one)
         for needed in _WHOLE.get(kind, ()):
             yield version, needed, ""
+        if kind == "PeerAuthentication" and (spec(one).get("mtls") or {}).get("mode") == "STRICT":
+            yield "v1", "Pod", home
         if kind == "Gateway":
             yield version, kind, home
         if kind == "VirtualService":

@@ -208,6 +208,20 @@ def test_the_server_is_asked_before_the_first_write(cluster, run_module):
     assert "Written: DestinationRule shop/reviews" in partly["msg"] and cluster.writes == 1
 
 
+def test_pods_that_strict_mutual_tls_shuts_out(cluster, run_module):
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "old", "namespace": "shop"}}
+    cluster.objects["/api/v1/namespaces/shop/pods/old"] = {**pod, "spec": {"containers": [{"name": "web"}]}}
+    strict = {
+        "apiVersion": "security.istio.io/v1",
+        "kind": "PeerAuthentication",
+        "metadata": {"name": "default", "namespace": "shop"},
+        "spec": {"mtls": {"mode": "STRICT"}},
+    }
+    (found,) = run_module(istio_config, resources=[strict])["findings"]
+    assert found["rule"] == "strict-mtls-without-sidecar" and "these have none: old" in found["message"]
+    assert run_module(istio_config, resources=[strict], fail_on="warning")["failed"]
+
+
 def test_files(cluster, run, run_module, tmp_path):
     (tmp_path / "a.yml").write_text(yaml.safe_dump_all([rule("v1"), routes("v1")]))
     files = [str(tmp_path / "a.yml"), {"path": "b.j2", "content": yaml.safe_dump(rule("v1", name="b"))}]

@@ -54,6 +54,11 @@ def test_other_kinds_need_nothing(cluster, kind):
     assert lists(cluster, one(kind)) == ([], [], set())
 
 
+@pytest.mark.parametrize(("mode", "asked"), [("STRICT", ["/api/v1/namespaces/shop/pods"]), ("PERMISSIVE", [])])
+def test_strict_mutual_tls_needs_the_pods(cluster, mode, asked):
+    assert lists(cluster, one("PeerAuthentication", "security.istio.io/v1", mtls={"mode": mode}))[0] == asked
+
+
 def test_gateways_and_policies(cluster):
     assert lists(cluster, one("Gateway"))[0] == [f"{ISTIO}/namespaces/shop/gateways"]
     cluster.requests.clear()
