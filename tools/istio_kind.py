@@ -124,23 +124,6 @@ removed: []
 specs:
   - spec: {{}}
 """
-TEST = '''# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What {name} prints; what it does is in test_kinds.py."""
-
-from __future__ import annotations
-
-from ansible_collections.bare.mesh.plugins.modules import {name}
-
-from tests.istio_kinds import DATA
-
-WANTED = {{"name": "x", "proxy": "http://user:correct-horse@p:1", **DATA["{name}"]["first"]}}
-
-
-def test_the_password_of_a_proxy_is_not_printed(cluster, run_for_real):
-    for check in (True, False):
-        printed = run_for_real({name}, check=check, **WANTED)
-        assert "correct-horse" not in printed and '"changed": true' in printed
-'''
 
 
 def begin(kind: str) -> None:
@@ -168,7 +151,6 @@ def begin(kind: str) -> None:
         (f"plugins/modules/{name}.py", MODULE),
         (f"plugins/module_utils/_istio/rules/{name}.py", RULES),
         (f"tests/kinds/{name}.yml", DATA),
-        (f"tests/unit/plugins/modules/test_{name}.py", TEST),
     ):
         if not (ROOT / path).exists():
             (ROOT / path).write_text(template.format(**values))

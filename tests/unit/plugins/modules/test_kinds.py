@@ -53,6 +53,14 @@ def test_there_are_enough_specs(name):
     assert bad.count(True) >= 15 <= bad.count(False)
 
 
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize("name", DATA)
+def test_the_password_of_a_proxy_is_not_printed(cluster, run_for_real, name, check):
+    options = {"name": "x", "proxy": "http://user:correct-horse@p:1", **DATA[name]["first"]}
+    printed = run_for_real(load("modules", name), check=check, **options)
+    assert "correct-horse" not in printed and '"changed": true' in printed
+
+
 def test_host_is_the_host_of_the_rule(cluster, run_module, monkeypatch):
     given = []
     monkeypatch.setattr(api_module, "Client", lambda params: given.append(params["api_host"]) or cluster)
