@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from urllib.parse import quote
 
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import Client
-from ansible_collections.bare.mesh.plugins.module_utils._k8s.commands import execute, ready
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.commands import execute, pods, ready
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure
 
 # Part of the result -> type of Envoy's configuration.
@@ -29,11 +28,10 @@ COMMAND = ["pilot-discovery", "request", "GET", "/debug/syncz"]
 
 def istiods(client: Client, namespace: str, revision: str | None) -> list[dict[str, Any]]:
     """The ready pods of istiod. Raises Failure if there is none."""
-    labels = ["app=istiod", *([f"istio.io/rev={revision}"] if revision else [])]
-    path = f"/api/v1/namespaces/{quote(namespace, safe='')}/pods"
-    found = [pod for pod in client.pages(path, {"labelSelector": ",".join(labels)}) if ready(pod)]
+    labels = ",".join(["app=istiod", *([f"istio.io/rev={revision}"] if revision else [])])
+    found = [pod for pod in pods(client, namespace, labels) if ready(pod)]
     if not found:
-        raise Failure(f"the namespace {namespace} has no ready pod with the labels {','.join(labels)}")
+        raise Failure(f"the namespace {namespace} has no ready pod with the labels {labels}")
     return found
 
 
@@ -71,13 +69,15 @@ def nonces(proxy: dict[str, Any]) -> dict[str, str]:
     return {kind: one.get("sent", "") for kind, one in (proxy.get("resources") or {}).items()}
 
 
-def read(client: Client, pods: list[dict[str, Any]], timeout: int) -> list[tuple[dict[str, Any], dict[str, str]]]:
+def read(
+    client: Client, istiod_pods: list[dict[str, Any]], timeout: int
+) -> list[tuple[dict[str, Any], dict[str, str]]]:
     """Each proxy that is connected to one of the pods of istiod, and what was sent to it last.
 
     timeout: seconds for each pod. Raises Failure if a pod does not answer.
     """
     found = []
-    for pod in pods:
+    for pod in istiod_pods:
         meta = pod["metadata"]
         done = execute(client, meta["namespace"], meta["name"], "discovery", COMMAND, timeout)
         try:

@@ -38,11 +38,16 @@ def choose(pods: list[dict[str, Any]], namespace: str, selector: str) -> str:
     raise Failure(f"the namespace {namespace} has no pod with the labels {selector}")
 
 
+def pods(client: Client, namespace: str, selector: str) -> list[dict[str, Any]]:
+    """The pods that a label selector matches."""
+    path = f"/api/v1/namespaces/{quote(namespace, safe='')}/pods"
+    return list(client.pages(path, {"labelSelector": selector}))
+
+
 def find_pod(client: Client, namespace: str, selectors: list[str]) -> str:
     """The name of the first ready pod that all label selectors match. Raises Failure if there is none."""
-    path = f"/api/v1/namespaces/{quote(namespace, safe='')}/pods"
     selector = ",".join(selectors)
-    return choose(list(client.pages(path, {"labelSelector": selector})), namespace, selector)
+    return choose(pods(client, namespace, selector), namespace, selector)
 
 
 def execute(
