@@ -257,12 +257,13 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     if present:
         config.refuse(objects)
     client = connect(module, "all resources count as new" if present else "there is nothing to remove")
-    engine = Engine(client, MANAGER, check=module.check_mode, namespace=params["namespace"])
+    ask = params["validate"] == "server"
+    engine = Engine(client, MANAGER, check=module.check_mode, namespace=params["namespace"], ask_first=ask)
     more: dict[str, Any] = {}
     if present:
         stale = config.left_over(engine.kinds, objects, owner, MANAGER) if params["prune"] else []
         more["findings"] = advise(module, engine, objects, stale)
-        changes = config.write(engine, objects, stale, params["validate"] == "server", params["settle"])
+        changes = config.write(engine, objects, stale, params["settle"])
     else:
         changes = config.remove(engine, objects, params["settle"])
     for note in engine.notes:

@@ -28,7 +28,8 @@ OWNER = "bare.mesh/owner"
 
 def normal(definition: Object, namespace: str, owner: str) -> Object:
     """The definition with the namespace, the owner's label, and numbers where a template gave texts."""
-    meta = {"namespace": namespace, **definition["metadata"]}
+    # An empty namespace means none, as for the engine. left_over compares by it.
+    meta = {**definition["metadata"], "namespace": definition["metadata"].get("namespace") or namespace}
     if owner and isinstance(meta.get("labels") or {}, dict):
         meta["labels"] = {**(meta.get("labels") or {}), OWNER: owner}
     known, spec = KINDS.get(group_kind(definition)), definition.get("spec")
@@ -85,26 +86,23 @@ def _label_is_ours(live: Object, manager: str) -> bool:
     return f"f:{OWNER}" in owned.get("f:metadata", {}).get("f:labels", {})
 
 
-def write(
-    engine: Engine, definitions: list[Object], stale: list[Object], ask_first: bool, settle: float
-) -> list[Change]:
+def write(engine: Engine, definitions: list[Object], stale: list[Object], settle: float) -> list[Change]:
     """Write the definitions and remove the stale objects. No route is left without its subset in between.
 
     Subsets are written before the routes that use them, and removed after them. A DestinationRule that gets subsets and
-    loses others is written twice for this. ask_first: let the API server judge all objects before the first write.
-    settle: seconds in which the proxies get the routes before what these no longer use is removed.
+    loses others is written twice for this. settle: seconds in which the proxies get the routes before what these no
+    longer use is removed.
     Raises Failure, whose data has what was written before it.
     """
     objects, live = engine.plan(definitions)
     _check_owners(engine, objects, live)
-    if ask_first:
-        engine.ask(objects, live)
     late = [one for one in objects if _lost_subsets(one, live.get(key(one)))]
     wide: list[Change] = []
     if not engine.check:
         # The prediction has only the result.
         wide = engine.write([_with_lost_subsets(one, live[key(one)]) for one in late], live)
-    changes = engine.write([one for one in objects if one not in late], live)
+    narrowing = {key(one) for one in late}
+    changes = engine.write([one for one in objects if key(one) not in narrowing], live)
     changes += remove(engine, stale, settle, [change for change in changes if change.changed], bool(late))
     widened = {key(change.desired): change.after for change in wide if change.after}
     narrowed = engine.write(late, {**live, **widened})
@@ -148,15 +146,12 @@ def _is_route(one: Object) -> bool:
     return group_kind(one) == ("networking.istio.io", "VirtualService")
 
 
-def _names(definition: Object) -> list[str]:
-    return [subset.get("name", "") for subset in (definition.get("spec") or {}).get("subsets") or []]
-
-
 def _lost_subsets(one: Object, live: Object | None) -> list[Object]:
     """The subsets of the live object that the definition no longer has."""
     if live is None or group_kind(one) != ("networking.istio.io", "DestinationRule"):
         return []
-    return [subset for subset in live["spec"].get("subsets") or [] if subset.get("name") not in _names(one)]
+    kept = {subset.get("name") for subset in (one.get("spec") or {}).get("subsets") or []}
+    return [subset for subset in live["spec"].get("subsets") or [] if subset.get("name") not in kept]
 
 
 def _with_lost_subsets(one: Object, live: Object) -> Object:

@@ -71,14 +71,8 @@ def apply(module: AnsibleModule, schema: ModuleType, rules: Rules) -> dict[str, 
         version = kind.versions[0]
     for definition in definitions:
         definition["apiVersion"] = f"{kind.group}/{version.rpartition('/')[2]}"
-    engine = Engine(client, MANAGER, check=module.check_mode)
-    if present:
-        objects, live = engine.plan(definitions)
-        if params["validate"] == "server":
-            engine.ask(objects, live)
-        changes = engine.write(objects, live)
-    else:
-        changes = engine.absent(definitions)
+    engine = Engine(client, MANAGER, check=module.check_mode, ask_first=params["validate"] == "server")
+    changes = engine.present(definitions) if present else engine.absent(definitions)
     for note in engine.notes:
         module.warn(note)
     return outcome(changes, module._diff)

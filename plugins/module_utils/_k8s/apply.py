@@ -53,6 +53,8 @@ class Engine:
     adapt: Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]] | None = None
     # Whether to take over fields that have the right value but another owner.
     adopt: bool = True
+    # Whether the API server judges all objects by a dry run before the first write.
+    ask_first: bool = False
 
     def __post_init__(self) -> None:
         self.kinds = discovery.Kinds(self.client)
@@ -77,13 +79,13 @@ class Engine:
         self._check_versions(missing)
         if self.check and self.client:
             self.notes += missing_namespaces(self.client, missing, objects)
+        # In check mode the run is a dry run itself.
+        if self.ask_first and not self.check:
+            self._ask(objects, live)
         return objects, live
 
-    def ask(self, objects: Objects, live: dict[Key, dict[str, Any]]) -> None:
-        """Have the API server judge planned objects by a dry run. Raises Failure if it refuses one."""
-        if self.check:
-            # The run is a dry run itself.
-            return
+    def _ask(self, objects: Objects, live: dict[Key, dict[str, Any]]) -> None:
+        """Have the API server judge the objects. Raises Failure if it refuses one."""
         asking = replace(self, check=True)
         try:
             asking.write(objects, live)

@@ -153,6 +153,15 @@ def test_resources_of_others_are_refused_or_named(cluster, run, run_module, monk
     assert not run(resources=[routes("v1")], owner="mine")["changed"] and len(told) == 2
 
 
+@pytest.mark.parametrize("empty", [None, ""])
+def test_an_empty_namespace_is_the_task_s(cluster, run, empty):
+    """And what is in it is not pruned by the next run."""
+    one = {**rule("v1"), "metadata": {"name": "reviews", "namespace": empty}}
+    for changed in (True, False):
+        result = run(resources=[one], namespace="shop", owner="shop", prune=True)
+        assert result["changed"] == changed and len(result["objects"]) == 1 and RULES in cluster.objects
+
+
 def test_a_label_that_somebody_has_copied(cluster, run):
     run(resources=[routes("v1")], owner="shop")
     copied = {**cluster.objects[ROUTES], "metadata": {**cluster.objects[ROUTES]["metadata"], "name": "copy"}}

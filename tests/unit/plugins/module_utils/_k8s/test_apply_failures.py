@@ -109,7 +109,7 @@ def test_only_one_object_waits_for_a_webhook(cluster):
 
 def test_a_webhook_that_cannot_judge_stops_the_first_write(cluster):
     cluster.refuse[f"{MAP_PATH}/a"] = (500, "failed calling webhook")
-    engine = Engine(cluster, "me")
+    engine = Engine(cluster, "me", ask_first=True)
     with pytest.raises(Failure, match=r"^nothing was written\. a webhook does not answer"):
-        engine.ask(*engine.plan([one("ConfigMap", "a"), one("ConfigMap", "b")]))
+        engine.present([one("ConfigMap", "a"), one("ConfigMap", "b")])
     assert cluster.writes == 0
