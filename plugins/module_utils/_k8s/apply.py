@@ -78,9 +78,17 @@ class Engine:
         missing = [one for one in objects if key(one) not in live]
         self._check_versions(missing)
         if self.check and self.client:
-            self.notes += missing_namespaces(self.client, missing, objects)
+            for name in missing_namespaces(self.client, missing, objects):
+                self.notes.append(
+                    f"the namespace {name} does not exist: unless an earlier task creates it, the run fails here"
+                )
         # In check mode the run is a dry run itself.
-        if self.ask_first and not self.check:
+        if self.ask_first and self.client and not self.check:
+            # A dry run counts what is missing there as created, for in check mode an earlier task may create it.
+            homeless = missing_namespaces(self.client, missing, objects)
+            if homeless:
+                fix = "create it first, or in the same task"
+                raise Failure(f"nothing was written. There is no namespace {' and no '.join(homeless)}: {fix}")
             self._ask(objects, live)
         return objects, live
 

@@ -43,14 +43,10 @@ def read(client: Client, kinds: Kinds, objects: list[dict[str, Any]]) -> dict[Ke
 
 
 def missing_namespaces(client: Client, new: list[dict[str, Any]], objects: list[dict[str, Any]]) -> list[str]:
-    """A note for each namespace of new objects that neither exists nor is among the objects of the task."""
+    """The namespaces of new objects that neither exist nor are among the objects of the task."""
     created = {one["metadata"]["name"] for one in objects if (one["apiVersion"], one["kind"]) == ("v1", "Namespace")}
     names = sorted({one["metadata"].get("namespace", "") for one in new} - created - {""})
-    return [
-        f"the namespace {name} does not exist: unless an earlier task creates it, the run fails here"
-        for name in names
-        if client.get(f"/api/v1/namespaces/{quote(name, safe='')}") is None
-    ]
+    return [name for name in names if client.get(f"/api/v1/namespaces/{quote(name, safe='')}") is None]
 
 
 def _lister(client: Client, path: str, members: list[dict[str, Any]]) -> Job:

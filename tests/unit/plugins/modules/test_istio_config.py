@@ -209,6 +209,7 @@ def test_all_faults_of_all_kinds_before_any_write(cluster, run_module):
 
 
 def test_the_server_is_asked_before_the_first_write(cluster, run_module):
+    cluster.objects["/api/v1/namespaces/shop"] = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}
     cluster.refuse[ROUTES] = (400, "the webhook does not like it")
     result = run_module(istio_config, resources=[rule("v1"), routes("v1")], validate="server")
     assert "the API server refuses it, so nothing was written" in result["msg"] and "does not like it" in result["msg"]

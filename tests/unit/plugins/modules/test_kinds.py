@@ -118,6 +118,11 @@ def test_one_bad_of_many_and_none_is_written(cluster, run_module):
 
 def test_the_server_refuses_one_of_many_and_none_is_written(cluster, run_module):
     """Only the server can tell here."""
+    cluster.objects["/api/v1/namespaces/default"] = {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": "default"},
+    }
     cluster.refuse["/apis/networking.istio.io/v1/namespaces/default/destinationrules/r7"] = (400, "not this one")
     many = [{"name": f"r{number}", "host": f"h{number}"} for number in range(50)]
     asked = run_module(destination_rule, resources=many, validate="server")

@@ -108,8 +108,20 @@ def test_only_one_object_waits_for_a_webhook(cluster):
 
 
 def test_a_webhook_that_cannot_judge_stops_the_first_write(cluster):
+    cluster.objects["/api/v1/namespaces/shop"] = one("Namespace", "shop", "")
     cluster.refuse[f"{MAP_PATH}/a"] = (500, "failed calling webhook")
     engine = Engine(cluster, "me", ask_first=True)
     with pytest.raises(Failure, match=r"^nothing was written\. a webhook does not answer"):
         engine.present([one("ConfigMap", "a"), one("ConfigMap", "b")])
     assert cluster.writes == 0
+
+
+def test_a_namespace_that_is_missing_stops_the_first_write(cluster):
+    cluster.objects["/api/v1/namespaces/there"] = one("Namespace", "there", "")
+    wanted = [one("ConfigMap", "a", "there"), one("ConfigMap", "b", "nowhere")]
+    with pytest.raises(Failure, match=r"^nothing was written\. There is no namespace nowhere: create it first"):
+        Engine(cluster, "me", ask_first=True).present(wanted)
+    assert cluster.writes == 0
+    # In the same task it is created first.
+    created = Engine(cluster, "me", ask_first=True).present([*wanted, one("Namespace", "nowhere", "")])
+    assert [change.action for change in created] == ["created"] * 3
