@@ -4,14 +4,18 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
+from typing import Any
 
 from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.node import (
+    ADMIN_CONF,
     API_SERVER_MANIFEST,
     KUBELET_CERTIFICATE,
     KUBELET_CONF,
     KUBERNETES,
     UNFINISHED,
+    ApiServer,
 )
 
 CONTROLLER_MANAGER = f"{KUBERNETES}/manifests/kube-controller-manager.yaml"
@@ -19,6 +23,14 @@ KUBELET_CONFIG = "/var/lib/kubelet/config.yaml"
 # Where kubeadm records the socket of the container runtime: from 1.35 on in the first one, before in the other.
 INSTANCE_CONFIG = "/var/lib/kubelet/instance-config.yaml"
 KUBELET_FLAGS = "/var/lib/kubelet/kubeadm-flags.env"
+# Setting: the ConfigMap in kube-system in which kubeadm keeps the document, and its key there.
+DOCUMENTS = {
+    "cluster_config": ("kubeadm-config", "ClusterConfiguration"),
+    "kubelet_config": ("kubelet-config", "kubelet"),
+    "kube_proxy_config": ("kube-proxy", "config.conf"),
+}
+# Lines of a document that say nothing: kubeadm writes every field.
+UNSET = re.compile(r"""^ *\w+: (?:0s|null|""|\{\})\n""", re.MULTILINE)
 # The subject of a kubelet's certificate: https://kubernetes.io/docs/reference/access-authn-authz/node/
 NODE_USER = b"system:node:"
 
@@ -55,11 +67,27 @@ def cri_socket() -> str:
     )
 
 
-def read_settings() -> dict[str, str]:
+def documents() -> dict[str, str]:
+    """The documents that kubeadm keeps in the cluster, as YAML; {} where the API server of this host tells none."""
+    found = {}
+    try:
+        server = ApiServer.of(ADMIN_CONF)
+        for setting, (name, key) in DOCUMENTS.items():
+            status, body = server.request(f"/api/v1/namespaces/kube-system/configmaps/{name}", timeout=3)
+            text = json.loads(body).get("data", {}).get(key, "") if status == 200 else ""
+            if text:
+                found[setting] = UNSET.sub("", f"{text}\n")
+    except (OSError, ValueError):
+        # A host without admin.conf is a worker. Preflight goes on without an API server.
+        pass
+    return found
+
+
+def read_settings() -> dict[str, Any]:
     """The settings that a cluster keeps for life, and its release, empty ones where no file tells them.
 
-    {} where no kubeadm has come to its end. pod_cidr, service_cidr and kubernetes_version are told by a control plane
-    host alone.
+    {} where no kubeadm has come to its end. pod_cidr, service_cidr, kubernetes_version and documents are told by a
+    control plane host alone.
     """
     if _text(UNFINISHED) or not _text(KUBELET_CONF):
         return {}
@@ -72,4 +100,5 @@ def read_settings() -> dict[str, str]:
         "cri_socket": cri_socket(),
         "feature_gates": _find(r"--feature-gates=(\S+)", API_SERVER_MANIFEST),
         "node_name": node_name(_text(KUBELET_CERTIFICATE)),
+        "documents": documents(),
     }

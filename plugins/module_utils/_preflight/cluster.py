@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ansible_collections.bare.mesh.plugins.module_utils._host.packages import numbers
+from ansible_collections.bare.mesh.plugins.module_utils._preflight.creation import unused_settings
 from ansible_collections.bare.mesh.plugins.module_utils._preflight.hosts import Finding, Report, minor_of
 
 FIX = "Set it back. To make a new cluster with it, run the playbook bare.mesh.reset first"
@@ -78,6 +79,7 @@ def fixed_settings(
             yield Finding("cluster", variable, what, FIX)
     yield from upgrade(str(settings["kubernetes_version"]), made_with.get("kubernetes_version", ""))
     yield from docker_exec(hosts, made_with)
+    yield from unused_settings(settings, made_with.get("documents") or {})
     sockets = settings.get("cri_sockets") or {}
     for host in hosts:
         used = (reports.get(host["name"], {}).get("cluster") or {}).get("cri_socket", "")

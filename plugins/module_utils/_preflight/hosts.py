@@ -18,7 +18,8 @@ Mapping = dict[str, Any]
 Report = dict[str, Any]
 # The names of all checks.
 CHECKS = (
-    *("architecture", "cgroup_v1", "checksum", "clock", "cluster", "cpus", "disk", "docker_exec", "end_of_life"),
+    *("architecture", "cgroup_v1", "checksum", "clock", "cluster", "cpus", "creation", "disk"),
+    *("docker_exec", "end_of_life"),
     "firewall",
     *(
         "hostname",
@@ -39,7 +40,7 @@ CHECKS = (
     *("source", "ssh", "sudo", "upgrade", "versions"),
 )
 # Checks whose faults are always only warnings.
-WARNINGS = ("docker_exec", "end_of_life")
+WARNINGS = ("creation", "docker_exec", "end_of_life")
 # Check, key in report and limits, and what it counts.
 AMOUNTS = (
     ("cpus", "cpus", "CPUs"),

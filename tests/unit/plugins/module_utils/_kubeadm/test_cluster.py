@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 
 import pytest
 from ansible_collections.bare.mesh.plugins.module_utils._kubeadm import cluster
@@ -42,7 +43,7 @@ def certificate(name):
 
 @pytest.fixture
 def files(tmp_path, monkeypatch):
-    for name in (*FILES, "KUBELET_CERTIFICATE", "UNFINISHED", "INSTANCE_CONFIG", "KUBELET_FLAGS"):
+    for name in (*FILES, "KUBELET_CERTIFICATE", "UNFINISHED", "INSTANCE_CONFIG", "KUBELET_FLAGS", "ADMIN_CONF"):
         monkeypatch.setattr(cluster, name, str(tmp_path / name))
     for name, text in FILES.items():
         (tmp_path / name).write_text(text)
@@ -60,6 +61,7 @@ def test_a_control_plane_host_tells_everything(files):
         "feature_gates": "A=true,B=false",
         "api_server": "10.0.0.1:6443",
         "node_name": "node-1.example",
+        "documents": {},
     }
 
 
@@ -97,3 +99,39 @@ def test_the_socket_of_the_container_runtime(files):
     assert cluster.cri_socket() == "unix:///run/a.sock"
     (files / "INSTANCE_CONFIG").write_text('containerRuntimeEndpoint: "unix:///run/b.sock"\n')
     assert cluster.cri_socket() == cluster.read_settings()["cri_socket"] == "unix:///run/b.sock"
+
+
+CLUSTER = "apiServer: {}\nclusterName: kubernetes\nkubelet:\n  syncFrequency: 0s\n  maxPods: 50"
+NONE = (404, "{}")
+
+
+@pytest.mark.parametrize(
+    ("answers", "found"),
+    [
+        (
+            [(200, json.dumps({"data": {"ClusterConfiguration": CLUSTER}})), NONE, NONE],
+            {"cluster_config": "clusterName: kubernetes\nkubelet:\n  maxPods: 50\n"},
+        ),
+        (
+            [(200, "{}"), NONE, (200, json.dumps({"data": {"config.conf": "mode: x"}}))],
+            {"kube_proxy_config": "mode: x\n"},
+        ),
+        ([OSError("timed out")], {}),
+        ([(200, "no JSON")], {}),
+    ],
+)
+def test_the_documents_that_the_cluster_keeps(files, monkeypatch, answers, found):
+    """Without the fields that are not set. A silent API server is asked once."""
+    asked = []
+
+    class Server:
+        def request(self, path, timeout):
+            asked.append(path.rpartition("/")[2])
+            answer = answers[len(asked) - 1]
+            if isinstance(answer, OSError):
+                raise answer
+            return answer
+
+    monkeypatch.setattr(cluster.ApiServer, "of", lambda kubeconfig: Server())
+    assert cluster.read_settings()["documents"] == found
+    assert asked == ["kubeadm-config", "kubelet-config", "kube-proxy"][: len(answers)]

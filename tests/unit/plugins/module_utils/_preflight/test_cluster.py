@@ -98,6 +98,16 @@ def test_a_cluster_is_not_upgraded(wanted, refused):
     assert findings(kubernetes_version=wanted) == expected
 
 
+def test_a_setting_that_only_a_new_cluster_takes():
+    documents = {"kubelet_config": "maxPods: 110"}
+    reports = {**REPORTS, "one": {"cluster": {**MADE_WITH, "documents": documents}}}
+    (warned,) = cluster.fixed_settings(HOSTS, reports, {**SETTINGS, "kubelet_config": {"maxPods": 50}})
+    assert (warned.check, warned.where) == (
+        "creation",
+        "kubeadm_kubelet_config, maxPods",
+    ) and "no effect" in warned.what
+
+
 def test_a_cluster_whose_release_is_unknown():
     unknown = {"one": {"cluster": {**MADE_WITH, "kubernetes_version": ""}}, "two": REPORTS["two"]}
     assert findings(reports=unknown, kubernetes_version="1.37.0") == []

@@ -1,0 +1,83 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Settings that the cluster that is there does not have."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.bare.mesh.plugins.module_utils._preflight import creation
+
+DOCUMENTS = {
+    "cluster_config": """
+apiServer:
+  certSANs: [10.0.0.1, node1]
+  extraArgs:
+  - {name: audit-log-path, value: "-"}
+apiVersion: kubeadm.k8s.io/v1beta4
+certificateValidityPeriod: 8760h0m0s
+kubernetesVersion: v1.36.5
+""",
+    "kubelet_config": """
+apiVersion: kubelet.config.k8s.io/v1beta1
+containerRuntimeEndpoint: ""
+evictionHard: {memory.available: 100Mi}
+failSwapOn: false
+imageGCHighThresholdPercent: 100
+logging:
+""",
+    "kube_proxy_config": "conntrack:\n  maxPerCore: 0\n",
+}
+
+
+def found(documents=DOCUMENTS, **settings):
+    findings = list(creation.unused_settings(settings, documents))
+    assert all(one.check == "creation" and creation.RECONFIGURE in one.fix for one in findings)
+    return [one.where for one in findings]
+
+
+@pytest.mark.parametrize(
+    ("name", "config"),
+    [
+        ("cluster_config", {}),
+        ("cluster_config", {"certificateValidityPeriod": "8760h", "apiServer": {"certSANs": ["10.0.0.1", "node1"]}}),
+        ("cluster_config", {"apiServer": {"extraArgs": [{"name": "audit-log-path", "value": "-"}]}}),
+        # Other checks judge these.
+        (
+            "cluster_config",
+            {"kubernetesVersion": "1.36.4", "networking": {"dnsDomain": "a"}, "controlPlaneEndpoint": "b"},
+        ),
+        ("cluster_config", {"apiVersion": "kubeadm.k8s.io/v1beta3", "clusterName": "other"}),
+        ("kubelet_config", {"failSwapOn": "False", "imageGCHighThresholdPercent": "100", "syncFrequency": "0s"}),
+        ("kubelet_config", {"logging": {"options": {}, "format": ""}, "evictionHard": {"memory.available": "100Mi"}}),
+        ("kubelet_config", {"containerRuntimeEndpoint": "unix:///a", "registerWithTaints": []}),
+        ("kube_proxy_config", {"conntrack": {"maxPerCore": 0}}),
+    ],
+)
+def test_what_the_cluster_was_made_with(name, config):
+    assert found(**{name: config}) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "paths"),
+    [
+        ("cluster_config", {"apiServer": {"certSANs": ["10.0.0.1"]}}, "apiServer.certSANs"),
+        (
+            "cluster_config",
+            {"apiServer": {"extraArgs": [{"name": "audit-log-path", "value": "/a"}]}},
+            "apiServer.extraArgs",
+        ),
+        ("cluster_config", {"featureGates": {"NodeLocalCRISocket": True}}, "featureGates.NodeLocalCRISocket"),
+        ("cluster_config", {"certificateValidityPeriod": "24h"}, "certificateValidityPeriod"),
+        ("kubelet_config", {"maxPods": 50, "failSwapOn": True}, "maxPods, failSwapOn"),
+        ("kubelet_config", {"evictionHard": {"memory.available": "200Mi"}}, "evictionHard.memory.available"),
+        ("kubelet_config", {"logging": {"format": "json"}, "evictionHard": []}, "logging.format, evictionHard"),
+        ("kube_proxy_config", {"mode": "nftables"}, "mode"),
+        ("kubelet_config", dict.fromkeys("abcdefg", 1), "a, b, c, d, e and 2 more"),
+    ],
+)
+def test_what_has_no_effect(name, config, paths):
+    assert found(**{name: config}) == [f"kubeadm_{name}, {paths}"]
+
+
+@pytest.mark.parametrize("documents", [{}, {"kubelet_config": "a: ["}, {"kubelet_config": "text"}])
+def test_what_is_not_known_is_not_judged(documents):
+    assert found(documents, kubelet_config={"maxPods": 50}) == []
