@@ -8,8 +8,9 @@ short_description: Sets the host name and names the cluster's hosts in the hosts
 version_added: 0.1.0
 description:
   - Sets the host name, and keeps one marked block in C(/etc/hosts).
-  - Of the rest of that file, only lines that give one of these hosts the address 127.0.1.1 are removed.
-    Debian's installer writes such a line, but a node's name must lead to an address that its peers can reach.
+  - Of the rest of that file, only lines that give the address 127.0.1.1 to one of these hosts, or to the name that the
+    host had before, are removed. Debian's installer writes such a line, but a node's name must lead to an address that
+    its peers can reach.
 extends_documentation_fragment:
   - bare.mesh.attributes
 options:
@@ -46,6 +47,7 @@ name:
 
 import re
 import socket
+from collections.abc import Collection
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -56,15 +58,16 @@ BEGIN = "# BEGIN bare.mesh: the cluster's hosts\n"
 END = "# END bare.mesh: the cluster's hosts\n"
 
 
-def loops_back(line: str, hosts: dict[str, str]) -> bool:
+def loops_back(line: str, hosts: Collection[str]) -> bool:
     """Whether the line leads one of the hosts to itself."""
-    address, *names = line.split("#")[0].split() or [""]
+    address, *names = line.partition("#")[0].split() or [""]
     return address == "127.0.1.1" and any(name in hosts for name in names)
 
 
-def with_block(text: str, hosts: dict[str, str]) -> str:
-    """The hosts file with the block of these hosts, in its place or at the end."""
-    text = "".join(line for line in text.splitlines(keepends=True) if not loops_back(line, hosts))
+def with_block(text: str, hosts: dict[str, str], former: Collection[str] = ()) -> str:
+    """The hosts file with the block of these hosts, in its place or at the end. former: names that it gives up."""
+    own = {*hosts, *former}
+    text = "".join(line for line in text.splitlines(keepends=True) if not loops_back(line, own))
     block = BEGIN + "".join(f"{address} {name}\n" for name, address in hosts.items()) + END
     if BEGIN in text and END in text:
         return re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _match: block, text, count=1, flags=re.DOTALL)
@@ -73,9 +76,10 @@ def with_block(text: str, hosts: dict[str, str]) -> str:
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     name = module.params["name"]
-    files = Files(module)
-    files.want("/etc/hosts", with_block(read("/etc/hosts").decode(errors="surrogateescape"), module.params["hosts"]))
     before = {socket.gethostname(), read("/etc/hostname").decode().strip()}
+    files = Files(module)
+    text = read("/etc/hosts").decode(errors="surrogateescape")
+    files.want("/etc/hosts", with_block(text, module.params["hosts"], before - {name, "", "localhost"}))
     diff = files.diff
     if before != {name}:
         diff = [

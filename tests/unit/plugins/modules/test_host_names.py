@@ -43,6 +43,22 @@ def test_check_mode_predicts_the_run(named, predicted):
     assert [diff["before_header"] for diff in done["diff"]] == ["/etc/hosts"] and len(named.ran) == 1
 
 
+def test_a_name_that_the_host_gives_up_does_not_lead_to_it(named, predicted):
+    """The line of Debian's installer goes with the name. Those of others stay."""
+    kept = "127.0.0.1 localhost old\n127.0.1.1 older\n10.0.0.9 old\n"
+    named.put("/etc/hosts", f"{kept}127.0.1.1 old.example old\n")
+    assert predicted(host_names, name="w1", hosts={"w1": "10.0.0.1"})["changed"]
+    assert named.text("/etc/hosts").startswith(f"{kept}# BEGIN")
+
+
+@pytest.mark.parametrize("name", ["old", "localhost"])
+def test_a_name_that_the_host_keeps_or_that_is_no_name_is_left(named, predicted, name):
+    named.put("/etc/hostname", f"{name}\n")
+    named.put("/etc/hosts", f"127.0.1.1 {name}\n")
+    predicted(host_names, name="old", hosts={"w1": "10.0.0.1"})
+    assert named.text("/etc/hosts").startswith(f"127.0.1.1 {name}\n")
+
+
 def test_a_name_that_would_not_survive_a_reboot_is_a_change(named, predicted, monkeypatch):
     monkeypatch.setattr(host_names.socket, "gethostname", lambda: "w1")
     assert predicted(host_names, name="w1", hosts={})["changed"]
