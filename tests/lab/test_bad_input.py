@@ -6,11 +6,14 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import time
 
 import pytest
 import yaml
-from conftest import _INVENTORY, ROOT, node
+from conftest import _INVENTORY, ADDRESSES, ROOT, node
 
+# Seconds within which a run with wrong settings ends.
+SOON = 10
 REACH = "See that the controller can reach it.*bare_mesh_mirror_url"
 COMPARE = "compare with its owner's published fingerprint"
 WRONG_KEYS = dict.fromkeys(("kubernetes", "docker_deb", "docker_rpm"), "0123456789ABCDEF0123456789ABCDEF01234567")
@@ -69,11 +72,46 @@ def test_mistakes_come_in_one_message(play, tmp_path, name):
             folder.mkdir(exist_ok=True)
             # Read after the lab's own settings.
             (folder / ("zz.yml" if place == "all" else f"{place}.yml")).write_text(yaml.safe_dump(values))
+    began = time.monotonic()
     run = play("site.yml", "-i", str(tmp_path / "inventory"), "-e", json.dumps(extra), inventory=False)
+    assert time.monotonic() - began < SOON
     assert run["code"] != 0 and run["changed"] == {}
     lines = flat(run["output"]).split(" - ")
     words = [words for settings in MISTAKES[name].values() for _value, words in settings.values()]
     assert [one for one in words if not any(re.search(one, line) for line in lines)] == [], run["errors"]
+
+
+def test_there_are_forty_mistakes():
+    assert sum(len(settings) for run in MISTAKES.values() for settings in run.values()) >= 40
+
+
+def test_a_setting_that_an_existing_cluster_does_not_take_is_said(play):
+    settings = {
+        "kubeadm_cluster_config": {
+            "apiServer": {"certSANs": ["lb.example"]},
+            "featureGates": {"RootlessControlPlane": False},
+        },
+        "kubeadm_kubelet_config": {"maxPods": 50},
+        "preflight_allow": ["cgroup_v1"],
+    }
+    run = play("playbooks/preflight.yml", "-e", json.dumps(settings))
+    assert run["code"] == 0 and run["changed"] == {}, run["errors"]
+    for words in (
+        "kubeadm_cluster_config, apiServer.certSANs, featureGates.RootlessControlPlane",
+        "kubeadm_kubelet_config, maxPods",
+    ):
+        assert re.search(f"{words} .creation.: .* has no effect on a cluster", flat(run["output"])), run["output"]
+    run = play("playbooks/preflight.yml")
+    assert run["code"] == 0 and "[creation]" not in run["output"], run["output"]
+
+
+@pytest.mark.parametrize("group", ["k8s", "cluster"])
+def test_the_hosts_are_in_another_group(play, tmp_path, group):
+    """Ansible alone would look at no host, and end well."""
+    hosts = {name: {"ansible_host": address} for name, address in ADDRESSES.items()}
+    (tmp_path / "hosts.yml").write_text(yaml.safe_dump({group: {"hosts": hosts}}))
+    run = play("site.yml", "--check", "-i", str(tmp_path / "hosts.yml"), inventory=False)
+    refused(run, "no hosts in the groups control_plane and workers", "Add your hosts to these groups")
 
 
 def test_kubeconfig_of_another_cluster(play, tmp_path):
