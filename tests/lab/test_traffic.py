@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import time
 import urllib.parse
 import urllib.request
 from collections import Counter
@@ -11,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from http.cookiejar import CookieJar
 
 import pytest
+
+NO_REVIEWS = "product reviews are currently unavailable"
 
 
 def opener(url, user=None):
@@ -22,18 +25,25 @@ def opener(url, user=None):
     return made
 
 
-def versions(url, times, user=None):
-    """The number of pages per version of reviews."""
+def pages(url, times, user=None):
+    """The texts of pages that are requested at the same time, and the seconds that each took."""
     browser = opener(url, user)
 
-    def served(_number):
+    def timed(_number):
+        started = time.monotonic()
         with browser.open(url, timeout=30) as answer:
-            found = re.search(r"reviews-(v\d)-[0-9a-f]+-\w+", answer.read().decode())
-        assert found, "the page does not contain a pod name"
-        return found[1]
+            text = answer.read().decode()
+        return text, time.monotonic() - started
 
     with ThreadPoolExecutor(8) as pool:
-        return Counter(pool.map(served, range(times)))
+        return list(pool.map(timed, range(times)))
+
+
+def versions(url, times, user=None):
+    """The number of pages per version of reviews."""
+    found = [re.search(r"reviews-(v\d)-[0-9a-f]+-\w+", text) for text, _seconds in pages(url, times, user)]
+    assert all(found), "a page does not contain a pod name"
+    return Counter(one[1] for one in found)
 
 
 @pytest.fixture
@@ -71,3 +81,34 @@ def test_jason_alone_gets_v2(route, page_url):
 def test_other_scenarios(route, page_url, scenario, expected):
     assert len(route(scenario)["localhost"]) == 1
     assert set(versions(page_url, 30)) == expected
+
+
+def test_late_ratings_for_jason(route, page_url):
+    assert len(route("ratings-delay-jason")["localhost"]) == 1
+    for text, seconds in pages(page_url, 4, "jason"):
+        assert NO_REVIEWS in text
+        # Two attempts of three seconds, of the seven that the ratings take.
+        assert 6 <= seconds < 7
+    assert versions(page_url, 20, "mary") == {"v1": 20}
+    assert max(seconds for _text, seconds in pages(page_url, 20)) < 3
+
+
+def test_no_ratings_for_jason(route, page_url):
+    assert len(route("ratings-abort-jason")["localhost"]) == 1
+    for text, seconds in pages(page_url, 20, "jason"):
+        assert text.count("Ratings service is currently unavailable") == 2
+        assert re.search("reviews-v2-", text)
+        assert seconds < 3
+    assert versions(page_url, 20, "mary") == {"v1": 20}
+
+
+def test_timeout_of_reviews(route, page_url):
+    assert len(route("reviews-timeout")["localhost"]) == 1
+    assert route("reviews-timeout") == {}
+    for text, seconds in pages(page_url, 8):
+        assert NO_REVIEWS in text
+        # Two attempts of half a second, of the two seconds that the ratings take.
+        assert 1 <= seconds < 2
+    # The delay and the timeout are gone with the scenario.
+    assert len(route("default")["localhost"]) == 1
+    assert all("reviews-v" in text and seconds < 2 for text, seconds in pages(page_url, 20))

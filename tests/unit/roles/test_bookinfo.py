@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import jinja2
@@ -16,6 +17,7 @@ APPLICATION = yaml.safe_load((ROLE / "vars/main/application.yml").read_text())
 ROUTING = yaml.safe_load((ROLE / "vars/main/routing.yml").read_text())
 OPTIONS = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
 SCENARIOS = OPTIONS["bookinfo_routing"]["choices"]
+DEFINED = ROUTING["__bookinfo_scenarios"]
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +48,45 @@ def test_images_are_those_that_the_lab_builds(objects):
     assert images == {f"registry.example/istio/{name}:1.2.3" for name in IMAGES}
 
 
-def test_every_scenario_has_routes_that_fit_its_versions():
-    routes, versions = ROUTING["__bookinfo_reviews_routes"], ROUTING["__bookinfo_reviews_versions"]
-    assert set(SCENARIOS) == set(routes) == set(versions)
-    for scenario in set(SCENARIOS) - {"default"}:
-        # The last route is the one that has no condition.
-        assert {target["destination"]["subset"] for target in routes[scenario][-1]["route"]} == set(versions[scenario])
-        assert sum(target.get("weight", 100) for target in routes[scenario][-1]["route"]) == 100
+def targets(routes):
+    """The subsets of the last route, which has no condition, and the sum of their weights."""
+    found = routes[-1]["route"]
+    assert "match" not in routes[-1]
+    return {one["destination"]["subset"] for one in found}, sum(one.get("weight", 100) for one in found)
+
+
+def test_every_choice_is_a_scenario():
+    assert list(DEFINED) == SCENARIOS
+    fields = {"routes", "versions", "visitor", "jason"}
+    assert all(set(one) <= fields and ("versions" in one) != ("visitor" in one) for one in DEFINED.values())
+
+
+@pytest.mark.parametrize("scenario", [name for name in SCENARIOS if "routes" in DEFINED[name]])
+def test_a_scenario_routes_to_versions_that_exist(scenario):
+    services = APPLICATION["__bookinfo_services"]
+    for service, routes in DEFINED[scenario]["routes"].items():
+        reached, weights = targets(routes)
+        assert weights == 100
+        assert reached <= set(services[service]["versions"])
+        if service == "reviews" and "versions" in DEFINED[scenario]:
+            assert reached == set(DEFINED[scenario]["versions"])
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_what_a_scenario_lacks_is_removed(scenario):
+    def rendered(name, scenario):
+        values = {"__bookinfo_services": APPLICATION["__bookinfo_services"], "bookinfo_namespace": "shop"}
+        values |= {"__bookinfo_scenario": scenario}
+        template = environment.from_string((ROLE / f"templates/{name}.yml.j2").read_text())
+        return {
+            (one["kind"], one["metadata"]["name"])
+            for one in yaml.safe_load_all(template.render(values))
+            if one and one["metadata"]["namespace"] == "shop"
+        }
+
+    environment = jinja2.Environment(trim_blocks=True)
+    environment.filters["to_json"] = json.dumps
+    wanted, surplus = (rendered(name, DEFINED[scenario]) for name in ("routes", "surplus"))
+    assert not wanted & surplus
+    # Without the application, all of them are removed.
+    assert wanted | surplus == rendered("surplus", {})
