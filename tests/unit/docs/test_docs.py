@@ -136,6 +136,11 @@ def test_sample_settings_are_real_and_default():
     assert plain == {name: defaults[name] for name in plain}
 
 
+def test_whoever_copies_the_sample_gets_no_warning_about_python_on_every_host():
+    active = yaml.safe_load((ROOT / "inventories/sample/group_vars/all.yml").read_text())
+    assert active["ansible_python_interpreter"] == "auto_silent"
+
+
 def test_architecture_names_every_module_and_role():
     page = (ROOT / "docs/architecture.md").read_text()
     for path in [*ROOT.glob("plugins/modules/*.py"), *ROOT.glob("roles/*")]:

@@ -127,6 +127,11 @@ def test_fault(changes, fault):
     assert len(judge(**changes)) <= 2
 
 
+def test_a_good_hostname_beside_a_name_in_the_inventory_that_is_none():
+    """The cure that the fault offers."""
+    assert judge(**{"hosts/two/name": "a_b", "hosts/two/hostname": "a-b"}) == []
+
+
 def test_every_patch_release_of_a_known_minor_version_is_known():
     assert judge(**{"settings/kubernetes_version": "1.36.0", "settings/istio_version": "1.31.12"}) == []
     assert judge(today="2027-06-28") == []
