@@ -12,7 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from http.cookiejar import CookieJar
 
 import pytest
+from kubernetes.client.exceptions import ApiException
+from kubernetes.stream import stream
 
+NAMESPACE = "bookinfo"
 NO_REVIEWS = "product reviews are currently unavailable"
 
 
@@ -44,6 +47,48 @@ def versions(url, times, user=None):
     found = [re.search(r"reviews-(v\d)-[0-9a-f]+-\w+", text) for text, _seconds in pages(url, times, user)]
     assert all(found), "a page does not contain a pod name"
     return Counter(one[1] for one in found)
+
+
+def pod_of(api, **labels):
+    """The only running pod with these labels."""
+    [pod] = api.list_namespaced_pod(NAMESPACE, label_selector=",".join(f"{k}={v}" for k, v in labels.items())).items
+    return pod
+
+
+def run_in(api, app, container, *command):
+    """The output of a command in a container of the only pod of the app."""
+    return stream(
+        api.connect_get_namespaced_pod_exec,
+        pod_of(api, app=app).metadata.name,
+        NAMESPACE,
+        container=container,
+        command=list(command),
+        stderr=False,
+        stdin=False,
+        stdout=True,
+        tty=False,
+    )
+
+
+def statuses(api, url, times, *options):
+    """The status of each request that the pod of ratings makes, and whether its proxy had too many of them."""
+    form = "%{http_code} %header{x-envoy-overloaded}\\n"
+    command = ["curl", "-s", "--max-time", "10", "-o", "/dev/null", "-w", form, *options, f"{url}?request=[1-{times}]"]
+    return Counter(line.strip() for line in run_in(api, "ratings", "ratings", *command).splitlines())
+
+
+def clusters(api):
+    """What the proxy of ratings says about its connections."""
+    return run_in(api, "ratings", "istio-proxy", "pilot-agent", "request", "GET", "clusters")
+
+
+def until(condition, seconds=30):
+    """Wait until the condition is true, and return it. Fails if it is not in time."""
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, "not in time"
+        time.sleep(0.5)
+    return found
 
 
 @pytest.fixture
@@ -112,3 +157,76 @@ def test_timeout_of_reviews(route, page_url):
     # The delay and the timeout are gone with the scenario.
     assert len(route("default")["localhost"]) == 1
     assert all("reviews-v" in text and seconds < 2 for text, seconds in pages(page_url, 20))
+
+
+def test_mirrored_requests(route, page_url, api):
+    def served(version):
+        pod = pod_of(api, app="reviews", version=version).metadata.name
+        return api.read_namespaced_pod_log(pod, NAMESPACE, container="reviews").count("GET /reviews/0 ")
+
+    assert len(route("reviews-mirror")["localhost"]) == 1
+    # The page does not show who gets copies, so wait for the first one.
+    before = served("v3")
+    until(lambda: versions(page_url, 1) == {"v1": 1} and served("v3") > before)
+    time.sleep(1)
+    before = {version: served(version) for version in ("v1", "v2", "v3")}
+    assert versions(page_url, 50) == {"v1": 50}
+    until(lambda: served("v3") - before["v3"] >= 50)
+    assert {version: served(version) - before[version] for version in before} == {"v1": 50, "v2": 0, "v3": 50}
+
+
+FAULTY = """
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(500)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+HTTPServer(("", 9080), Handler).serve_forever()
+"""
+
+
+@pytest.fixture
+def faulty(api):
+    """Start a second pod of details, which answers all requests with 500. Returns its address and port."""
+    image = pod_of(api, app="details").spec.containers[0].image
+    container = {"name": "details", "image": image, "command": ["python3", "-c", FAULTY]}
+    meta = {"name": "details-faulty", "labels": {"app": "details", "version": "v1"}}
+
+    def start():
+        spec = {"containers": [container], "terminationGracePeriodSeconds": 0}
+        api.create_namespaced_pod(NAMESPACE, {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec})
+        return f"{until(lambda: api.read_namespaced_pod(meta['name'], NAMESPACE).status.pod_ip)}:9080"
+
+    yield start
+    try:
+        api.delete_namespaced_pod(meta["name"], NAMESPACE)
+    except ApiException as error:
+        assert error.status == 404, error
+
+
+def test_circuit_breaker(route, page_url, api, faulty):
+    address, details = "outbound|9080||details.bookinfo.svc.cluster.local", "http://details:9080/details/0"
+    # The routes of the scenario before go, too.
+    route("circuit-breaker")
+    assert route("circuit-breaker") == {}
+    until(lambda: f"{address}::default_priority::max_connections::1\n" in clusters(api))
+
+    assert statuses(api, details, 20) == {"200": 20}
+    many = statuses(api, details, 60, "--parallel", "--parallel-immediate", "--parallel-max", "30")
+    assert set(many) == {"200", "503 true"}, many
+    assert many["503 true"] >= 10, many
+
+    host = f"{address}::{faulty()}"
+    until(lambda: f"{host}::health_flags::healthy" in clusters(api))
+    # Once, or more if a request is on its way before all threads of the proxy know.
+    until(lambda: statuses(api, details, 1) == {"500": 1})
+    until(lambda: f"{host}::health_flags::/failed_outlier_check" in clusters(api))
+    assert statuses(api, details, 30) == {"200": 30}
+
+    assert len(route("default")["localhost"]) == 1
+    until(lambda: f"{address}::default_priority::max_connections::1\n" not in clusters(api))
+    # Without the scenario, nothing overflows.
+    assert "503 true" not in statuses(api, details, 60, "--parallel", "--parallel-immediate", "--parallel-max", "30")

@@ -57,7 +57,7 @@ def targets(routes):
 
 def test_every_choice_is_a_scenario():
     assert list(DEFINED) == SCENARIOS
-    fields = {"routes", "versions", "visitor", "jason"}
+    fields = {"routes", "policies", "versions", "visitor", "jason"}
     assert all(set(one) <= fields and ("versions" in one) != ("visitor" in one) for one in DEFINED.values())
 
 
