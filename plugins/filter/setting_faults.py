@@ -58,6 +58,7 @@ import yaml
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.bare.mesh.plugins.filter.cluster_hosts import cluster_hosts
+from ansible_collections.bare.mesh.plugins.module_utils._istio.mesh_settings import SETTINGS, mesh_faults
 from jinja2.exceptions import UndefinedError
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
@@ -184,6 +185,15 @@ def _faults_of_groups(groups: Any) -> list[dict[str, str]]:
     return found
 
 
+def _faults_of_mesh(known: Any) -> list[tuple[str, str, str, str]]:
+    """What the argument specifications cannot say of the mesh's settings, such as a percentage above 100."""
+    told = {name: _value(known, name) for name in SETTINGS if name in known}
+    settings = {name: _native(value) for name, (can_be_told, value) in told.items() if can_be_told}
+    if any(wrong_values(name, value) for name, value in settings.items()):
+        return []
+    return [("settings", fault.where, fault.what, fault.fix) for fault in mesh_faults(settings)]
+
+
 def setting_faults(groups: Any, hostvars: Any) -> list[dict[str, str]]:
     """See DOCUMENTATION."""
     hosts = [host["name"] for host in cluster_hosts(groups, hostvars)]
@@ -192,6 +202,9 @@ def setting_faults(groups: Any, hostvars: Any) -> list[dict[str, str]]:
     for host in hosts:
         for fault in _faults_of_host(hostvars[host]):
             found[fault].append(host)
+    if CONTROLLER in hostvars:
+        # The mesh has one set of settings, so these are no host's.
+        found.update(dict.fromkeys(_faults_of_mesh(hostvars[CONTROLLER]), hosts))
     return _faults_of_groups(groups) + [
         {
             "check": check,

@@ -244,7 +244,8 @@ def wanted(istioctl: Istioctl, iop: dict[str, Any], client: Client | None) -> tu
 
 def compare(module: AnsibleModule, objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The differences of the objects from those of the other mesh. Raises Failure if that is not valid."""
-    other = {**module.params, **{name: value for name, value in module.params["compare_with"].items() if value}}
+    named = {name: value for name, value in module.params["compare_with"].items() if value is not None}
+    other = {**module.params, **named}
     iop = installer.operator(source(other["src"]), other)
     validate(iop["spec"])
     return differences(wanted(Istioctl(module, other["istioctl"]), iop, None)[1], objects)

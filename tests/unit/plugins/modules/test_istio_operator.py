@@ -310,6 +310,9 @@ def test_the_differences_from_another_mesh(cluster, run_module, istioctl, monkey
     back = run(run_module, **{**settings, "profile": "minimal"}, compare_with={"profile": "demo"})
     assert {one["action"] for one in back["differences"]} == {"updated", "deleted"}
     assert run(run_module, **settings, compare_with={"profile": "demo"})["differences"] == []
+    # An empty spec is another spec.
+    run(run_module, **settings, compare_with={"spec": {}})
+    assert [bool(one["spec"].get("meshConfig")) for one in istioctl["asked"][-2:]] == [True, False]
 
 
 def test_a_comparison_changes_nothing(cluster, run_module, istioctl):
