@@ -50,6 +50,7 @@ def parts(others: Iterable[str] = ()) -> list[Item]:
         cri_dockerd.archive(wanted, programs["cri-dockerd"]),
         images.flannel(wanted, programs),
         images.bookinfo(wanted),
+        images.bank_demo(wanted),
         os_packages.debian_repository(debs),
         os_packages.el_repository(debs),
     ]

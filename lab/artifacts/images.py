@@ -12,6 +12,7 @@ from lab.artifacts.oci import Image
 from lab.artifacts.progress import run
 from lab.artifacts.store import Item
 from lab.artifacts.versions import GO_MODULES, Versions, check_go_module
+from lab.images.bank_demo import images as demo
 from lab.images.bookinfo import images as stand_ins
 
 HERE = Path(__file__).parent
@@ -162,6 +163,27 @@ def bookinfo(versions: Versions) -> Item:
 
     inputs = [*sources.values(), Path(stand_ins.__file__)]
     return _item("bookinfo-images", versions, inputs, make)
+
+
+def bank_demo(versions: Versions) -> Item:
+    """The image of the bank demo."""
+    sources = {f"{demo.DESTINATION}/{name}": demo.SOURCE / name for name in demo.FILES}
+
+    def make() -> list[Image]:
+        return [
+            Image(
+                demo.NAME,
+                demo.TAG,
+                sources,
+                root="python",
+                entrypoint=tuple(demo.ENTRYPOINT),
+                user=demo.USER,
+                workdir=demo.WORKING_DIRECTORY,
+                mode=0o644,
+            )
+        ]
+
+    return _item("bank-demo-images", versions, [*sources.values(), Path(demo.__file__)], make)
 
 
 def _item(name: str, versions: Versions, inputs: Sequence[Item | Path], make: Make) -> Item:
