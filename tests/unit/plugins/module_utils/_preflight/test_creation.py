@@ -28,8 +28,8 @@ logging:
 }
 
 
-def found(documents=DOCUMENTS, **settings):
-    findings = list(creation.unused_settings(settings, documents))
+def found(documents=None, **settings):
+    findings = list(creation.unused_settings(settings, DOCUMENTS if documents is None else documents))
     assert all(one.check == "creation" and creation.RECONFIGURE in one.fix for one in findings)
     return [one.where for one in findings]
 
