@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import yaml
@@ -46,8 +47,14 @@ def page(url, user="", host=HOST):
         return answer.read().decode()
 
 
-def versions(url, user="", times=15):
-    return {re.search(r"addedvalues-(v\d)-[0-9a-f]+-\w+", page(url, user))[1] for _number in range(times)}
+def several(ask, times):
+    """The different answers to a question that is asked several times at once."""
+    with ThreadPoolExecutor(8) as pool:
+        return set(pool.map(lambda _number: ask(), range(times)))
+
+
+def versions(url, user="", times=10):
+    return several(lambda: re.search(r"addedvalues-(v\d)-[0-9a-f]+-\w+", page(url, user))[1], times)
 
 
 def button(url, user=""):
@@ -61,7 +68,6 @@ def test_bank_demo(play, deploy, api, custom_api, page_url, clean):
     done = play(PLAYBOOK, "-e", "bank_demo_routing=all-v2")
     assert done["code"] == 0, done["errors"]
     assert predicted["changed"] == done["changed"] != {}
-    assert deploy("bank_demo_routing=all-v2") == []
     assert versions(page_url, "yunqi-test") == versions(page_url) == {"v2"}
     assert "Risk and investment analysis" in page(page_url)
     assert button(page_url) == "missing"
@@ -77,14 +83,14 @@ def test_bank_demo(play, deploy, api, custom_api, page_url, clean):
 
     assert deploy("bank_demo_routing=yunqi-v3", "bank_demo_egress=allowed") == [EGRESS]
     assert button(page_url, "yunqi-test") == "enabled"
-    # The example of the role's README has the same settings.
-    run = play(str(ROOT / "docs/examples/bank_demo.yml"), "--check")
+    # A second run: the example of the role's README has the same settings.
+    run = play(str(ROOT / "docs/examples/bank_demo.yml"))
     assert (run["code"], run["changed"]) == (0, {}), run["errors"]
 
     # The next run without these settings takes both back.
     assert set(deploy()) == {ROUTE, EGRESS}
     assert versions(page_url, times=30) == {"v1", "v2", "v3"}
-    assert {button(page_url) for _number in range(30)} == {"missing", "disabled"}
+    assert several(lambda: button(page_url), 30) == {"missing", "disabled"}
 
     assert deploy("bank_demo_state=absent") == ["Remove the application, its routes and its rules"]
     assert not api.list_namespaced_service(NAMESPACE).items
