@@ -112,6 +112,9 @@ def test_the_hosts_are_in_another_group(play, tmp_path, group):
     (tmp_path / "hosts.yml").write_text(yaml.safe_dump({group: {"hosts": hosts}}))
     run = play("site.yml", "--check", "-i", str(tmp_path / "hosts.yml"), inventory=False)
     refused(run, "no hosts in the groups control_plane and workers", "Add your hosts to these groups")
+    # The limit leaves out localhost, which says the above.
+    run = play("site.yml", "--check", "-i", str(tmp_path / "hosts.yml"), "--limit", group, inventory=False)
+    refused(run, "--limit leaves no host of the groups control_plane and workers", "Name hosts of these groups")
 
 
 def test_kubeconfig_of_another_cluster(play, tmp_path):
