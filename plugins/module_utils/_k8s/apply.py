@@ -266,7 +266,8 @@ class Engine:
         if len(failed) > 20:
             lines.append(f"and {len(failed) - 20} more")
         message = "; ".join(lines)
-        if not self.check:
+        # Of a single object, the cause says everything.
+        if not self.check and len(objects) > 1:
             message += f". Written: {some(written)}. Not tried: {some(rest)}. Fix the cause and run again."
         return Failure(message, written=written, refused=[identity(one) for one, _error in failed], not_tried=rest)
 

@@ -43,6 +43,15 @@ def test_a_message_names_at_most_ten_written_objects(cluster, count, more):
     ]
 
 
+@pytest.mark.parametrize("check", [True, False])
+def test_a_single_object_s_failure_is_one_sentence(cluster, check):
+    refuse(cluster, ["a"])
+    with pytest.raises(Failure) as error:
+        Engine(cluster, "me", check=check).present([one("ConfigMap", "a")])
+    assert str(error.value) == "ConfigMap shop/a: bad a"
+    assert error.value.data["refused"] == ["ConfigMap shop/a"]
+
+
 def test_a_failure_in_check_mode_does_not_mention_writes(cluster):
     refuse(cluster, ["b"])
     with pytest.raises(Failure) as error:
