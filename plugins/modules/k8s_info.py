@@ -42,7 +42,7 @@ options:
     elements: str
     default: []
   query:
-    description: JMESPath expression on the list of objects. Its value is returned as RV(result).
+    description: JMESPath expression on the list of objects. RV(result) is its value, and RV(resources) is left out.
     type: str
   until:
     description: JMESPath expression on the list of objects. The module waits until it is true.
@@ -87,7 +87,7 @@ EXAMPLES = r"""
 RETURN = r"""
 resources:
   description: The objects as Kubernetes manifests, without C(managedFields).
-  returned: success
+  returned: when O(query) is not given
   type: list
   elements: dict
 result:
@@ -166,13 +166,16 @@ def work(module: AnsibleModule) -> dict[str, Any]:
             raise Failure(
                 f"after {params['wait_timeout']} s the {len(found)} objects of kind {', '.join(params['kind'])} that"
                 f" were found do not meet until: {params['until']}",
-                resources=found,
+                **({"resources": found} if query is None else {}),
             )
         time.sleep(params["wait_sleep"])
     for message in sorted(unknown):
         module.warn(message)
-    result: dict[str, Any] = {"changed": False, "resources": found}
-    if query is not None:
+    result: dict[str, Any] = {"changed": False}
+    # Whoever asks for a value does not want to see the manifests that it comes from.
+    if query is None:
+        result["resources"] = found
+    else:
         result["result"] = evaluate(query, "query", found)
     if until is not None:
         result["met"] = met

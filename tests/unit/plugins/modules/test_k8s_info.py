@@ -18,8 +18,14 @@ def pods(cluster):
 
 def test_query(pods, run_module):
     result = run_module(k8s_info, kind="Pod", namespace="shop", query="[].metadata.name")
-    assert result["result"] == ["a", "b"] and not result["changed"] and len(result["resources"]) == 2
-    assert "managedFields" not in result["resources"][0]["metadata"]
+    assert result["result"] == ["a", "b"] and not result["changed"]
+
+
+@pytest.mark.parametrize("more", [{}, {"until": "length(@) == `2`"}, {"until": "[?c]", "wait_timeout": 0}])
+def test_manifests_are_returned_only_where_no_value_is_asked_for(pods, run_module, more):
+    resources = run_module(k8s_info, kind="Pod", namespace="shop", **more)["resources"]
+    assert [one["metadata"] for one in resources] == [{"name": name, "labels": {"app": name}} for name in ("a", "b")]
+    assert "resources" not in run_module(k8s_info, kind="Pod", namespace="shop", query="[].metadata.name", **more)
 
 
 def test_selectors(pods, run_module):
@@ -46,7 +52,6 @@ def test_nothing_there(cluster, run_module):
     cluster.unreachable.append(Unreachable("nobody"))
     assert run_module(k8s_info, check=True, kind="Pod", until="[0]", query="[0].a") == {
         "changed": False,
-        "resources": [],
         "met": False,
         "result": None,
     }
