@@ -39,6 +39,18 @@ options:
     description: Seconds after which the module fails if the command has not ended.
     type: int
     default: 60
+  expect:
+    description:
+      - Regular expressions that the output must match, each somewhere.
+      - Where it does, RV(stdout) is left out, so that C(-v) does not show a page that was only looked at. Where it does
+        not, the module fails and returns it.
+    type: list
+    elements: str
+    default: []
+  expect_count:
+    description: How often each expression of O(expect) must match.
+    type: int
+    default: 1
 attributes:
   check_mode:
     support: none
@@ -59,6 +71,19 @@ EXAMPLES = r"""
     command: [curl, -sS, "http://productpage:9080/productpage"]
   register: page
   changed_when: false
+
+- name: Wait until five requests in a row are answered by version 3 of the reviews
+  bare.mesh.k8s_exec:
+    namespace: bookinfo
+    label_selectors: [app=ratings]
+    container: ratings
+    command: [curl, -sS, "http://productpage:9080/productpage?request=[1-5]"]
+    expect: [reviews-v3-]
+    expect_count: 5
+  register: page
+  changed_when: false
+  until: page is succeeded
+  retries: 30
 """
 
 RETURN = r"""
@@ -74,7 +99,7 @@ rc:
   sample: 0
 stdout:
   description: Output of the command.
-  returned: always
+  returned: unless it matches O(expect)
   type: str
   sample: <title>Simple Bookstore App</title>
 stderr:
@@ -84,6 +109,7 @@ stderr:
   sample: ""
 """
 
+import re
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -93,9 +119,24 @@ from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failu
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.module import run
 
 
+def expressions(params: dict[str, Any]) -> list[re.Pattern[str]]:
+    """The compiled expressions of expect. Raises Failure if one is not valid."""
+    compiled = []
+    for text in params["expect"]:
+        try:
+            compiled.append(re.compile(text))
+        except re.error as error:
+            raise Failure(f"expect: {text} is not a valid regular expression: {error}") from error
+    return compiled
+
+
 def work(module: AnsibleModule) -> dict[str, Any]:
-    """Find the pod and run the command. Raises Failure if the command ends with another status than 0."""
+    """Find the pod and run the command.
+
+    Raises Failure if the command ends with another status than 0, or its output is not what is expected.
+    """
     params = module.params
+    expected = expressions(params)
     client = Client(params)
     client.reach()
     namespace = params["namespace"]
@@ -109,6 +150,17 @@ def work(module: AnsibleModule) -> dict[str, Any]:
             changed=True,
             **done,
         )
+    for one in expected:
+        found = sum(1 for _match in one.finditer(done["stdout"]))
+        if found < params["expect_count"]:
+            raise Failure(
+                f"the output of {' '.join(params['command'])} in {done['pod']} matches {one.pattern} {found} times, not"
+                f" {params['expect_count']} times as expected",
+                changed=True,
+                **done,
+            )
+    if expected:
+        del done["stdout"]
     return {"changed": True, **done}
 
 
@@ -122,6 +174,8 @@ def main() -> None:
             "container": {"type": "str"},
             "command": {"type": "list", "elements": "str", "required": True},
             "timeout": {"type": "int", "default": 60},
+            "expect": {"type": "list", "elements": "str", "default": []},
+            "expect_count": {"type": "int", "default": 1},
         },
         supports_check_mode=False,
         required_one_of=[("pod", "label_selectors")],

@@ -64,6 +64,30 @@ def test_output_and_status(channel, run_module):
     assert result["msg"] == "true x in a ended with status 3: out"
 
 
+def test_an_output_that_is_as_expected_is_not_returned(channel, run_module):
+    done = {"changed": True, "pod": "a", "rc": 0, "stderr": ""}
+    assert run_module(k8s_exec, expect=["^o", "[tu]"], **ARGUMENTS) == done
+    assert run_module(k8s_exec, expect=["[tu]"], expect_count=2, **ARGUMENTS) == done
+
+
+@pytest.mark.parametrize(
+    ("expect", "count", "message"),
+    [
+        (["out", "in"], 1, "the output of true x in a matches in 0 times, not 1 times as expected"),
+        (["[tu]"], 3, "the output of true x in a matches [tu] 2 times, not 3 times as expected"),
+    ],
+)
+def test_an_output_that_is_not_as_expected(channel, run_module, expect, count, message):
+    result = run_module(k8s_exec, expect=expect, expect_count=count, **ARGUMENTS)
+    assert result["failed"] and result["changed"] and (result["msg"], result["stdout"]) == (message, "out")
+
+
+def test_an_expression_that_is_none_is_refused_before_the_command_runs(channel, run_module):
+    result = run_module(k8s_exec, expect=["("], **ARGUMENTS)
+    assert result["msg"].startswith("expect: ( is not a valid regular expression: missing )")
+    assert "rc" not in result
+
+
 def test_pod_by_its_labels(channel, cluster, run_module):
     one = pod("a")
     one["metadata"]["labels"] = {"app": "x"}
