@@ -58,6 +58,9 @@ import yaml
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.bare.mesh.plugins.filter.cluster_hosts import cluster_hosts
+from ansible_collections.bare.mesh.plugins.filter.tls_credentials import tls_credentials
+from ansible_collections.bare.mesh.plugins.module_utils._istio.gateway_config import VARIABLE as GATEWAYS
+from ansible_collections.bare.mesh.plugins.module_utils._istio.gateway_config import faults_of_gateways
 from ansible_collections.bare.mesh.plugins.module_utils._istio.mesh_settings import SETTINGS, mesh_faults
 from jinja2.exceptions import UndefinedError
 
@@ -75,6 +78,7 @@ URLS = (
 # The groups that plays run on, and the group that usually has both as children.
 GROUPS = ("control_plane", "workers")
 PARENT = "cluster"
+CREDENTIALS = "istio_gateway_credentials"
 # How alike a name must be to one of ours to be taken for a slip: of 1.0.
 ALIKE = 0.88
 
@@ -187,11 +191,15 @@ def _faults_of_groups(groups: Any) -> list[dict[str, str]]:
 
 def _faults_of_mesh(known: Any) -> list[tuple[str, str, str, str]]:
     """What the argument specifications cannot say of the mesh's settings, such as a percentage above 100."""
-    told = {name: _value(known, name) for name in SETTINGS if name in known}
+    told = {name: _value(known, name) for name in (*SETTINGS, GATEWAYS, CREDENTIALS) if name in known}
     settings = {name: _native(value) for name, (can_be_told, value) in told.items() if can_be_told}
     if any(wrong_values(name, value) for name, value in settings.items()):
         return []
-    return [("settings", fault.where, fault.what, fault.fix) for fault in mesh_faults(settings)]
+    gateways, credentials = settings.pop(GATEWAYS, []), settings.pop(CREDENTIALS, [])
+    faults = [*mesh_faults(settings), *faults_of_gateways(gateways, settings.get("istio_ingress_ports", []))]
+    found = [("settings", fault.where, fault.what, fault.fix) for fault in faults]
+    judged = tls_credentials(credentials, CREDENTIALS)["faults"]
+    return found + [("settings", fault["where"], fault["what"], fault["fix"]) for fault in judged]
 
 
 def setting_faults(groups: Any, hostvars: Any) -> list[dict[str, str]]:

@@ -1,0 +1,124 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Istio's resources of gateways apart from the default one, and what is wrong with such gateways."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.bare.mesh.plugins.module_utils._istio.gateway_objects import complete
+from ansible_collections.bare.mesh.plugins.module_utils._istio.gateway_settings import SettingFault, gateway_faults
+
+# The variable of the role, for messages.
+VARIABLE = "istio_gateway_gateways"
+
+
+def _istio_object(kind: str, name: str, gateway: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": gateway["namespace"]}
+    return {"apiVersion": "networking.istio.io/v1", "kind": kind, "metadata": metadata, "spec": spec}
+
+
+def _egress_servers(gateway: dict[str, Any]) -> list[dict[str, Any]]:
+    """One server a port and protocol, for all hosts behind it."""
+    found: dict[tuple[int, str], dict[str, Any]] = {}
+    for one in gateway["egress_hosts"]:
+        port, protocol = _egress_port(one)
+        server = {"port": {"number": port, "name": f"egress-{port}", "protocol": protocol}, "hosts": []}
+        if protocol == "TLS":
+            server["tls"] = {"mode": "PASSTHROUGH"}
+        found.setdefault((port, protocol), server)["hosts"].append(one["host"])
+    return list(found.values())
+
+
+def _egress_port(one: dict[str, Any]) -> tuple[int, str]:
+    protocol = one.get("protocol") or "TLS"
+    return int(one.get("port") or (443 if protocol == "TLS" else 80)), protocol
+
+
+def _egress_route(gateway: dict[str, Any], one: dict[str, Any]) -> dict[str, Any]:
+    """Two hops: from the sidecars to the gateway, and from the gateway to the host."""
+    port, protocol = _egress_port(one)
+    service = f"{gateway['name']}.{gateway['namespace']}.svc.cluster.local"
+    hops = []
+    for source, target in (("mesh", service), (gateway["name"], one["host"])):
+        match: dict[str, Any] = {"gateways": [source], "port": port}
+        if protocol == "TLS":
+            match["sniHosts"] = [one["host"]]
+        destination = {"host": target, "port": {"number": port}}
+        hops.append({"match": [match], "route": [{"destination": destination}]})
+    return {
+        "hosts": [one["host"]],
+        "gateways": ["mesh", gateway["name"]],
+        ("tls" if protocol == "TLS" else "http"): hops,
+    }
+
+
+def _egress_entry(one: dict[str, Any]) -> dict[str, Any]:
+    port, protocol = _egress_port(one)
+    entry: dict[str, Any] = {
+        "hosts": [one["host"]],
+        "location": "MESH_EXTERNAL",
+        "ports": [{"number": port, "name": f"egress-{port}", "protocol": protocol}],
+        "resolution": "STATIC" if one.get("address") else "DNS",
+    }
+    if one.get("address"):
+        entry["endpoints"] = [{"address": one["address"]}]
+    return entry
+
+
+def gateway_config(given: dict[str, Any]) -> list[dict[str, Any]]:
+    """Istio's resources of a gateway: a Gateway with its servers, and the ways to hosts outside through it."""
+    gateway = complete(given)
+    found = []
+    servers = gateway["servers"] + _egress_servers(gateway)
+    if servers:
+        spec = {"selector": {"istio": gateway["name"]}, "servers": servers}
+        found.append(_istio_object("Gateway", gateway["name"], gateway, spec))
+    for one in gateway["egress_hosts"]:
+        name = f"{gateway['name']}-{one['host']}"
+        found.append(_istio_object("ServiceEntry", name, gateway, _egress_entry(one)))
+        found.append(_istio_object("VirtualService", name, gateway, _egress_route(gateway, one)))
+    return found
+
+
+def _egress_faults(where: str, given: dict[str, Any]) -> list[SettingFault]:
+    found = []
+    hosts = given.get("egress_hosts") or []
+    if hosts and given.get("type") != "egress":
+        found.append(
+            SettingFault(f"{where}.egress_hosts", "is set, and the gateway is no egress gateway", "Set type: egress")
+        )
+    names = [one.get("host") for one in hosts]
+    for index, one in enumerate(hosts):
+        if "*" in str(one.get("host")):
+            what = f"is {one['host']!r}, and a gateway must know which host to call"
+            found.append(SettingFault(f"{where}.egress_hosts[{index}].host", what, "Name each host"))
+        if names.index(one.get("host")) != index:
+            what = f"is a second entry of {one['host']}"
+            found.append(SettingFault(f"{where}.egress_hosts[{index}].host", what, "Write one entry a host"))
+    return found
+
+
+def faults_of_gateways(gateways: list[dict[str, Any]], ingress_ports: Any = ()) -> list[SettingFault]:
+    """What is wrong with gateways, each and together. The ports are those of the default gateway."""
+    found = []
+    taken = [str(port["nodePort"]) for port in ingress_ports if isinstance(port, dict) and port.get("nodePort")]
+    seen: dict[str, dict[str, str]] = {"name": {}, "nodePort": dict.fromkeys(taken, "istio_ingress_ports")}
+    for index, given in enumerate(gateways):
+        where = f"{VARIABLE}[{index}]"
+        if given.get("name") == "istio-ingressgateway":
+            what = "is the default gateway, which belongs to the mesh"
+            found.append(SettingFault(f"{where}.name", what, "Use the settings istio_ingress_*, or another name"))
+        judged = gateway_faults(f"{where}.", given) + _egress_faults(where, given)
+        found += judged
+        if judged:
+            continue
+        gateway = complete(given)
+        # Gateways select pods by their label in all namespaces, so a name is unique in the cluster.
+        numbers = [str(port["nodePort"]) for port in gateway["ports"] if port.get("nodePort")]
+        for field, values in (("name", [gateway["name"]]), ("nodePort", numbers)):
+            for value in values:
+                other = seen[field].setdefault(value, where)
+                if other != where:
+                    what = f"has the {field} {value} of {other}"
+                    found.append(SettingFault(where, what, f"Give each gateway a {field} of its own"))
+    return found

@@ -1,0 +1,142 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The pods with which test_mesh_settings.py looks at a mesh, in the namespace settings.
+
+client and web ask for a sidecar, plain has none. collector counts what arrives by the protocols of Zipkin and of
+OpenTelemetry.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from types import SimpleNamespace
+
+import yaml
+from conftest import LAB, ROOT
+from kubernetes import client, config
+
+from tests.istio_kinds import load
+from tests.module_process import run_module
+
+NAMESPACE = "settings"
+CALLER = "app"
+# Counts the traces of requests to web, and requests with OpenTelemetry's spans.
+COLLECTOR = """
+import http.server, json
+seen = {"zipkin": set(), "otlp": 0}
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path == "/v1/traces":
+            seen["otlp"] += 1
+        else:
+            seen["zipkin"] |= {span["traceId"] for span in json.loads(body) if "counted" in json.dumps(span)}
+        self.answer({})
+
+    def do_GET(self):
+        self.answer({"zipkin": len(seen["zipkin"]), "otlp": seen["otlp"]})
+
+    def answer(self, found):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps(found).encode())
+
+    def log_message(self, *_arguments):
+        pass
+
+http.server.ThreadingHTTPServer(("", 9411), Handler).serve_forever()
+"""
+PROGRAMS = {
+    "client": ["sleep", "infinity"],
+    "plain": ["sleep", "infinity"],
+    "web": ["python3", "-m", "http.server", "8000", "--directory", "/usr/share"],
+    "collector": ["python3", "-c", COLLECTOR],
+}
+PORTS = {"web": 8000, "collector": 9411}
+WITH_SIDECAR = ("client", "web")
+
+
+def clients():
+    """Clients of the lab's API server."""
+    config.load_kube_config(str(LAB / "kubeconfig"))
+    return SimpleNamespace(
+        core=client.CoreV1Api(), policy=client.PolicyV1Api(), apps=client.AppsV1Api(), custom=client.CustomObjectsApi()
+    )
+
+
+def _image():
+    """One of Bookinfo's images, which has Python and curl."""
+    version = yaml.safe_load((ROOT / "meta/versions.yml").read_text())["__bare_mesh_bookinfo_version"]
+    return f"docker.io/istio/examples-bookinfo-ratings-v1:{version}"
+
+
+def _pod(name, silent=()):
+    labels = {"app": name, "sidecar.istio.io/inject": "true" if name in WITH_SIDECAR else "false"}
+    if name in silent:
+        # Without a word about the sidecar, so that the mesh decides.
+        del labels["sidecar.istio.io/inject"]
+    container = {"name": CALLER, "image": _image(), "command": PROGRAMS[name]}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": NAMESPACE, "labels": labels},
+        "spec": {"containers": [container], "terminationGracePeriodSeconds": 1},
+    }
+
+
+def _service(name):
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {"selector": {"app": name}, "ports": [{"name": "http", "port": PORTS[name]}]},
+    }
+
+
+def _run(module, **arguments):
+    result = run_module(load("modules", module), kubeconfig=str(LAB / "kubeconfig"), **arguments)
+    assert "failed" not in result, result
+    return result
+
+
+def deploy(silent=()):
+    """Start all pods anew, as the mesh now wants them."""
+    remove()
+    pods = [_pod(name, silent) for name in PROGRAMS]
+    _run("k8s", resources=[*map(_service, PORTS), *pods], wait=True, wait_timeout=120)
+
+
+def remove():
+    _run("k8s", resources=[_pod(name) for name in PROGRAMS], state="absent", wait=True, wait_timeout=120)
+
+
+def remove_namespace():
+    space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+    _run("k8s", resources=[space], state="absent", wait=True, wait_timeout=120)
+
+
+def execute(pod, container, command):
+    """Run a command in a pod."""
+    return run_module(
+        load("modules", "k8s_exec"),
+        kubeconfig=str(LAB / "kubeconfig"),
+        namespace=NAMESPACE,
+        pod=pod,
+        container=container,
+        command=command,
+    )
+
+
+def count_traces(protocol):
+    """How much the collector has got."""
+    done = execute("client", CALLER, ["curl", "-s", "http://collector:9411/"])
+    return json.loads(done["stdout"])[protocol]
+
+
+def wait_until(check, otherwise):
+    """Wait a minute for what takes a moment to reach pods and nodes."""
+    end = time.monotonic() + 60
+    while not check():
+        assert time.monotonic() < end, otherwise
+        time.sleep(1)

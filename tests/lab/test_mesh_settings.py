@@ -1,0 +1,311 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The settings of the role istio, by what live proxies, pods and nodes then do.
+
+Two rounds of settings, each foretold by check mode, and back to none.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+import truth
+import yaml
+from conftest import ADDRESSES, node
+from mesh_world import CALLER, clients, count_traces, deploy, execute, remove, remove_namespace, wait_until
+
+ROUND_ONE = {
+    "istio_injected_namespaces": ["settings"],
+    "istio_auto_injection": False,
+    "istio_access_log": "json",
+    "istio_tracing": "zipkin",
+    "istio_tracing_collector": "collector.settings:9411",
+    "istio_trace_sampling": 50,
+    "istio_outbound_traffic_policy": "REGISTRY_ONLY",
+    "istio_egress_bypass_ranges": f"{ADDRESSES['node2']}/32",
+    "istio_egress_intercept_ranges": ["10.96.0.0/12", f"{ADDRESSES['node1']}/32", f"{ADDRESSES['node2']}/32"],
+    "istio_proxy_resources": {"requests": {"cpu": "11m", "memory": "71Mi"}},
+    "istio_proxy_concurrency": 1,
+    "istio_high_availability": True,
+    "istio_pilot_resources": {"requests": {"cpu": "21m", "memory": "128Mi"}},
+    "istio_cni_enabled": True,
+    "istio_ingress_service_type": "NodePort",
+    "istio_ingress_ports": [
+        {"name": "status-port", "port": 15020, "targetPort": 15021},
+        {"name": "http2", "port": 80, "nodePort": 31380},
+        {"name": "https", "port": 443, "nodePort": 31390},
+        {"name": "tls", "port": 15443},
+    ],
+    "istio_ingress_annotations": {"example.com/network": "internal"},
+    "istio_mtls": "STRICT",
+    "istio_connection_pool": {"tcp": {"maxConnections": 17}},
+    "istio_sidecar_egress_hosts": ["./*", "istio-system/*"],
+}
+ROUND_TWO = {
+    "istio_injected_namespaces": ["settings"],
+    "istio_access_log": "none",
+    "istio_tracing": "otlp",
+    "istio_tracing_collector": "http://collector.settings:9411/v1/traces",
+    "istio_trace_sampling": 100,
+    "istio_mtls": "STRICT",
+    "istio_namespace_mtls": {"settings": "PERMISSIVE"},
+    "istio_ingress_service_type": "ClusterIP",
+    "istio_ingress_host_network": True,
+    "istio_ingress_node_selector": {"kubernetes.io/hostname": "node3"},
+    # The new pod cannot have the ports of the old one on the same node.
+    "istio_ingress_rolling_update": {"maxSurge": 0, "maxUnavailable": "100%"},
+}
+
+
+def converge(folder, settings):
+    """Foretell, install, and install again. Returns the changed tasks."""
+    extra = folder / "settings.yml"
+    extra.write_text(yaml.safe_dump(settings))
+    book = ("playbooks/install_mesh.yml", "-e", f"@{extra}")
+    log = folder / "runs.jsonl"
+    predicted, done, again = truth.play(log, *book, "--check"), truth.play(log, *book), truth.play(log, *book)
+    for run in (predicted, done, again):
+        assert run["code"] == 0, run["errors"]
+    assert truth.disagreements(predicted, done) == []
+    assert again["changed"] == {}
+    return done["changed"]
+
+
+@pytest.fixture(scope="module")
+def round_one(tmp_path_factory):
+    assert converge(tmp_path_factory.mktemp("one"), ROUND_ONE)
+    deploy(silent=["plain"])
+
+
+@pytest.fixture(scope="module")
+def round_two(round_one, tmp_path_factory):
+    assert converge(tmp_path_factory.mktemp("two"), ROUND_TWO)
+    deploy(silent=["client", "web"])
+
+
+@pytest.fixture(scope="module")
+def afterwards(round_two, tmp_path_factory):
+    remove()
+    assert converge(tmp_path_factory.mktemp("none"), {})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _as_before(tmp_path_factory):
+    """The mesh of the other tests, also after a failure."""
+    yield
+    remove_namespace()
+    run = truth.play(tmp_path_factory.mktemp("after") / "runs.jsonl", "playbooks/install_mesh.yml")
+    assert run["code"] == 0, run["errors"]
+
+
+def ask(path, container="istio-proxy"):
+    """What the Envoy of the client says about itself."""
+    return execute("client", container, ["pilot-agent", "request", "GET", path])["stdout"]
+
+
+def curl(app, url, *options):
+    """(exit status, HTTP status) of a request from a pod."""
+    command = ["curl", "-sk", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "5", *options, url]
+    done = execute(app, CALLER, command)
+    return done["rc"], done["stdout"].strip()
+
+
+def pods(namespace, selector):
+    return clients().core.list_namespaced_pod(namespace, label_selector=selector).items
+
+
+def egress_cluster(name):
+    """A cluster of the client's Envoy."""
+    dump = json.loads(ask("config_dump?resource=dynamic_active_clusters"))
+    found = [one["cluster"] for one in dump["configs"] if one["cluster"]["name"] == name]
+    assert found, f"the client knows no cluster {name}"
+    return found[0]
+
+
+def cluster_names():
+    return set(re.findall(r"^([^:]+)::observability_name", ask("clusters"), re.MULTILINE))
+
+
+@pytest.mark.usefixtures("round_one")
+class TestRoundOne:
+    def test_only_pods_that_ask_for_a_sidecar_get_one(self):
+        sidecars = {
+            pod.metadata.labels["app"]: any(one.name == "istio-proxy" for one in pod.spec.init_containers or [])
+            or any(one.name == "istio-proxy" for one in pod.spec.containers)
+            for pod in pods("settings", "app")
+        }
+        assert sidecars == {"client": True, "web": True, "plain": False, "collector": False}
+
+    def test_the_access_log_is_json(self):
+        assert curl("client", "http://web:8000/?logged") == (0, "200")
+        # The proxy writes its log every second.
+        time.sleep(2)
+        (pod,) = pods("settings", "app=client")
+        log = clients().core.read_namespaced_pod_log(pod.metadata.name, "settings", container="istio-proxy")
+        assert [json.loads(line)["path"] for line in log.splitlines() if "?logged" in line] == ["/?logged"]
+
+    def test_half_of_the_requests_arrive_at_the_zipkin_collector(self):
+        before = count_traces("zipkin")
+        execute("client", CALLER, ["curl", "-s", "-o", "/dev/null", "http://web:8000/?counted=[1-200]"])
+        # The proxy sends its spans at least every 5 seconds.
+        time.sleep(7)
+        assert 65 <= count_traces("zipkin") - before <= 135
+
+    def test_bypassed_ranges_are_reached_directly_and_intercepted_ones_are_not(self):
+        kubelet = "https://{}:10250/healthz"
+        # node1 is intercepted and unknown to the mesh, node2 is in both lists, and node3 in none.
+        assert curl("client", kubelet.format(ADDRESSES["node1"]))[0] != 0
+        assert curl("client", kubelet.format(ADDRESSES["node2"])) == (0, "401")
+        assert curl("client", kubelet.format(ADDRESSES["node3"])) == (0, "401")
+        assert curl("plain", kubelet.format(ADDRESSES["node1"])) == (0, "401")
+
+    def test_resources_and_threads_of_the_sidecar(self):
+        (pod,) = pods("settings", "app=client")
+        every = [*pod.spec.containers, *(pod.spec.init_containers or [])]
+        (proxy,) = [one for one in every if one.name == "istio-proxy"]
+        assert proxy.resources.requests == {"cpu": "11m", "memory": "71Mi"}
+        assert json.loads(ask("server_info"))["command_line_options"]["concurrency"] == 1
+
+    @pytest.mark.parametrize("selector", ["app=istiod", "istio=ingressgateway"])
+    def test_two_pods_on_different_nodes(self, selector):
+        found = pods("istio-system", selector)
+        assert len(found) == 2 and len({pod.spec.node_name for pod in found}) == 2
+        budgets = clients().policy.list_namespaced_pod_disruption_budget("istio-system", label_selector=selector)
+        assert [budget.spec.min_available for budget in budgets.items] == [1]
+
+    def test_resources_of_istiod(self):
+        assert {str(pod.spec.containers[0].resources.requests) for pod in pods("istio-system", "app=istiod")} == {
+            str({"cpu": "21m", "memory": "128Mi"})
+        }
+
+    def test_ports_of_the_ingress_gateway(self):
+        service = clients().core.read_namespaced_service("istio-ingressgateway", "istio-system")
+        ports = {port.name: port for port in service.spec.ports}
+        assert list(ports) == ["status-port", "http2", "https", "tls"]
+        assert (ports["http2"].node_port, ports["https"].node_port) == (31380, 31390)
+        assert service.metadata.annotations["example.com/network"] == "internal"
+        with urllib.request.urlopen(f"http://{ADDRESSES['node3']}:31380/productpage", timeout=30) as page:
+            assert page.status == 200
+        status = f"http://{ADDRESSES['node2']}:{ports['status-port'].node_port}/healthz/ready"
+        with urllib.request.urlopen(status, timeout=30) as answer:
+            assert answer.status == 200
+
+    def test_plain_text_is_refused(self):
+        assert curl("client", "http://web:8000/") == (0, "200")
+        assert curl("plain", "http://web:8000/")[0] != 0
+
+    def test_the_connection_pool_of_all_services(self):
+        cluster = egress_cluster("outbound|8000||web.settings.svc.cluster.local")
+        assert cluster["circuit_breakers"]["thresholds"][0]["max_connections"] == 17
+
+    def test_sidecars_know_no_service_of_other_namespaces(self):
+        names = cluster_names()
+        assert "outbound|8000||web.settings.svc.cluster.local" in names
+        assert [name for name in names if "bookinfo" in name] == []
+
+    def test_pods_have_no_privileged_init_container(self):
+        (pod,) = pods("settings", "app=client")
+        initial = {one.name: one for one in pod.spec.init_containers}
+        assert "istio-init" not in initial
+        capabilities = initial["istio-validation"].security_context.capabilities
+        assert capabilities.add is None and capabilities.drop == ["ALL"]
+
+    @pytest.mark.parametrize("name", sorted(ADDRESSES))
+    def test_every_node_has_the_cni_plugin(self, name):
+        assert "istio-cni" in plugins(name)
+
+    def test_verify_looks_at_the_nodes(self, tmp_path):
+        extra = tmp_path / "settings.yml"
+        extra.write_text(yaml.safe_dump(ROUND_ONE))
+        run = truth.play(tmp_path / "runs.jsonl", "playbooks/verify.yml", "-e", f"@{extra}")
+        assert run["code"] == 0, run["errors"]
+        assert "Assert that the CNI plugin of the mesh is the last one" in run["output"]
+
+    def test_the_plugin_returns_after_flannel_has_rewritten_its_file(self):
+        (pod,) = [one for one in pods("kube-flannel", "app=flannel") if one.spec.node_name == "node3"]
+        written = modified("node3")
+        clients().core.delete_namespaced_pod(pod.metadata.name, "kube-flannel")
+        wait_until(lambda: modified("node3") > written, "flannel did not write its file")
+        wait_until(lambda: "istio-cni" in plugins("node3"), "the plugin did not return")
+
+
+@pytest.mark.usefixtures("round_two")
+class TestRoundTwo:
+    def test_there_is_no_access_log(self):
+        assert curl("client", "http://web:8000/?logged") == (0, "200")
+        time.sleep(2)
+        (pod,) = pods("settings", "app=client")
+        log = clients().core.read_namespaced_pod_log(pod.metadata.name, "settings", container="istio-proxy")
+        assert log and "?logged" not in log
+
+    def test_traces_arrive_by_otlp(self):
+        before = count_traces("otlp")
+        assert curl("client", "http://web:8000/") == (0, "200")
+        wait_until(lambda: count_traces("otlp") > before, "no trace arrived")
+
+    def test_one_namespace_takes_plain_text(self):
+        assert curl("plain", "http://web:8000/") == (0, "200")
+        assert curl("plain", "http://details.bookinfo:9080/details/0")[0] != 0
+
+    def test_unknown_hosts_are_reached(self):
+        assert curl("client", f"https://{ADDRESSES['node1']}:10250/healthz") == (0, "401")
+
+    def test_the_gateway_is_in_the_network_of_the_chosen_node(self):
+        (pod,) = pods("istio-system", "istio=ingressgateway")
+        assert (pod.spec.node_name, pod.status.pod_ip) == ("node3", ADDRESSES["node3"])
+        assert pod.spec.dns_policy == "ClusterFirstWithHostNet"
+        with urllib.request.urlopen(f"http://{ADDRESSES['node3']}:8080/productpage", timeout=30) as page:
+            assert page.status == 200
+        service = clients().core.read_namespaced_service("istio-ingressgateway", "istio-system")
+        assert service.spec.type == "ClusterIP"
+
+    def test_one_istiod_is_enough(self):
+        assert len(pods("istio-system", "app=istiod")) == 1
+
+    @pytest.mark.parametrize("name", sorted(ADDRESSES))
+    def test_the_cni_plugin_is_gone(self, name):
+        assert "istio-cni" not in plugins(name)
+        (pod,) = pods("settings", "app=client")
+        assert "istio-init" in {one.name for one in pod.spec.init_containers}
+
+
+@pytest.mark.usefixtures("afterwards")
+class TestAfterwards:
+    def test_the_labels_of_the_namespace_are_gone(self):
+        labels = clients().core.read_namespace("settings").metadata.labels
+        assert set(labels) == {"kubernetes.io/metadata.name"}
+
+    @pytest.mark.parametrize(
+        ("group", "kind"),
+        [
+            ("security.istio.io", "peerauthentications"),
+            ("networking.istio.io", "destinationrules"),
+            ("networking.istio.io", "sidecars"),
+        ],
+    )
+    def test_no_policy_of_the_mesh_stays(self, group, kind):
+        for namespace in ("istio-system", "settings"):
+            found = clients().custom.list_namespaced_custom_object(group, "v1", namespace, kind)
+            assert [one["metadata"]["name"] for one in found["items"]] == []
+
+    def test_the_gateway_has_its_own_network_again(self):
+        (pod,) = pods("istio-system", "istio=ingressgateway")
+        assert not pod.spec.host_network
+        with pytest.raises(urllib.error.URLError):
+            urllib.request.urlopen(f"http://{ADDRESSES['node3']}:8080/productpage", timeout=5)
+
+
+CONFLIST = "/etc/cni/net.d/10-flannel.conflist"
+
+
+def plugins(name):
+    """The types of the CNI plugins of a node."""
+    return [one["type"] for one in json.loads(node(name).file(CONFLIST).content_string)["plugins"]]
+
+
+def modified(name):
+    return float(node(name).check_output("stat -c %%.9Y %s", CONFLIST))
