@@ -8,7 +8,7 @@ import re
 
 import pytest
 import yaml
-from conftest import _INVENTORY, ROOT, node
+from conftest import _INVENTORY, ADDRESSES, ROOT, node
 from truth import disagreements
 
 
@@ -24,6 +24,11 @@ def without_node3(tmp_path):
     (tmp_path / "hosts.yml").write_text(yaml.safe_dump(inventory))
     (tmp_path / "group_vars").symlink_to(ROOT / "inventories/lab/group_vars")
     return ["-i", str(tmp_path / "hosts.yml"), "-e", f"__lab_dir={ROOT}/.lab"]
+
+
+def known_hosts(name):
+    """The names in the hosts file of a host."""
+    return set(node(name).check_output("cat /etc/hosts").split())
 
 
 def assert_bare(host):
@@ -52,6 +57,8 @@ def test_a_node_leaves_in_one_step(play, api):
     assert disagreements(predicted, run) == [] and run["changed"]
     assert names(api) == ["node1", "node2"]
     assert_bare(node("node3"))
+    # In the same run, though the inventory still has it.
+    assert [name for name in ("node1", "node2") if "node3" in known_hosts(name)] == []
     run = play("playbooks/verify.yml")
     assert run["code"] != 0 and "Not in the cluster: node3" in run["output"]
     assert play(*arguments)["changed"] == {}
@@ -70,7 +77,10 @@ def test_the_control_plane_stays(play, api):
 def test_it_joins_again(play, api):
     run = play("site.yml")
     assert run["code"] == 0, run["errors"]
-    assert set(run["changed"]) == {"node3"}, run["changed"]
+    # The others only learn its name again.
+    assert set(run["changed"]) == set(ADDRESSES), run["changed"]
+    assert [len(run["changed"][name]) for name in ("node1", "node2")] == [1, 1], run["changed"]
+    assert known_hosts("node1") == known_hosts("node2") >= set(ADDRESSES)
     assert names(api) == ["node1", "node2", "node3"]
     run = play("playbooks/verify.yml")
     assert run["code"] == 0, run["errors"]

@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 FOUND = [
@@ -37,6 +40,28 @@ def test_playbook_parses(playbook):
 @pytest.mark.parametrize("inventory", sorted(path.name for path in (ROOT / "inventories").iterdir()))
 def test_site_parses_for_every_inventory(inventory):
     run("ansible-playbook", "--syntax-check", "-i", f"inventories/{inventory}", "site.yml")
+
+
+def test_a_node_is_removed_from_what_the_others_know(tmp_path):
+    """In check mode on this machine. The play of the other hosts leaves the node out, which may be down."""
+    hosts = {f"box{number}": {"bare_mesh_node_ip": f"192.0.2.{number}"} for number in (1, 2, 3)}
+    groups = {"control_plane": ["box1"], "workers": ["box2", "box3"]}
+    inventory = {name: {"hosts": {host: hosts[host] for host in group}} for name, group in groups.items()}
+    settings = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "ansible_become": False}
+    (tmp_path / "hosts.yml").write_text(yaml.safe_dump({"all": {"children": inventory, "vars": settings}}))
+    command = ("ansible-playbook", "-i", str(tmp_path / "hosts.yml"), "-e", "kubeadm_node=box3")
+    plays = run(*command, "--list-hosts", "playbooks/remove_node.yml").split("play #")
+    (others,) = (play for play in plays if "hosts files" in play)
+    assert sorted(re.findall("box[0-9]", others.partition("hosts (2)")[2])) == ["box1", "box2"]
+    role = {"name": "bare.mesh.host_prep", "tasks_from": "peers"}
+    settings = {"flannel_backend": "host-gw", "host_prep_leaving": "{{ kubeadm_node }}"}
+    task = {"ansible.builtin.import_role": role}
+    show = {"ansible.builtin.debug": {"msg": "trusted: {{ __host_prep_peers | join(' ') }}."}}
+    book = {"hosts": "box1", "gather_facts": False, "vars": settings, "tasks": [task, show]}
+    (tmp_path / "forget.yml").write_text(yaml.safe_dump([book]))
+    said = run(*command, "--check", "--diff", str(tmp_path / "forget.yml"))
+    assert "+192.0.2.1 box1\n+192.0.2.2 box2\n+# END" in said and "192.0.2.3" not in said, said
+    assert "trusted: 192.0.2.1 192.0.2.2." in said, said
 
 
 def test_built_collection_installs_and_runs_elsewhere(tmp_path):
