@@ -79,6 +79,8 @@ URLS = (
 GROUPS = ("control_plane", "workers")
 PARENT = "cluster"
 CREDENTIALS = "istio_gateway_credentials"
+# As the role istio has it where the mesh is to be highly available.
+PRODUCTION_WORKERS = 3
 # How alike a name must be to one of ours to be taken for a slip: of 1.0.
 ALIKE = 0.88
 
@@ -202,6 +204,18 @@ def _faults_of_mesh(known: Any) -> list[tuple[str, str, str, str]]:
     return found + [("settings", fault["where"], fault["what"], fault["fix"]) for fault in judged]
 
 
+def _too_few_workers(groups: Any, known: Any) -> list[tuple[str, str, str, str]]:
+    """Whether the inventory has fewer workers than a mesh with these settings must have."""
+    name, reason = "istio_required_workers", "istio_high_availability"
+    available = reason in known and str(_value(known, reason)[1]).lower() in ("true", "yes")
+    wanted = _value(known, name)[1] if name in known else PRODUCTION_WORKERS * available
+    workers = len(groups.get("workers") or [])
+    if not str(wanted).isdigit() or int(str(wanted)) <= workers:
+        return []
+    what = f"is {wanted}, and the inventory has {workers} worker{'s' * (workers != 1)}"
+    return [("settings", name, what, "Add hosts to the group workers, or set it to fewer")]
+
+
 def setting_faults(groups: Any, hostvars: Any) -> list[dict[str, str]]:
     """See DOCUMENTATION."""
     hosts = [host["name"] for host in cluster_hosts(groups, hostvars)]
@@ -212,7 +226,8 @@ def setting_faults(groups: Any, hostvars: Any) -> list[dict[str, str]]:
             found[fault].append(host)
     if CONTROLLER in hostvars:
         # The mesh has one set of settings, so these are no host's.
-        found.update(dict.fromkeys(_faults_of_mesh(hostvars[CONTROLLER]), hosts))
+        mesh = _faults_of_mesh(hostvars[CONTROLLER]) + _too_few_workers(groups, hostvars[CONTROLLER])
+        found.update(dict.fromkeys(mesh, hosts))
     return _faults_of_groups(groups) + [
         {
             "check": check,

@@ -31,6 +31,7 @@ ROUND_ONE = {
     "istio_proxy_resources": {"requests": {"cpu": "11m", "memory": "71Mi"}},
     "istio_proxy_concurrency": 1,
     "istio_high_availability": True,
+    "istio_required_workers": 2,
     "istio_pilot_resources": {"requests": {"cpu": "21m", "memory": "128Mi"}},
     "istio_cni_enabled": True,
     "istio_ingress_service_type": "NodePort",
@@ -128,6 +129,12 @@ def egress_cluster(name):
 
 def cluster_names():
     return set(re.findall(r"^([^:]+)::observability_name", ask("clusters"), re.MULTILINE))
+
+
+def test_a_cluster_that_is_too_small_is_refused(play):
+    run = play("playbooks/install_mesh.yml", "-e", "istio_required_workers=9")
+    assert run["code"] != 0 and run["changed"] == {}
+    assert "istio_required_workers is 9, and the cluster has 2 ready nodes" in " ".join(run["output"].split())
 
 
 @pytest.mark.usefixtures("round_one")

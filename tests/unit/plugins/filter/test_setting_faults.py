@@ -135,3 +135,28 @@ def test_hosts_in_a_group_that_no_play_uses(groups, where, fix):
 def test_groups_that_are_no_slip():
     others = {"cluster": ["n1", "n2"], "mirrors": ["m"], "worker": ["n2"], "all": ["n1", "n2", "m"], "rack1": ["n9"]}
     assert FAULTS({**GROUPS, **others}, {name: {} for name in ("n1", "n2", "m", "n9")}) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "what"),
+    [
+        ({"istio_trace_sampling": 101}, "istio_trace_sampling is 101"),
+        # A wrong type hides what depends on it.
+        ({"istio_trace_sampling": 101, "istio_mtls": "ON"}, "istio_mtls value of istio_mtls must be one of:"),
+        ({"istio_gateway_gateways": [{"name": "a"}, {"name": "a"}]}, "istio_gateway_gateways[1] has the name a of"),
+        (
+            {"istio_gateway_credentials": [{"name": "a", "certificate": "/none", "key": "/dev/null"}]},
+            "istio_gateway_credentials[0].certificate is /none, which cannot be read",
+        ),
+        ({"istio_high_availability": True}, "istio_required_workers is 3, and the inventory has 1 worker"),
+        ({"istio_required_workers": "2"}, "istio_required_workers is 2, and the inventory has 1 worker"),
+    ],
+)
+def test_settings_of_the_mesh_that_cannot_be(settings, what):
+    (fault,) = faults(settings)
+    assert f"{fault[0]} {fault[1]}".startswith(what)
+
+
+def test_enough_workers():
+    assert faults({"istio_high_availability": True, "istio_required_workers": 1}) == []
+    assert faults({"istio_required_workers": 0}) == []

@@ -29,6 +29,7 @@ def test_the_role_has_these_settings_and_defaults():
         "istio_hub",
         "istio_tag",
         "istio_injected_namespaces",
+        "istio_required_workers",
         "istio_wait_timeout",
         "istio_istioctl",
     }
