@@ -212,7 +212,6 @@ def test_circuit_breaker(route, page_url, api, faulty):
     address, details = "outbound|9080||details.bookinfo.svc.cluster.local", "http://details:9080/details/0"
     # The routes of the scenario before go, too.
     route("circuit-breaker")
-    assert route("circuit-breaker") == {}
     until(lambda: f"{address}::default_priority::max_connections::1\n" in clusters(api))
 
     assert statuses(api, details, 20) == {"200": 20}
@@ -222,9 +221,10 @@ def test_circuit_breaker(route, page_url, api, faulty):
 
     host = f"{address}::{faulty()}"
     until(lambda: f"{host}::health_flags::healthy" in clusters(api))
-    # Once, or more if a request is on its way before all threads of the proxy know.
     until(lambda: statuses(api, details, 1) == {"500": 1})
     until(lambda: f"{host}::health_flags::/failed_outlier_check" in clusters(api))
+    # Envoy merges changes of health within a second before it tells its threads.
+    time.sleep(1.5)
     assert statuses(api, details, 30) == {"200": 30}
 
     assert len(route("default")["localhost"]) == 1
@@ -252,10 +252,16 @@ def test_hosts_outside_of_the_mesh(route, page_url, api):
     assert sum(versions(page_url, 20).values()) == 20
 
 
+def test_a_name_that_is_no_external_host(play):
+    run = play("playbooks/deploy_bookinfo.yml", "-e", "bookinfo_external_host=http://www.example.com/")
+    assert run["code"] != 0 and run["changed"] == {}
+    assert "bookinfo_external_host is http://www.example.com/: set it to the full name" in run["output"]
+
+
 def test_shifted_connections(route, api):
     def served(*options):
-        """The versions that answer 200 requests over TCP."""
-        url = "http://reviews-tcp:9080/reviews/0?request=[1-200]"
+        """The versions that answer 100 requests over TCP."""
+        url = "http://reviews-tcp:9080/reviews/0?request=[1-100]"
         found = run_in(api, "ratings", "ratings", "curl", "-s", "--max-time", "10", *options, url)
         return Counter(re.findall(r'"reviews-(v\d)-', found))
 
@@ -263,8 +269,8 @@ def test_shifted_connections(route, api):
     assert route("tcp-80-20") == predicted != {}
     shares = served("-H", "Connection: close")
     assert set(shares) == {"v1", "v3"}
-    assert 135 <= shares["v1"] <= 182, shares
+    assert 64 <= shares["v1"] <= 95, shares
     # All requests over one connection get the same version.
-    assert list(served().values()) == [200]
+    assert list(served().values()) == [100]
     assert route("default") != {}
     assert "reviews-tcp" not in {one.metadata.name for one in api.list_namespaced_service(NAMESPACE).items}
