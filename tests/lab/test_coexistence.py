@@ -5,9 +5,12 @@ from __future__ import annotations
 
 import json
 import shlex
+import subprocess
+from pathlib import Path
 
 import pytest
-from conftest import LAB, SHOP
+import yaml
+from conftest import LAB, ROOT, SHOP
 
 from tests.istio_kinds import load
 from tests.module_process import run_module
@@ -91,3 +94,56 @@ def test_objects_of_kubectl_are_taken_over_and_given_back(kubectl):
     kubectl("apply", "-f", "-", given=shorter)
     back = run("istio_config", resources=[ROUTES])
     assert back["changed"] and "timeout: 1s" in back["diff"][0]["after"]
+
+
+def specs(kubectl):
+    """What the objects of the mesh ask for, by their names."""
+    kinds = "deploy,svc,cm,sa,hpa,pdb,mutatingwebhookconfigurations,validatingwebhookconfigurations,clusterroles"
+    listed = kubectl("get", kinds, "-A", "-o", "json", "-l", "install.operator.istio.io/owning-resource")
+    found = {}
+    for one in json.loads(listed)["items"]:
+        name = f"{one['kind']} {one['metadata'].get('namespace')} {one['metadata']['name']}"
+        kept = {key: value for key, value in one.items() if key not in ("metadata", "status")}
+        found[name] = {**kept, "labels": one["metadata"]["labels"], "uid": one["metadata"]["uid"]}
+    return found
+
+
+def test_istioctl_install_afterwards_changes_nothing(kubectl, play, tmp_path):
+    settings = yaml.safe_load((ROOT / "inventories/lab/group_vars/all/settings.yml").read_text())
+    spec = {"profile": settings["istio_profile"], **settings["istio_operator_spec"]}
+    operator = tmp_path / "operator.yml"
+    operator.write_text(
+        yaml.safe_dump({"apiVersion": "install.istio.io/v1alpha1", "kind": "IstioOperator", "spec": spec})
+    )
+    before = specs(kubectl)
+    assert len(before) > 10
+    command = [Path.home() / ".local/bin/istioctl", "install", "-y", "-f", operator]
+    done = subprocess.run(
+        [*command, "--kubeconfig", LAB / "kubeconfig"], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert specs(kubectl) == before
+    run = play("playbooks/install_mesh.yml")
+    assert (run["code"], run["changed"]) == (0, {}), run["errors"]
+
+
+def test_what_another_hand_has_changed_in_the_mesh_is_found_and_mended(kubectl, play):
+    before = specs(kubectl)
+    system = ("-n", "istio-system")
+    kubectl(*system, "label", "--overwrite", "service/istiod", "app=other")
+    kubectl(*system, "patch", "hpa/istiod", "-p", '{"spec": {"maxReplicas": 9}}')
+    kubectl(*system, "delete", "hpa/istio-ingressgateway")
+    kubectl(*system, "annotate", "service/istiod", "note=mine")
+    predicted = play("playbooks/install_mesh.yml", "--check", "--diff")
+    assert predicted["changed"] == {"localhost": ["bare.mesh.istio : Install Istio"]}, predicted["errors"]
+    words = " ".join(predicted["output"].split())
+    for found in ("app: other", "maxReplicas: 9", "HorizontalPodAutoscaler istio-system/istio-ingressgateway"):
+        assert found in words
+    assert "note" not in words
+    assert play("playbooks/install_mesh.yml")["changed"] == predicted["changed"]
+    after = specs(kubectl)
+    fresh = "HorizontalPodAutoscaler istio-system istio-ingressgateway"
+    assert after.pop(fresh)["spec"] == before.pop(fresh)["spec"]
+    assert after == before
+    assert play("playbooks/install_mesh.yml")["changed"] == {}
+    kubectl(*system, "annotate", "service/istiod", "note-")
