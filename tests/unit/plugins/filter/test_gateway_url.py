@@ -1,11 +1,18 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+from pathlib import Path
+
+import jmespath
 import pytest
+import yaml
 from ansible.errors import AnsibleFilterError
 from ansible_collections.bare.mesh.plugins.filter.gateway_url import FilterModule
 
 gateway_url = FilterModule().filters()["gateway_url"]
+QUERY = yaml.safe_load((Path(__file__).resolve().parents[4] / "meta/cluster.yml").read_text())[
+    "__bare_mesh_gateway_query"
+]
 
 
 def service(kind="NodePort", node_port=31380, target=8080, ingress=None):
@@ -58,6 +65,20 @@ def test_node_port_is_asked_for_where_a_pod_runs():
 def test_host_network(target):
     found = gateway_url([service("ClusterIP", node_port=None, target=target), pod(host_network=True)])
     assert found == "http://192.0.2.12:8080"
+
+
+@pytest.mark.parametrize(
+    "objects",
+    [
+        [service("LoadBalancer", ingress=[{"ip": "198.51.100.7"}])],
+        [service(), pod("192.0.2.11", phase="Pending"), pod("192.0.2.10", deletionTimestamp="now"), pod("192.0.2.13")],
+        [service("ClusterIP", node_port=None, target="http"), pod(host_network=True)],
+    ],
+)
+def test_what_the_roles_read_of_the_objects_is_enough(objects):
+    assert gateway_url(jmespath.search(QUERY, objects)) == gateway_url(objects)
+    with pytest.raises(AnsibleFilterError, match="no ingress gateway with these labels"):
+        gateway_url(jmespath.search(QUERY, []))
 
 
 @pytest.mark.parametrize(
