@@ -18,6 +18,7 @@ ALLOWED = {
     "_host": {"_base"},
     "_kubeadm": {"_base"},
     "_preflight": {"_base", "_host", "_kubeadm"},
+    "_progress": {"_k8s"},
 }
 
 
