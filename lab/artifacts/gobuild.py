@@ -64,6 +64,7 @@ def components(versions: Versions) -> dict[str, Component]:
     check_go_module("docker-cli", "github.com/docker/cli", f"{versions.docker}+incompatible")
     check_go_module("cri-dockerd", "github.com/Mirantis/cri-dockerd", versions.cri_dockerd)
     check_go_module("flannel", "github.com/flannel-io/flannel", versions.flannel)
+    check_addons(versions)
     return {
         each.name: each
         for each in [
@@ -118,8 +119,31 @@ def components(versions: Versions) -> dict[str, Component]:
                 extra=("LICENSE", "manifests", "samples", "tools/packaging/common/envoy_bootstrap.json"),
                 directory=homes["istio"],
             ),
+            # Of the ways to find targets, only that by Kubernetes. The pages of the browser are not part of the module.
+            Component(
+                "prometheus",
+                "github.com/prometheus/prometheus",
+                {"github.com/prometheus/common/version.Version": versions.prometheus.lstrip("v")},
+                tags="netgo,remove_all_sd,enable_kubernetes_sd",
+            ),
+            Component(
+                "jaeger",
+                "github.com/jaegertracing/jaeger",
+                {"github.com/jaegertracing/jaeger/internal/version.latestVersion": f"v{versions.jaeger}"},
+            ),
         ]
     }
+
+
+def check_addons(versions: Versions) -> None:
+    """Check the modules whose versions are not those of their releases, or raise HostError."""
+    major, minor, patch = versions.prometheus.lstrip("v").split(".")
+    module = f"0.{100 * int(major) + int(minor)}.{patch}"
+    check_go_module("prometheus", "github.com/prometheus/prometheus", module, f"{versions.prometheus} in meta/")
+    # The same code was released as 1.76 and 2.13.
+    minor, patch = versions.jaeger.split(".")[1:]
+    module = f"1.{63 + int(minor)}.{patch}"
+    check_go_module("jaeger", "github.com/jaegertracing/jaeger", module, f"{versions.jaeger} in meta/")
 
 
 def item(component: Component) -> Item:

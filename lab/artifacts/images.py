@@ -141,6 +141,33 @@ def istio(versions: Versions, programs: dict[str, Item]) -> Item:
     return _item("istio-images", versions, [programs["istio"], programs["envoy"]], make)
 
 
+def addons(versions: Versions, programs: dict[str, Item]) -> Item:
+    """Prometheus and Jaeger."""
+
+    def make() -> list[Image]:
+        # The users are those of the original images.
+        prometheus = programs["prometheus"].path() / "bin" / "prometheus"
+        jaeger = programs["jaeger"].path() / "bin" / "jaeger"
+        return [
+            Image(
+                "docker.io/prom/prometheus",
+                versions.prometheus,
+                {"/bin/prometheus": prometheus},
+                entrypoint=("/bin/prometheus",),
+                user="65534",
+            ),
+            Image(
+                "docker.io/jaegertracing/jaeger",
+                versions.jaeger,
+                {"/cmd/jaeger/jaeger-linux": jaeger},
+                entrypoint=("/cmd/jaeger/jaeger-linux",),
+                user="10001",
+            ),
+        ]
+
+    return _item("addon-images", versions, [programs["prometheus"], programs["jaeger"]], make)
+
+
 def bookinfo(versions: Versions) -> Item:
     """The stand-ins for Bookinfo's images."""
     sources = {f"{stand_ins.DESTINATION}/{name}": stand_ins.SOURCE / name for name in stand_ins.FILES}

@@ -34,6 +34,8 @@ class Versions:
     flannel_cni: str
     istio: str
     bookinfo: str
+    prometheus: str
+    jaeger: str
 
     @property
     def kubernetes_minor(self) -> str:
@@ -62,6 +64,8 @@ def load(meta: Path = REPOSITORY / "meta", other: str = "") -> Versions:
         flannel_cni=known["__bare_mesh_flannel_cni_version"],
         istio=releases["istio"],
         bookinfo=known["__bare_mesh_bookinfo_version"],
+        prometheus=known["__bare_mesh_prometheus_version"],
+        jaeger=known["__bare_mesh_jaeger_version"],
     )
 
 

@@ -1,0 +1,200 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The add-ons: Prometheus and Jaeger by what they answer, Grafana and Kiali by the API server's dry run."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+import urllib.parse
+import urllib.request
+from functools import partial
+
+import pytest
+import truth
+import yaml
+from conftest import LAB, ROOT
+from kubernetes import client
+
+from tests.istio_kinds import load
+from tests.module_process import run_module
+
+PLAYBOOK = "playbooks/install_addons.yml"
+NAMESPACE = "istio-system"
+LABEL = "bare.mesh/addon"
+# Of the targets of Prometheus, one of each sort.
+SORTS = ("istiod", "istio-ingressgateway", "productpage")
+
+
+def objects(api):
+    """The names of all objects of add-ons, by their kind."""
+    named = {"label_selector": LABEL}
+    apps, rights = client.AppsV1Api(api.api_client), client.RbacAuthorizationV1Api(api.api_client)
+    found = {
+        "ServiceAccount": api.list_service_account_for_all_namespaces(**named),
+        "Secret": api.list_secret_for_all_namespaces(**named),
+        "ConfigMap": api.list_config_map_for_all_namespaces(**named),
+        "Service": api.list_service_for_all_namespaces(**named),
+        "Deployment": apps.list_deployment_for_all_namespaces(**named),
+        "Role": rights.list_role_for_all_namespaces(**named),
+        "RoleBinding": rights.list_role_binding_for_all_namespaces(**named),
+        "ClusterRole": rights.list_cluster_role(**named),
+        "ClusterRoleBinding": rights.list_cluster_role_binding(**named),
+    }
+    return {kind: [one.metadata.name for one in listed.items] for kind, listed in found.items() if listed.items}
+
+
+def wait_for(answer, good, otherwise):
+    """Ask again until the answer is good, for a minute at most. Returns the answer."""
+    end = time.monotonic() + 60
+    while not good(found := answer()):
+        assert time.monotonic() < end, (otherwise, found)
+        time.sleep(1)
+    return found
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return partial(truth.play, tmp_path_factory.mktemp("addons") / "runs.jsonl")
+
+
+@pytest.fixture(scope="module")
+def installed(run, api):
+    """Prometheus and Jaeger, foretold by check mode, and removed in the end."""
+    settings = ("-e", "istio_addons_tracing=jaeger", "-e", "istio_addons_prometheus_interval=2")
+    predicted, done, again = run(PLAYBOOK, *settings, "--check"), run(PLAYBOOK, *settings), run(PLAYBOOK, *settings)
+    for one in (predicted, done, again):
+        assert one["code"] == 0, one["errors"]
+    assert truth.disagreements(predicted, done) == [] and again["changed"] == {}
+    yield done
+    off = ("-e", '{"istio_addons_prometheus": false}')
+    predicted, done, again = run(PLAYBOOK, *off, "--check"), run(PLAYBOOK, *off), run(PLAYBOOK, *off)
+    for one in (predicted, done, again):
+        assert one["code"] == 0, one["errors"]
+    assert truth.disagreements(predicted, done) == [] and again["changed"] == {}
+    assert objects(api) == {}
+
+
+def test_prometheus_has_the_metrics_of_the_mesh(installed, run):
+    """By the address that the dashboard playbook opens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    opened = run("playbooks/dashboard.yml", "-e", f"dashboard=prometheus dashboard_port={port} dashboard_minutes=1")
+    assert opened["code"] == 0 and opened["changed"] == {}, opened["errors"]
+    assert f"prometheus: http://127.0.0.1:{port} for 1 minutes" in opened["output"]
+
+    def query(words):
+        url = f"http://127.0.0.1:{port}/api/v1/query?" + urllib.parse.urlencode({"query": words})
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            return json.load(answer)["data"]["result"]
+
+    targets = wait_for(
+        lambda: query("up == 1"),
+        lambda found: {one["metric"].get("app") for one in found} >= set(SORTS),
+        "targets are missing",
+    )
+    instances = [one["metric"]["instance"] for one in targets if "pod" in one["metric"]]
+    assert len(instances) == len(set(instances)), "a pod counts twice"
+    assert query("sum(pilot_info) > 0") and query("sum(envoy_cluster_upstream_rq_total) > 0")
+
+
+def test_jaeger_takes_spans_and_shows_them(installed):
+    """From a pod of the mesh, whose sidecar may need a moment to know the new Service."""
+
+    def curl(*options):
+        return run_module(
+            load("modules", "k8s_exec"),
+            kubeconfig=str(LAB / "kubeconfig"),
+            namespace="bookinfo",
+            label_selectors=["app=ratings"],
+            container="ratings",
+            command=["curl", "-sS", "--fail", "--max-time", "20", *options],
+        )
+
+    span = {
+        "id": "1234567890abcdef",
+        "traceId": "1234567890abcdef",
+        "name": "lab",
+        "timestamp": int(time.time() * 1e6),
+        "duration": 1000,
+        "localEndpoint": {"serviceName": "addons-test"},
+    }
+    body = ("-H", "Content-Type: application/json", "-d", json.dumps([span]))
+    jaeger = f"http://jaeger.{NAMESPACE}"
+    wait_for(lambda: curl(*body, f"{jaeger}:9411/api/v2/spans"), lambda sent: sent.get("rc") == 0, "not taken")
+    shown = wait_for(
+        lambda: curl(f"{jaeger}:16686/api/traces?service=addons-test"),
+        lambda shown: shown.get("rc") == 0 and json.loads(shown["stdout"])["data"],
+        "not shown",
+    )
+    (trace,) = json.loads(shown["stdout"])["data"]
+    assert [one["operationName"] for one in trace["spans"]] == ["lab"]
+
+
+def test_the_example_of_the_role(installed, run):
+    """It has another interval than these tests."""
+    done = run("--check", str(ROOT / "docs/examples/istio_addons.yml"))
+    assert done["code"] == 0 and done["changed"] == {"localhost": ["bare.mesh.istio_addons : Run the add-ons"]}
+
+
+def test_the_api_server_would_take_grafana_and_kiali(installed, run):
+    done = run(PLAYBOOK, "--check", "-e", '{"istio_addons_grafana": true, "istio_addons_kiali": true}')
+    assert done["code"] == 0, done["errors"]
+    assert "password in the key password of the Secret grafana" in " ".join(done["output"].split())
+    changed = [name.rpartition(" : ")[2] for name in done["changed"]["localhost"]]
+    assert "Make the passwords and keys that are missing" in changed
+
+
+def test_passwords_are_made_once(installed, api, play, tmp_path):
+    """By the role's own variables, in a namespace that is removed again. Of Grafana and Kiali, nothing else is made."""
+    space = "addons-passwords"
+    steps = yaml.safe_load((ROOT / "roles/istio_addons/tasks/main.yml").read_text())
+    names = ("Find the add-ons that are there", "Make the passwords and keys that are missing")
+    wanted = yaml.safe_load((ROOT / "roles/istio_addons/defaults/main/main.yml").read_text())
+    wanted |= {"istio_addons_namespace": space, "istio_addons_grafana": True, "istio_addons_kiali": True}
+    book = {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "vars": wanted,
+        "vars_files": [str(path) for path in sorted((ROOT / "roles/istio_addons/vars/main").glob("*.yml"))],
+        "roles": ["bare.mesh.common"],
+        "tasks": [step for step in steps if step["name"] in names],
+    }
+    (tmp_path / "templates").symlink_to(ROOT / "roles/istio_addons/templates")
+    (tmp_path / "book.yml").write_text(yaml.safe_dump([book]))
+
+    def values():
+        return {one.metadata.name: one.data for one in api.list_namespaced_secret(space).items}
+
+    try:
+        first = play(str(tmp_path / "book.yml"), "-vvv")
+        assert first["code"] == 0, first["errors"]
+        made = values()
+        assert set(made) == {"grafana", "kiali"} and set(made["grafana"]) == {"user", "password"}
+        assert len(made["grafana"]["password"]) == 32 and made["grafana"]["password"] not in first["output"]
+        again = play(str(tmp_path / "book.yml"))
+        assert again["code"] == 0 and again["changed"] == {} and values() == made
+    finally:
+        gone = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space}}
+        run_module(
+            load("modules", "k8s"), kubeconfig=str(LAB / "kubeconfig"), resources=[gone], state="absent", wait=True
+        )
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ('{"istio_addons_prometheus": false, "istio_addons_kiali": true}', "istio_addons_kiali is true, and"),
+        ('{"istio_addons_prometheus_retention": "long"}', "istio_addons_prometheus_retention is long: set it to"),
+        ('{"istio_addons_images": {"loki": "x"}}', "istio_addons_resources names loki, and the add-ons are"),
+    ],
+)
+def test_wrong_settings_are_refused_first(run, setting, said):
+    done = run(PLAYBOOK, "-e", setting)
+    assert done["code"] != 0 and done["changed"] == {}
+    assert said in " ".join(done["output"].split())
+
+
+def test_a_page_of_what_does_not_run_is_refused(installed, run):
+    done = run("playbooks/dashboard.yml", "-e", "dashboard=kiali")
+    assert done["code"] != 0 and "kiali does not run in istio-system: switch it on" in " ".join(done["output"].split())
