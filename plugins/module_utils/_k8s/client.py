@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import email.utils
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ CONNECT_TIMEOUT = 5
 READ_TIMEOUT = 60
 # How long a request is repeated while the API server does not answer or is busy. A restart of it takes about 20 s.
 PATIENCE = 60
+_ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 Object = dict[str, Any]
 
 
@@ -92,7 +94,7 @@ class Client:
         trusted and for an answer that is not a Kubernetes object.
         """
         url = self.host + path + (f"?{urlencode(query)}" if query else "")
-        data = None if body is None else json.dumps(body).encode()
+        data = None if body is None else _encoded(body)
         headers = self._headers(content_type or ("application/json" if data else ""))
         timeout = self.urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT)
         deadline = time.monotonic() + self.patience
@@ -222,6 +224,16 @@ class Client:
                 return error.repeated
             raise
         return True
+
+
+def _encoded(body: Any) -> bytes:
+    """JSON that is YAML, too, because the API server reads an apply as YAML.
+
+    YAML does not know the pairs of escapes by which JSON writes a character beyond U+FFFF, and refuses some characters
+    that JSON takes as they are.
+    """
+    text = json.dumps(body, ensure_ascii=False)
+    return _ESCAPED.sub(lambda found: f"\\u{ord(found.group()):04x}", text).encode()
 
 
 def _plain(error: Exception) -> str:

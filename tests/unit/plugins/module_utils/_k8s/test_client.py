@@ -68,6 +68,19 @@ def test_credentials_and_apply(client):
     assert headers["Content-Type"] == "application/apply-patch+yaml"
 
 
+def test_what_is_applied_can_be_read_as_yaml(client):
+    """As the API server does, also where JSON and YAML write a character differently."""
+    data = {
+        "picture": "a\U0001f517b",
+        "text": "\u00e9\u4e2d \\ud83d\\udd17",
+        "odd": "\x00\x1b\x7f\x85\u2028\ufeff\uffff",
+    }
+    client.pool = Pool(Answer(200, {"metadata": {}}))
+    client.apply("/api/v1/x", data, "me")
+    body = client.pool.asked[0][2]
+    assert json.loads(body) == yaml.safe_load(body.decode()) == data
+
+
 def test_options_win(config, tmp_path):
     client = Client(
         {
