@@ -108,6 +108,7 @@ class CallbackModule(CallbackBase):
         self.interval = 0.0
         self.watches: list[Watch] = []
         self.places: dict[tuple[str, str], tuple[str, str]] = {}
+        self.seen: dict[tuple[str, str], Any] = {}
         self.stop = threading.Event()
         self.thread: threading.Thread | None = None
 
@@ -140,18 +141,20 @@ class CallbackModule(CallbackBase):
         if self.next_stage != self.stage:
             self._end_stage()
             self._start_stage()
-        self.task = plain(task.get_name())
+        self.task = short(task)
 
     @guarded
     def v2_playbook_on_handler_task_start(self, task: Any) -> None:
-        self.task = plain(task.get_name())
+        self.task = short(task)
 
     @guarded
     def v2_runner_on_start(self, host: Any, task: Any) -> None:
         if self.interval and isinstance(task.args, dict) and task.args.get("kubeconfig"):
             kubeconfig, namespace = self._place(host, task)
             if kubeconfig:
-                self.watches.append(Watch(task._uuid, kubeconfig, namespace, the_gate()))
+                watch = Watch(task._uuid, kubeconfig, namespace, the_gate())
+                watch.before = self.seen.get((kubeconfig, namespace))
+                self.watches.append(watch)
 
     @guarded
     def v2_runner_on_ok(self, result: Any) -> None:
@@ -258,6 +261,7 @@ class CallbackModule(CallbackBase):
         try:
             for line in watch.news():
                 self._say(f"  {plain(line)}")
+            self.seen[(watch.kubeconfig, watch.namespace)] = watch.seen
         except Exception as error:
             # No cluster, or none that answers: not a word, and no other look for this task.
             self._display.vvv(f"progress: the cluster cannot be looked at: {type(error).__name__}")
@@ -314,6 +318,11 @@ class CallbackModule(CallbackBase):
             self._display.vvv(f"progress: stopped by {type(error).__name__}: {error}")
         except Exception:
             self.line = None
+
+
+def short(task: Any) -> str:
+    """The task's name without its role."""
+    return plain(str(task.get_name()).rpartition(" : ")[2])
 
 
 def stage_of(play: Any, before: str) -> str:

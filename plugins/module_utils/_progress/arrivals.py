@@ -64,10 +64,13 @@ def pod(item: Object) -> tuple[str, bool]:
         return "Terminating", True
     if phase == "Succeeded":
         return phase, True
-    containers = status.get("containerStatuses") or []
+    # A sidecar may be an init container that goes on running. kubectl counts it, too.
+    sidecars = {one["name"] for one in item["spec"].get("initContainers") or [] if one.get("restartPolicy") == "Always"}
+    containers = [one for one in status.get("initContainerStatuses") or [] if one["name"] in sidecars]
+    containers += status.get("containerStatuses") or []
     ready = sum(bool(one.get("ready")) for one in containers)
     reasons = sorted({str(one["state"]["waiting"].get("reason")) for one in containers if _waits(one)})
-    of = len(containers) or len(item["spec"].get("containers") or [])
+    of = len(containers) or len(sidecars) + len(item["spec"].get("containers") or [])
     good = phase == "Running" and ready == of
     return f"{', '.join(reasons) or phase}, {ready}/{of} ready", good
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.bare.mesh.plugins.module_utils._progress.arrivals import Glance
 
+States = dict[str, tuple[str, bool]]
 # How many lines one look may print.
 LINES = 20
 
@@ -58,7 +59,9 @@ class Watch:
         self.due = time.monotonic()
         self.over = False
         self.glance: Any = None
-        self.seen: dict[str, tuple[str, bool]] | None = None
+        self.seen: States | None = None
+        # What an earlier task has seen in the same place.
+        self.before: States | None = None
 
     def news(self) -> list[str]:
         """What has changed since the last look. The first shows what is not ready, in one namespace all."""
@@ -69,7 +72,7 @@ class Watch:
                     raise ValueError("credentials of a program")
             self.glance = Glance(self.kubeconfig, self.namespace, self.gate)
         states = self.glance.states()
-        before = self.seen
+        before = self.before if self.seen is None else self.seen
         self.seen = states
         if before is None:
             news = {name: state for name, (state, good) in states.items() if self.namespace or not good}

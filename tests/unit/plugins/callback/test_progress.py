@@ -225,7 +225,7 @@ def test_the_line_in_a_terminal(make, clock, monkeypatch):
     monkeypatch.setenv("COLUMNS", "40")
     callback = make(*PLAYS, terminal=True)
     callback.v2_playbook_on_play_start(PLAYS[0])
-    callback.v2_playbook_on_task_start(task("Look\tat\x1b[2J it"), False)
+    callback.v2_playbook_on_task_start(task("a.role : Look\tat\x1b[2J it"), False)
     clock.seconds += 25
     text = "[1/3] checks 0:25 of about 0:20 | run 0:25 of about 0:55 | Look at [2J it"
     assert callback.status() == text
@@ -332,6 +332,21 @@ def test_what_comes_up_is_listed_once_a_task_takes_long(make, clock):
     callback._look(one)
     assert callback.screen.written[3:] == ["progress:   pod a/x: gone", "progress:   service a/s: gone"]
     assert not callback.watches
+
+
+def test_what_an_earlier_task_has_shown_is_not_repeated(make, clock):
+    callback = make(*PLAYS)
+    callback.places[("/k", "a")] = ("/k", "a")
+    looking = SimpleNamespace(args={"kubeconfig": "/k", "namespace": "a"}, _uuid="x")
+    for answer in ({"pod a/x": ("Pending", False)}, {"pod a/x": ("Pending", False), "pod a/y": ("Pending", False)}):
+        callback.v2_runner_on_start(None, looking)
+        (one,) = callback.watches
+        one.glance = Namespace(answer)
+        clock.seconds += 6
+        callback._look(one)
+        callback._ended(result("x"))
+        callback._look(one)
+    assert callback.screen.written == ["progress:   pod a/x: Pending", "progress:   pod a/y: Pending"]
 
 
 def test_in_all_namespaces_only_news_are_listed(make):

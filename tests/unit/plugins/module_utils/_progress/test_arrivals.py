@@ -36,6 +36,17 @@ def test_pods(item, expected):
     assert arrivals.pod(item) == expected
 
 
+def test_sidecars_that_are_init_containers_count():
+    item = pod_with("Running", {"ready": True})
+    item["spec"]["initContainers"] = [{"name": "istio-init"}, {"name": "istio-proxy", "restartPolicy": "Always"}]
+    done, proxy = {"name": "istio-init", "ready": False}, {"name": "istio-proxy", "ready": False}
+    item["status"]["initContainerStatuses"] = [done, proxy]
+    assert arrivals.pod(item) == ("Running, 1/2 ready", False)
+    proxy["ready"] = True
+    assert arrivals.pod(item) == ("Running, 2/2 ready", True)
+    assert arrivals.pod({**item, "status": {"phase": "Pending"}}) == ("Pending, 0/3 ready", False)
+
+
 @pytest.mark.parametrize(
     ("replicas", "ready", "expected"),
     [(2, 1, ("1/2 ready", False)), (1, 1, ("1/1 ready", True)), (0, None, ("0/0 ready", True))],
