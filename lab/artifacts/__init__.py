@@ -49,6 +49,7 @@ def parts(others: Iterable[str] = ()) -> list[Item]:
         vendor_packages.docker_repositories(wanted, programs),
         cri_dockerd.archive(wanted, programs["cri-dockerd"]),
         images.flannel(wanted, programs),
+        images.metallb(wanted, programs),
         images.addons(wanted, programs),
         images.bookinfo(wanted),
         images.bank_demo(wanted),

@@ -64,6 +64,7 @@ def components(versions: Versions) -> dict[str, Component]:
     check_go_module("docker-cli", "github.com/docker/cli", f"{versions.docker}+incompatible")
     check_go_module("cri-dockerd", "github.com/Mirantis/cri-dockerd", versions.cri_dockerd)
     check_go_module("flannel", "github.com/flannel-io/flannel", versions.flannel)
+    check_go_module("metallb", "go.universe.tf/metallb", versions.metallb)
     check_addons(versions)
     return {
         each.name: each
@@ -118,6 +119,11 @@ def components(versions: Versions) -> dict[str, Component]:
                 tags="vtprotobuf,disable_pgv",
                 extra=("LICENSE", "manifests", "samples", "tools/packaging/common/envoy_bootstrap.json"),
                 directory=homes["istio"],
+            ),
+            Component(
+                "metallb",
+                "go.universe.tf/metallb",
+                {"go.universe.tf/metallb/internal/version.version": versions.metallb},
             ),
             # Of the ways to find targets, only that by Kubernetes. The pages of the browser are not part of the module.
             Component(

@@ -141,6 +141,19 @@ def istio(versions: Versions, programs: dict[str, Item]) -> Item:
     return _item("istio-images", versions, [programs["istio"], programs["envoy"]], make)
 
 
+def metallb(versions: Versions, programs: dict[str, Item]) -> Item:
+    """MetalLB's two programs, each an image."""
+
+    def make() -> list[Image]:
+        commands = programs["metallb"].path() / "bin"
+        return [
+            Image(f"quay.io/metallb/{name}", versions.metallb, {f"/{name}": commands / name}, entrypoint=(f"/{name}",))
+            for name in ("controller", "speaker")
+        ]
+
+    return _item("metallb-images", versions, [programs["metallb"]], make)
+
+
 def addons(versions: Versions, programs: dict[str, Item]) -> Item:
     """Prometheus and Jaeger."""
 

@@ -34,6 +34,7 @@ class Versions:
     flannel_cni: str
     istio: str
     bookinfo: str
+    metallb: str
     prometheus: str
     jaeger: str
 
@@ -64,6 +65,7 @@ def load(meta: Path = REPOSITORY / "meta", other: str = "") -> Versions:
         flannel_cni=known["__bare_mesh_flannel_cni_version"],
         istio=releases["istio"],
         bookinfo=known["__bare_mesh_bookinfo_version"],
+        metallb=known["__bare_mesh_metallb_version"],
         prometheus=known["__bare_mesh_prometheus_version"],
         jaeger=known["__bare_mesh_jaeger_version"],
     )

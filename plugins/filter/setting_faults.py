@@ -57,6 +57,8 @@ from typing import Any
 import yaml
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.bare.mesh.plugins.filter.address_pool_faults import VARIABLE as ADDRESSES
+from ansible_collections.bare.mesh.plugins.filter.address_pool_faults import address_pool_faults
 from ansible_collections.bare.mesh.plugins.filter.cluster_hosts import cluster_hosts
 from ansible_collections.bare.mesh.plugins.filter.tls_credentials import tls_credentials
 from ansible_collections.bare.mesh.plugins.module_utils._istio.gateway_config import VARIABLE as GATEWAYS
@@ -204,6 +206,19 @@ def _faults_of_mesh(known: Any) -> list[tuple[str, str, str, str]]:
     return found + [("settings", fault["where"], fault["what"], fault["fix"]) for fault in judged]
 
 
+def _faults_of_addresses(known: Any, hosts: list[dict[str, Any]]) -> list[tuple[str, str, str, str]]:
+    """Addresses of the load balancer that cannot be, or that the cluster or a host has."""
+    given = _native(_value(known, ADDRESSES)[1]) if ADDRESSES in known else []
+    if not given or wrong_values(ADDRESSES, given):
+        return []
+    ranges = {
+        name: _value(known, name)[1] for name in ("bare_mesh_pod_cidr", "bare_mesh_service_cidr") if name in known
+    }
+    taken = {**ranges, **{host["name"]: host["node_ip"] for host in hosts}}
+    judged = address_pool_faults(given, {name: value for name, value in taken.items() if value})
+    return [("settings", fault["where"], fault["what"], fault["fix"]) for fault in judged]
+
+
 def _too_few_workers(groups: Any, known: Any) -> list[tuple[str, str, str, str]]:
     """Whether the inventory has fewer workers than a mesh with these settings must have."""
     name, reason = "istio_required_workers", "istio_high_availability"
@@ -218,16 +233,18 @@ def _too_few_workers(groups: Any, known: Any) -> list[tuple[str, str, str, str]]
 
 def setting_faults(groups: Any, hostvars: Any) -> list[dict[str, str]]:
     """See DOCUMENTATION."""
-    hosts = [host["name"] for host in cluster_hosts(groups, hostvars)]
+    cluster = cluster_hosts(groups, hostvars)
+    hosts = [host["name"] for host in cluster]
     hosts += [CONTROLLER] if CONTROLLER in hostvars else []
     found: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
     for host in hosts:
         for fault in _faults_of_host(hostvars[host]):
             found[fault].append(host)
     if CONTROLLER in hostvars:
-        # The mesh has one set of settings, so these are no host's.
-        mesh = _faults_of_mesh(hostvars[CONTROLLER]) + _too_few_workers(groups, hostvars[CONTROLLER])
-        found.update(dict.fromkeys(mesh, hosts))
+        # The mesh has one set of settings, so one address pool, so these are no host's.
+        known = hostvars[CONTROLLER]
+        faults = _faults_of_mesh(known) + _too_few_workers(groups, known) + _faults_of_addresses(known, cluster)
+        found.update(dict.fromkeys(faults, hosts))
     return _faults_of_groups(groups) + [
         {
             "check": check,

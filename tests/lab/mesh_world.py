@@ -27,12 +27,21 @@ seen = {"zipkin": set(), "otlp": 0}
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        body = self.body()
         if self.path == "/v1/traces":
             seen["otlp"] += 1
         else:
             seen["zipkin"] |= {span["traceId"] for span in json.loads(body) if "counted" in json.dumps(span)}
         self.answer({})
+
+    def body(self):
+        if "chunked" not in self.headers.get("Transfer-Encoding", ""):
+            return self.rfile.read(int(self.headers["Content-Length"]))
+        whole = b""
+        while size := int(self.rfile.readline(), 16):
+            whole += self.rfile.read(size)
+            self.rfile.readline()
+        return whole
 
     def do_GET(self):
         self.answer({"zipkin": len(seen["zipkin"]), "otlp": seen["otlp"]})

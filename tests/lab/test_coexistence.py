@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.bare.mesh.plugins.module_utils._istio.mesh_settings import SETTINGS, operator_spec
 from conftest import LAB, ROOT, SHOP
 
 from tests.istio_kinds import load
@@ -110,7 +111,8 @@ def specs(kubectl):
 
 def test_istioctl_install_afterwards_changes_nothing(kubectl, play, tmp_path):
     settings = yaml.safe_load((ROOT / "inventories/lab/group_vars/all/settings.yml").read_text())
-    spec = {"profile": settings["istio_profile"], **settings["istio_operator_spec"]}
+    known = {name: value for name, value in settings.items() if name in SETTINGS}
+    spec = {"profile": settings["istio_profile"], **operator_spec(known)}
     operator = tmp_path / "operator.yml"
     operator.write_text(
         yaml.safe_dump({"apiVersion": "install.istio.io/v1alpha1", "kind": "IstioOperator", "spec": spec})

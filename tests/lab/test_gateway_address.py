@@ -3,29 +3,16 @@
 
 from __future__ import annotations
 
-import copy
 import json
 
 import pytest
-import yaml
-from conftest import ADDRESSES, ROOT
+from conftest import ADDRESSES
 
-SPEC = yaml.safe_load((ROOT / "inventories/lab/group_vars/all/settings.yml").read_text())["istio_operator_spec"]
 # On node3, because it has no firewall. host_prep does not open the gateway's port on the other nodes.
 ON_THE_HOST = {
-    "service": {"type": "ClusterIP"},
-    "nodeSelector": {"kubernetes.io/hostname": "node3"},
-    "overlays": [
-        {
-            "apiVersion": "apps/v1",
-            "kind": "Deployment",
-            "name": "istio-ingressgateway",
-            "patches": [
-                {"path": "spec.template.spec.hostNetwork", "value": True},
-                {"path": "spec.template.spec.dnsPolicy", "value": "ClusterFirstWithHostNet"},
-            ],
-        }
-    ],
+    "istio_ingress_service_type": "ClusterIP",
+    "istio_ingress_host_network": True,
+    "istio_ingress_node_selector": {"kubernetes.io/hostname": "node3"},
 }
 
 
@@ -34,10 +21,8 @@ def gateway(play, tmp_path):
     """Change the settings of the gateway, deploy Bookinfo again, and return the output."""
 
     def change(settings):
-        spec = copy.deepcopy(SPEC)
-        spec["components"]["ingressGateways"][0]["k8s"] = settings
-        extra = tmp_path / "spec.json"
-        extra.write_text(json.dumps({"istio_operator_spec": spec}))
+        extra = tmp_path / "settings.json"
+        extra.write_text(json.dumps(settings))
         mesh = play("playbooks/install_mesh.yml", "-e", f"@{extra}")
         assert mesh["code"] == 0, mesh["errors"]
         page = play("playbooks/deploy_bookinfo.yml")
@@ -53,7 +38,7 @@ def gateway(play, tmp_path):
 def test_addresses(gateway, api):
     assert f"Bookinfo: http://{ADDRESSES['node3']}:8080/productpage" in gateway(ON_THE_HOST)
     # There is no load balancer, so the Service stays pending, and the node port is used.
-    output = gateway({"service": {"type": "LoadBalancer"}})
+    output = gateway({"istio_ingress_service_type": "LoadBalancer"})
     ports = api.read_namespaced_service("istio-ingressgateway", "istio-system").spec.ports
     (node_port,) = [port.node_port for port in ports if port.port == 80]
     assert any(f"Bookinfo: http://{address}:{node_port}/productpage" in output for address in ADDRESSES.values())

