@@ -55,7 +55,7 @@ def _range(text: str) -> Range:
         network = ipaddress.ip_network(text.strip(), strict=False)
         return network[0], network[-1]
     ends = ipaddress.ip_address(first.strip()), ipaddress.ip_address(last.strip())
-    if ends[0].version != ends[1].version or ends[0] > ends[1]:  # type: ignore[operator]
+    if ends[0].version != ends[1].version or int(ends[0]) > int(ends[1]):
         raise ValueError(text)
     return ends
 
