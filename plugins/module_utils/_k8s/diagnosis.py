@@ -16,9 +16,10 @@ PERMANENT_REASONS = ("InvalidImageName", "ErrImageNeverPull", "CreateContainerCo
 PULL_REASONS = ("ErrImagePull", "ImagePullBackOff")
 # What a registry says of an image that it will not serve later, either.
 PERMANENT_PULL = re.compile(r"not found|manifest unknown|name unknown|unauthorized|denied|403 Forbidden", re.IGNORECASE)
-# What the API server says of pods that it will not accept later, either. A webhook that cannot be called may answer
-# later.
+# What the API server says of pods that it will not accept later, either, and what it says of a webhook that it cannot
+# call, which may answer later.
 PERMANENT_REFUSAL = re.compile(r"exceeded quota|denied the request|violates PodSecurity|must specify limits")
+WEBHOOK_FAILURE = "failed calling webhook"
 MOST_NOTES = 8
 
 
@@ -67,6 +68,29 @@ def _selected(client: Client, one: dict[str, Any], path: str) -> list[dict[str, 
 def unready_pods(client: Client, one: dict[str, Any]) -> list[dict[str, Any]]:
     """The pods of a workload that are not ready."""
     return [pod for pod in _selected(client, one, "/api/v1/namespaces/{namespace}/pods") if not is_ready(pod)]
+
+
+def webhook_failure(client: Client, live: dict[str, Any]) -> str:
+    """Why pods are refused, if a webhook that judges them cannot be called even now; empty otherwise.
+
+    The ReplicaSet tries again ever more rarely, so what it says may be of an outage that is over.
+    """
+    refused = condition(live, "ReplicaFailure")
+    template = (live.get("spec") or {}).get("template")
+    if refused.get("status") != "True" or WEBHOOK_FAILURE not in (refused.get("message") or "") or not template:
+        return ""
+    given = {name: value for name, value in template["metadata"].items() if name in ("labels", "annotations")}
+    metadata = {"generateName": f"{live['metadata']['name']}-", **given}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
+    patience, client.patience = client.patience, 0
+    try:
+        path = f"/api/v1/namespaces/{live['metadata']['namespace']}/pods"
+        client.request("POST", path, {"dryRun": "All"}, pod)
+    except Failure as failure:
+        return str(failure) if WEBHOOK_FAILURE in str(failure) else ""
+    finally:
+        client.patience = patience
+    return ""
 
 
 def permanent_cause(client: Client, live: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._k8s.diagnosis import (
     is_ready,
     permanent_cause,
     pod_trouble,
+    webhook_failure,
 )
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.discovery import Kinds, group_kind
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure
@@ -25,9 +26,11 @@ def _unseen(live: dict[str, Any]) -> bool:
     return live.get("status", {}).get("observedGeneration", 0) < live["metadata"].get("generation", 0)
 
 
-# Seconds between two looks for causes that waiting does not remove, and for how long such a cause must last.
+# Seconds between two looks for causes that waiting does not remove, and for how long such a cause must last. A webhook
+# answers again soon where its pods only start anew.
 LOOK_EVERY = 10
 PERMANENT_AFTER = 20
+WEBHOOK_AFTER = 40
 
 
 class Waited(NamedTuple):
@@ -178,21 +181,23 @@ class PermanentCauses:
             return
         self.next_look = now + LOOK_EVERY
         for name, waited in left.items():
-            cause = self._cause(waited.live) if waited.live else ""
+            cause, after = self._cause(waited.live) if waited.live else ("", 0)
             first = self.since.setdefault(name, now)
             if not cause:
                 del self.since[name]
-            elif now - first >= PERMANENT_AFTER:
+            elif now - first >= after:
                 names = [identity(one.wanted) for one in left.values()]
                 what = f"{identity(waited.wanted)} does not become ready, and waiting does not change that"
                 raise Failure(f"{what}: {cause}", not_ready=names)
 
-    def _cause(self, live: dict[str, Any]) -> str:
+    def _cause(self, live: dict[str, Any]) -> tuple[str, int]:
+        """(the cause, for how long it must last)."""
         try:
-            return permanent_cause(self.client, live)
+            cause = permanent_cause(self.client, live)
+            return (cause, PERMANENT_AFTER) if cause else (webhook_failure(self.client, live), WEBHOOK_AFTER)
         except Failure:
             # Whoever may not read pods waits until the end.
-            return ""
+            return "", 0
 
 
 def wait_ready(

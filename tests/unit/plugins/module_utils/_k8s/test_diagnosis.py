@@ -73,6 +73,55 @@ def test_pods_that_are_refused(cluster, message, permanent):
     assert permanent_cause(cluster, deployment(conditions=[{**refused, "status": "False"}])) == ""
 
 
+UNREACHABLE = {
+    "type": "ReplicaFailure",
+    "status": "True",
+    "reason": "FailedCreate",
+    "message": 'Internal error occurred: failed calling webhook "injector.istio.io": connection refused',
+}
+
+
+def refuses(cluster, monkeypatch, until, clock):
+    """Pods are refused because of a webhook, until a moment. Returns the bodies of the attempts."""
+    bodies = []
+
+    def request(method, path, query=None, body=None, content_type=""):
+        assert (method, path, query) == ("POST", "/api/v1/namespaces/shop/pods", {"dryRun": "All"})
+        assert cluster.patience == 0
+        bodies.append(body)
+        if clock[0] < until:
+            raise ApiError(500, UNREACHABLE["message"])
+        return body
+
+    monkeypatch.setattr(cluster, "request", request, raising=False)
+    monkeypatch.setattr(cluster, "patience", 60, raising=False)
+    return bodies
+
+
+def waiting_deployment():
+    template = {"metadata": {"labels": {"app": "web"}, "creationTimestamp": None}, "spec": {"containers": []}}
+    one = deployment(conditions=[UNREACHABLE])
+    return {**one, "spec": {**one["spec"], "template": template}}
+
+
+def test_a_webhook_that_cannot_be_called_is_named_within_a_minute(cluster, clock, monkeypatch):
+    cluster.objects[PATH] = waiting_deployment()
+    bodies = refuses(cluster, monkeypatch, 1000, clock)
+    with pytest.raises(Failure, match=r"Deployment shop/web does not become ready.*failed calling webhook"):
+        waiter.wait_ready(cluster, Kinds(cluster), [deployment()], {}, 600)
+    assert 50 <= clock[0] < 60 and cluster.patience == 60
+    assert bodies[0]["metadata"] == {"generateName": "web-", "labels": {"app": "web"}}
+    assert bodies[0]["spec"] == {"containers": []}
+
+
+def test_a_webhook_that_answers_again_ends_no_wait(cluster, clock, monkeypatch):
+    """The words of the ReplicaSet are old by then."""
+    cluster.objects[PATH] = waiting_deployment()
+    refuses(cluster, monkeypatch, 30, clock)
+    with pytest.raises(Failure, match="not ready after 300 s"):
+        waiter.wait_ready(cluster, Kinds(cluster), [deployment()], {}, 300)
+
+
 def test_an_object_outside_of_namespaces(cluster):
     node = {"kind": "Node", "metadata": {"name": "n1"}}
     assert permanent_cause(cluster, node) == explain(cluster, node) == ""
