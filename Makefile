@@ -49,7 +49,7 @@ bench: lab-host venv ## measure site.yml against a shell script, and istio_confi
 matrix: ## sanity and unit tests with each ansible-core and Python that is supported
 	$(PYTHON) -m tools.matrix $(PAIRS)
 
-docs: venv ## write the generated pages: role READMEs, docs/variables.md, docs/modules.md
+docs: venv ## write the generated pages: role READMEs, docs/variables.md, docs/modules.md, docs/coverage.md
 	python -m tools.docs
 
 # Long, and about the tests alone (docs/mutation.md); FILES names parts of paths, as in FILES="_k8s/apply _host/openpgp".

@@ -9,13 +9,17 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tools import module_docs, role_docs
+from tools import coverage_page, module_docs, role_docs
 from tools.role_docs import ROOT
 
 
 def pages() -> dict[Path, str]:
     """Every generated page."""
-    return {**role_docs.pages(), ROOT / "docs/modules.md": module_docs.page()}
+    return {
+        **role_docs.pages(),
+        ROOT / "docs/modules.md": module_docs.page(),
+        ROOT / "docs/coverage.md": coverage_page.page(),
+    }
 
 
 def main() -> int:

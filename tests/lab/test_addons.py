@@ -76,6 +76,7 @@ def installed(run, api):
     assert objects(api) == {}
 
 
+@pytest.mark.feature("prometheus", "dashboards")
 def test_prometheus_has_the_metrics_of_the_mesh(installed, run):
     """By the address that the dashboard playbook opens."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -99,6 +100,7 @@ def test_prometheus_has_the_metrics_of_the_mesh(installed, run):
     assert query("sum(pilot_info) > 0") and query("sum(envoy_cluster_upstream_rq_total) > 0")
 
 
+@pytest.mark.feature("jaeger")
 def test_jaeger_takes_spans_and_shows_them(installed):
     """From a pod of the mesh, whose sidecar may need a moment to know the new Service."""
 
@@ -180,6 +182,7 @@ def pages(folder, space):
     return str(folder / "book.yml")
 
 
+@pytest.mark.feature("passwords")
 def test_grafana_and_kiali_up_to_their_pods(installed, run, api, space, tmp_path):
     """In another namespace: what is there in it is no longer asked for by the next run of the role."""
 

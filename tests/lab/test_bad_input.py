@@ -30,6 +30,7 @@ def refused(run, culprit, fix):
     assert re.search(f"(?:{culprit}).*(?:{fix})", flat(run["output"])), run["errors"]
 
 
+@pytest.mark.feature("host-names-unique")
 @pytest.mark.parametrize(
     ("variables", "culprit", "fix"),
     [
@@ -58,6 +59,7 @@ def test_bad_setting(play, variables, culprit, fix):
 MISTAKES = yaml.safe_load((ROOT / "tests/lab/mistakes.yml").read_text())
 
 
+@pytest.mark.feature("form-refusals", "versions-fit", "host-checks", "preflight-packages")
 @pytest.mark.parametrize("name", MISTAKES)
 def test_mistakes_come_in_one_message(play, tmp_path, name):
     """tests/lab/mistakes.yml says what each of them is."""
@@ -135,6 +137,7 @@ def test_inventory_without_a_control_plane(play, tmp_path):
     refused(run, "control_plane.*has no host", "Put the host")
 
 
+@pytest.mark.feature("host-checks")
 def test_unsupported_system(play):
     host = node("node3")
     host.check_output("cp -P /etc/os-release /etc/os-release.kept")

@@ -19,6 +19,7 @@ def clean(api):
         assert error.status == 404, error
 
 
+@pytest.mark.feature("bookinfo-manual", "bookinfo-removed")
 def test_manual_injection_and_removal(play, api, custom_api, clean):
     predicted = play(*SETTINGS, "--check")
     done = play(*SETTINGS)

@@ -27,6 +27,7 @@ def restored(request, play):
         assert play("site.yml")["code"] == 0
 
 
+@pytest.mark.feature("flannel", "control-plane")
 @pytest.mark.usefixtures("restored")
 def test_the_backend_of_flannel(play, api):
     """When the run ends, flannel has restarted everywhere, and the API server reaches the webhook that routes need."""

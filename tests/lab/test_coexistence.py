@@ -109,6 +109,7 @@ def specs(kubectl):
     return found
 
 
+@pytest.mark.feature("operator", "install-istioctl")
 def test_istioctl_install_afterwards_changes_nothing(kubectl, play, tmp_path):
     settings = yaml.safe_load((ROOT / "inventories/lab/group_vars/all/settings.yml").read_text())
     known = {name: value for name, value in settings.items() if name in SETTINGS}

@@ -26,6 +26,7 @@ def test_both_languages_say_the_same():
     assert variables("console.zh-CN.md") == variables("console.md")
 
 
+@pytest.mark.feature("form-guide")
 @pytest.mark.parametrize("settings", SETTINGS, ids=["form", "operator", "production"])
 def test_the_settings_are_possible(play, tmp_path, settings):
     extra = tmp_path / "settings.yml"

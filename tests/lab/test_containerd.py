@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from conftest import CONTAINERD, PAUSE
 
 
+@pytest.mark.feature("containerd")
 def test_package_is_of_the_pinned_version_and_held(host):
     assert host.package("containerd.io").version.startswith(CONTAINERD)
     if host.exists("apt-mark"):
@@ -28,11 +30,13 @@ def test_configuration_is_what_containerd_understands(host):
     assert "restrict_oom_score_adj = true" in configuration
 
 
+@pytest.mark.feature("containerd", "images-mirror")
 def test_images_come_through_the_mirror(host):
     host.check_output(f"ctr -n k8s.io images pull --hosts-dir /etc/containerd/certs.d {PAUSE}")
     assert PAUSE in host.check_output("ctr -n k8s.io images ls -q")
 
 
+@pytest.mark.feature("containerd")
 def test_every_registry_has_its_mirror(host):
     for registry in ("docker.io", "registry.k8s.io", "ghcr.io", "quay.io"):
         hosts = host.file(f"/etc/containerd/certs.d/{registry}/hosts.toml").content_string

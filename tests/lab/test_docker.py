@@ -14,6 +14,7 @@ VERSIONS = yaml.safe_load((ROOT / "meta/versions.yml").read_text())
 DOCKER, CRI_DOCKERD = (VERSIONS[f"__bare_mesh_{name}_version"] for name in ("docker", "cri_dockerd"))
 
 
+@pytest.mark.feature("docker")
 @pytest.mark.parametrize("name", ["docker-ce", "docker-ce-cli"])
 def test_packages_are_of_the_pinned_version_and_held(host, name):
     assert host.package(name).version.startswith(DOCKER)
@@ -29,6 +30,7 @@ def test_services_run_now_and_at_boot(host, name):
     assert host.service(name).is_enabled
 
 
+@pytest.mark.feature("docker-settings")
 def test_docker_has_its_settings(host):
     info = json.loads(host.check_output("docker info --format '{{json .}}'"))
     assert info["ServerVersion"] == DOCKER
@@ -43,6 +45,7 @@ def test_cri_dockerd_is_the_pinned_one(host):
     assert PAUSE in host.check_output("tr '\\0' ' ' < /proc/$(pidof cri-dockerd)/cmdline")
 
 
+@pytest.mark.feature("docker-settings")
 @pytest.mark.parametrize("image", ["registry.k8s.io/pause", "docker.io/istio/proxyv2", "ghcr.io/flannel-io/flannel"])
 def test_images_of_every_registry_come_through_the_mirror(host, image):
     registry = image.split("/")[0]
@@ -55,6 +58,7 @@ def test_images_of_every_registry_come_through_the_mirror(host, image):
     assert image.removeprefix("docker.io/") in names
 
 
+@pytest.mark.feature("docker")
 def test_the_nodes_run_on_docker(api):
     found = {node.metadata.name: node.status.node_info.container_runtime_version for node in api.list_node().items}
     assert found == dict.fromkeys(ADDRESSES, f"docker://{DOCKER}")

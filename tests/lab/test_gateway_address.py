@@ -35,6 +35,7 @@ def gateway(play, tmp_path):
     assert restored["code"] == 0, restored["errors"]
 
 
+@pytest.mark.feature("gateway-address")
 def test_addresses(gateway, api):
     assert f"Bookinfo: http://{ADDRESSES['node3']}:8080/productpage" in gateway(ON_THE_HOST)
     # There is no load balancer, so the Service stays pending, and the node port is used.

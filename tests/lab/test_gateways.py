@@ -126,10 +126,12 @@ def test_the_example_of_the_role_is_possible(play):
     assert "bare.mesh.istio_gateway : Run the gateways" in run["changed"]["localhost"]
 
 
+@pytest.mark.feature("gateways-ingress", "gateways-tls")
 def test_tls_with_the_credential_from_files(installed, authority):
     assert get(HTTPS, authority.context()) == 200
 
 
+@pytest.mark.feature("gateways-tls")
 def test_mutual_tls_wants_a_certificate_of_the_client(installed, authority, folder):
     with pytest.raises(OSError):
         get(MUTUAL, authority.context())
@@ -146,6 +148,7 @@ def test_the_report_says_addresses_and_expiry(installed, authority):
     assert "PRIVATE KEY" not in output
 
 
+@pytest.mark.feature("gateways-ingress")
 def test_two_pods_on_different_nodes(installed):
     found = clients().core.list_namespaced_pod(SPACE, label_selector="istio=team").items
     assert len({pod.spec.node_name for pod in found}) == 2
@@ -153,6 +156,7 @@ def test_two_pods_on_different_nodes(installed):
     assert names == ["team"]
 
 
+@pytest.mark.feature("gateways-egress")
 def test_calls_leave_through_the_egress_gateway(installed):
     command = ["curl", "-sk", "--max-time", "10", "--connect-to", f"{OUTSIDE}:6443:192.0.2.9:6443"]
     done = run_module(
@@ -176,6 +180,7 @@ def test_calls_leave_through_the_egress_gateway(installed):
     assert totals and int(totals[0].rpartition("::")[2]) > 0, stats
 
 
+@pytest.mark.feature("gateways-ingress")
 def test_the_default_gateway_is_not_touched(installed):
     assert default_gateway() == installed[0]
 
@@ -188,6 +193,7 @@ def test_a_credential_that_nobody_has_made_is_refused(installed, folder, authori
     assert f"names the credential nobody, and the namespace {SPACE} has no" in " ".join(refused["output"].split())
 
 
+@pytest.mark.feature("gateways-removed")
 def test_what_leaves_the_list_is_removed(installed, folder, authority):
     given = settings(authority, folder)
     del given["istio_gateway_gateways"][1]

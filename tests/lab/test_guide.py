@@ -90,6 +90,7 @@ def test_one_version_for_everyone(run, page_url):
     assert run("Send all requests to the first version", "--check") == 0
 
 
+@pytest.mark.feature("canary")
 def test_a_canary_release(run, page_url):
     run("Send all requests to the first version")
     name = "Send more requests to the new version"
@@ -108,6 +109,7 @@ def test_a_fault_for_one_user(run, page_url):
     assert seconds(page_url, "jason") >= 2 > seconds(page_url, "mary")
 
 
+@pytest.mark.feature("authorization")
 def test_policies(run, page_url):
     run("Protect Bookinfo")
 
@@ -130,6 +132,7 @@ def test_policies(run, page_url):
     versions(page_url, 10)
 
 
+@pytest.mark.feature("batches")
 def test_a_folder(run, tmp_path):
     (tmp_path / "mesh").mkdir()
     names = ("one", "two")

@@ -3,24 +3,29 @@
 
 from __future__ import annotations
 
+import pytest
 from conftest import ADDRESSES, KUBERNETES
 
 
+@pytest.mark.feature("host-names")
 def test_host_has_its_name(host):
     assert host.check_output("hostname") in ADDRESSES
 
 
+@pytest.mark.feature("host-names")
 def test_hosts_know_each_other_by_name(host):
     for name, address in ADDRESSES.items():
         assert host.check_output(f"getent ahostsv4 {name}").split()[0] == address
 
 
+@pytest.mark.feature("package-sources")
 def test_mirror_is_trusted(host):
     address = "https://10.87.0.10/download.docker.com/linux/debian/gpg"
     fetch = f"import urllib.request as r; print(r.urlopen('{address}').status)"
     assert host.check_output(f'python3 -c "{fetch}"') == "200"
 
 
+@pytest.mark.feature("package-sources", "kubernetes-repository")
 def test_package_sources_are_signed_and_serve_kubeadm(host):
     if host.exists("dnf"):
         assert KUBERNETES in host.check_output("dnf -q --disableexcludes=all list --showduplicates kubeadm")
@@ -36,6 +41,7 @@ def test_nodes_tools_are_installed(host):
         assert host.exists(program), program
 
 
+@pytest.mark.feature("kernel-settings")
 def test_forwarding_is_on_now_and_at_boot(host):
     assert host.sysctl("net.ipv4.ip_forward") == 1
     assert host.sysctl("net.bridge.bridge-nf-call-iptables") == 1
@@ -55,12 +61,14 @@ def test_sysctls_of_the_shared_kernel_are_left_alone(host):
     assert host.run("grep -rhsE '^(vm|kernel|fs)\\.' /etc/sysctl.d/99-zz-bare-mesh.conf").rc != 0
 
 
+@pytest.mark.feature("clock")
 def test_clock_is_kept(host):
     service = host.service("chronyd" if host.exists("dnf") else "chrony")
     assert service.is_running
     assert service.is_enabled
 
 
+@pytest.mark.feature("firewall-open")
 def test_firewall_stays_on_with_the_ports_of_a_node_open(host):
     if host.service("firewalld").is_running:
         rules = host.check_output("firewall-cmd --list-all-zones")

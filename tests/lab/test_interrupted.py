@@ -47,6 +47,7 @@ def completes(play):
     assert again["changed"] == {}
 
 
+@pytest.mark.feature("reset")
 def test_reset_leaves_nothing(play):
     node("node1").check_output("cp /etc/kubernetes/admin.conf /root/earlier.conf")
     # A route as the backend host-gw of flannel adds it. If it stayed, and this node got that range in the next
@@ -71,6 +72,7 @@ def test_reset_leaves_nothing(play):
     assert play("playbooks/reset.yml")["changed"] == {}
 
 
+@pytest.mark.feature("preflight-images")
 @pytest.mark.parametrize(
     ("variable", "words"),
     [

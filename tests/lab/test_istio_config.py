@@ -53,6 +53,7 @@ def settled(url, version):
         assert time.monotonic() < end, "the routes did not reach the proxies"
 
 
+@pytest.mark.feature("routes-without-failure")
 def test_no_request_fails_while_subsets_are_exchanged(page_url):
     apply(resources=everyone_to("v1"))
     settled(page_url, "v1")
@@ -77,6 +78,7 @@ def test_no_request_fails_while_subsets_are_exchanged(page_url):
     assert not apply(resources=everyone_to("v3"))["changed"]
 
 
+@pytest.mark.feature("batches")
 def test_files_templates_and_what_they_no_longer_have(tasks, tmp_path):
     folder = tmp_path / "templates/mesh"
     folder.mkdir(parents=True)
@@ -122,6 +124,7 @@ def test_files_templates_and_what_they_no_longer_have(tasks, tmp_path):
     assert set(actions["gone"].values()) == {"deleted"} and len(actions["gone"]) == 2
 
 
+@pytest.mark.feature("proxy-status")
 def test_the_proxies_have_a_change_when_the_wait_ends(page_url):
     for version in ("v1", "v3"):
         apply(resources=everyone_to(version), settle=0)
@@ -131,6 +134,7 @@ def test_the_proxies_have_a_change_when_the_wait_ends(page_url):
         assert set(versions(page_url, 40)) == {version}
 
 
+@pytest.mark.feature("weights", "proxy-configuration")
 def test_a_route_is_in_the_proxy(page_url):
     """The weights, the subset's endpoints and the gateway's listener, as the proxies have them."""
     route = [

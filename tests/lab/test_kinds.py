@@ -50,6 +50,7 @@ def has(value, path):
     return True
 
 
+@pytest.mark.feature("typed-modules")
 @pytest.mark.parametrize("name", DATA)
 def test_the_server_is_of_the_same_opinion(custom_api, definitions, name):
     others = []
@@ -63,6 +64,7 @@ def test_the_server_is_of_the_same_opinion(custom_api, definitions, name):
     assert others == []
 
 
+@pytest.mark.feature("typed-modules")
 @pytest.mark.parametrize("name", DATA)
 def test_the_schema_is_that_of_the_server(definitions, name):
     schema = load("module_utils._istio.schemas", name)

@@ -21,6 +21,7 @@ def conditions(thing):
     return {condition.type: condition.status for condition in thing.status.conditions}
 
 
+@pytest.mark.feature("join")
 def test_every_host_is_a_ready_node(nodes):
     assert {name: conditions(node)["Ready"] for name, node in nodes.items()} == dict.fromkeys(ADDRESSES, "True")
 
@@ -32,6 +33,7 @@ def test_nodes_run_the_version_and_use_their_address(nodes):
         assert internal == [ADDRESSES[name]]
 
 
+@pytest.mark.feature("control-plane")
 def test_pods_of_the_system_become_ready(api):
     for namespace in ("kube-system", "kube-flannel"):
         # The roles wait only until the nodes are ready. coredns starts after that.
@@ -45,11 +47,13 @@ def test_pods_of_the_system_become_ready(api):
         assert unready == set()
 
 
+@pytest.mark.feature("flannel")
 def test_flannel_is_on_every_node(api):
     pods = api.list_namespaced_pod("kube-flannel").items
     assert sorted(pod.spec.node_name for pod in pods) == sorted(ADDRESSES)
 
 
+@pytest.mark.feature("kubernetes-pinned")
 def test_packages_stay_at_their_version(host):
     if host.system_info.distribution == "debian":
         assert {"kubeadm", "kubelet", "kubectl"} <= set(host.check_output("apt-mark showhold").split())
@@ -70,6 +74,7 @@ def test_no_run_is_left_unfinished(host):
     assert names == ""
 
 
+@pytest.mark.feature("flannel")
 def test_pods_reach_pods_of_other_nodes(node1, api):
     """node1's host network reaches each coredns pod over the vxlan, on any node."""
     for pod in api.list_namespaced_pod("kube-system", label_selector="k8s-app=kube-dns").items:
@@ -78,11 +83,13 @@ def test_pods_reach_pods_of_other_nodes(node1, api):
         )
 
 
+@pytest.mark.feature("join")
 def test_no_token_is_left(api):
     secrets = api.list_namespaced_secret("kube-system", field_selector="type=bootstrap.kubernetes.io/token").items
     assert [secret.metadata.name for secret in secrets] == []
 
 
+@pytest.mark.feature("images-mirror")
 def test_the_images_are_those_that_kubeadm_lists(host):
     listed = set(host.check_output(f"kubeadm config images list --kubernetes-version v{KUBERNETES}").split())
     there = set(host.check_output("ctr -n k8s.io images ls -q").split())
@@ -94,6 +101,7 @@ def test_the_images_are_those_that_kubeadm_lists(host):
         assert listed <= there
 
 
+@pytest.mark.feature("admin-kubeconfig")
 def test_the_admin_kubeconfigs_are_their_owners_alone(node1):
     assert stat.S_IMODE(Path(LAB / "kubeconfig").stat().st_mode) == 0o600
     theirs = node1.file("/root/.kube/config")

@@ -66,6 +66,7 @@ def test_a_node_changes_its_container_runtime(play, docker_on_node3):
             assert (example["code"], example["changed"]) == (0, {}), example["errors"]
 
 
+@pytest.mark.feature("docker")
 def test_the_whole_site_on_docker(play):
     """On nodes that had containerd before."""
     run = play("playbooks/reset.yml")

@@ -49,6 +49,7 @@ def test_a_second_run_changes_nothing(installed, run):
     assert run(BOOK, POOL)["changed"] == {}
 
 
+@pytest.mark.feature("ingress-load-balancer", "report-services")
 def test_the_gateway_answers_at_an_address_of_the_pool(installed, run):
     report = run("playbooks/install_mesh.yml", "istio_ingress_service_type=LoadBalancer")["output"]
     wait_until(lambda: gateway().status.load_balancer.ingress, "the gateway got no address")
@@ -68,6 +69,7 @@ def test_the_gateway_answers_at_an_address_of_the_pool(installed, run):
     assert f"LoadBalancer {gateway().spec.cluster_ip}, outside {address}" in " ".join(again["output"].split()), report
 
 
+@pytest.mark.feature("gateway-address")
 def test_the_address_of_the_page_is_that_of_the_load_balancer(installed, run):
     address = gateway().status.load_balancer.ingress[0].ip
     page = run("playbooks/deploy_bookinfo.yml")["output"]

@@ -14,6 +14,7 @@ from kubernetes import client
 PREFIX = Path.home() / ".local"
 
 
+@pytest.mark.feature("istioctl")
 def test_istioctl_is_the_wanted_version():
     done = subprocess.run(
         [PREFIX / "bin/istioctl", "version", "--remote=false"], capture_output=True, text=True, check=True
@@ -27,6 +28,7 @@ def test_current_leads_to_one_of_the_versions():
     assert (current.parent / "current").is_symlink()
 
 
+@pytest.mark.feature("completion")
 def test_bash_completes_the_commands():
     # Debian's bash-completion finds the file by its name. The content of the file comes from istioctl.
     script = PREFIX / "share/bash-completion/completions/istioctl"
@@ -34,10 +36,12 @@ def test_bash_completes_the_commands():
     assert "istioctl" in subprocess.run(["bash", "-c", ask], capture_output=True, text=True, check=True).stdout
 
 
+@pytest.mark.feature("completion")
 def test_zsh_completion_names_its_command():
     assert (PREFIX / "share/zsh/site-functions/_istioctl").read_text().startswith("#compdef istioctl")
 
 
+@pytest.mark.feature("report-services")
 def test_a_second_run_changes_nothing_and_reports_the_mesh(play):
     run = play("playbooks/install_mesh.yml")
     assert run["code"] == 0, run["errors"]
@@ -63,6 +67,7 @@ def test_wrong_settings_are_refused_by_name(play, extra, culprit):
     assert run["changed"] == {}
 
 
+@pytest.mark.feature("verify")
 def test_verify_misses_istiod(play, api):
     apps = client.AppsV1Api(api.api_client)
     apps.delete_namespaced_deployment("istiod", "istio-system")

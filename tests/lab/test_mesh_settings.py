@@ -134,6 +134,7 @@ def cluster_names():
     return set(re.findall(r"^([^:]+)::observability_name", ask("clusters"), re.MULTILINE))
 
 
+@pytest.mark.feature("workers-checked")
 def test_a_cluster_that_is_too_small_is_refused(play):
     run = play("playbooks/install_mesh.yml", "-e", "istio_required_workers=9")
     assert run["code"] != 0 and run["changed"] == {}
@@ -142,6 +143,7 @@ def test_a_cluster_that_is_too_small_is_refused(play):
 
 @pytest.mark.usefixtures("round_one")
 class TestRoundOne:
+    @pytest.mark.feature("injection-off")
     def test_only_pods_that_ask_for_a_sidecar_get_one(self):
         sidecars = {
             pod.metadata.labels["app"]: any(one.name == "istio-proxy" for one in pod.spec.init_containers or [])
@@ -150,6 +152,7 @@ class TestRoundOne:
         }
         assert sidecars == {"client": True, "web": True, "plain": False, "collector": False}
 
+    @pytest.mark.feature("access-log")
     def test_the_access_log_is_json(self):
         assert curl("client", "http://web:8000/?logged") == (0, "200")
         # The proxy writes its log every second.
@@ -158,6 +161,7 @@ class TestRoundOne:
         log = clients().core.read_namespaced_pod_log(pod.metadata.name, "settings", container="istio-proxy")
         assert [json.loads(line)["path"] for line in log.splitlines() if "?logged" in line] == ["/?logged"]
 
+    @pytest.mark.feature("tracing-zipkin", "trace-sampling")
     def test_half_of_the_requests_arrive_at_the_zipkin_collector(self):
         before = count_traces("zipkin")
         execute("client", CALLER, ["curl", "-s", "-o", "/dev/null", "http://web:8000/?counted=[1-200]"])
@@ -165,6 +169,7 @@ class TestRoundOne:
         time.sleep(7)
         assert 65 <= count_traces("zipkin") - before <= 135
 
+    @pytest.mark.feature("egress-bypass", "egress-intercept", "egress-bypass-wins")
     def test_bypassed_ranges_are_reached_directly_and_intercepted_ones_are_not(self):
         kubelet = "https://{}:10250/healthz"
         # node1 is intercepted and unknown to the mesh, node2 is in both lists, and node3 in none.
@@ -173,6 +178,7 @@ class TestRoundOne:
         assert curl("client", kubelet.format(ADDRESSES["node3"])) == (0, "401")
         assert curl("plain", kubelet.format(ADDRESSES["node1"])) == (0, "401")
 
+    @pytest.mark.feature("proxy-settings")
     def test_resources_and_threads_of_the_sidecar(self):
         (pod,) = pods("settings", "app=client")
         every = [*pod.spec.containers, *(pod.spec.init_containers or [])]
@@ -180,6 +186,7 @@ class TestRoundOne:
         assert proxy.resources.requests == {"cpu": "11m", "memory": "71Mi"}
         assert json.loads(ask("server_info"))["command_line_options"]["concurrency"] == 1
 
+    @pytest.mark.feature("high-availability")
     @pytest.mark.parametrize("selector", ["app=istiod", "istio=ingressgateway"])
     def test_two_pods_on_different_nodes(self, selector):
         found = pods("istio-system", selector)
@@ -187,11 +194,13 @@ class TestRoundOne:
         budgets = clients().policy.list_namespaced_pod_disruption_budget("istio-system", label_selector=selector)
         assert [budget.spec.min_available for budget in budgets.items] == [1]
 
+    @pytest.mark.feature("istiod-resources")
     def test_resources_of_istiod(self):
         assert {str(pod.spec.containers[0].resources.requests) for pod in pods("istio-system", "app=istiod")} == {
             str({"cpu": "21m", "memory": "128Mi"})
         }
 
+    @pytest.mark.feature("ingress-ports", "ingress-annotations", "ingress-node-port")
     def test_ports_of_the_ingress_gateway(self):
         service = clients().core.read_namespaced_service("istio-ingressgateway", "istio-system")
         ports = {port.name: port for port in service.spec.ports}
@@ -204,19 +213,23 @@ class TestRoundOne:
         with urllib.request.urlopen(status, timeout=30) as answer:
             assert answer.status == 200
 
+    @pytest.mark.feature("mtls-strict")
     def test_plain_text_is_refused(self):
         assert curl("client", "http://web:8000/") == (0, "200")
         assert curl("plain", "http://web:8000/")[0] != 0
 
+    @pytest.mark.feature("connection-pools")
     def test_the_connection_pool_of_all_services(self):
         cluster = egress_cluster("outbound|8000||web.settings.svc.cluster.local")
         assert cluster["circuit_breakers"]["thresholds"][0]["max_connections"] == 17
 
+    @pytest.mark.feature("sidecar-scope")
     def test_sidecars_know_no_service_of_other_namespaces(self):
         names = cluster_names()
         assert "outbound|8000||web.settings.svc.cluster.local" in names
         assert [name for name in names if "bookinfo" in name] == []
 
+    @pytest.mark.feature("cni-plugin")
     def test_pods_have_no_privileged_init_container(self):
         (pod,) = pods("settings", "app=client")
         initial = {one.name: one for one in pod.spec.init_containers}
@@ -224,10 +237,12 @@ class TestRoundOne:
         capabilities = initial["istio-validation"].security_context.capabilities
         assert capabilities.add is None and capabilities.drop == ["ALL"]
 
+    @pytest.mark.feature("cni-plugin", "cni-verified")
     @pytest.mark.parametrize("name", sorted(ADDRESSES))
     def test_every_node_has_the_cni_plugin(self, name):
         assert "istio-cni" in plugins(name)
 
+    @pytest.mark.feature("cni-verified")
     def test_verify_looks_at_the_nodes(self, tmp_path):
         extra = tmp_path / "settings.yml"
         extra.write_text(yaml.safe_dump(ROUND_ONE))
@@ -235,6 +250,7 @@ class TestRoundOne:
         assert run["code"] == 0, run["errors"]
         assert "Assert that the CNI plugin of the mesh is the last one" in run["output"]
 
+    @pytest.mark.feature("cni-verified")
     def test_the_plugin_returns_after_flannel_has_rewritten_its_file(self):
         (pod,) = [one for one in pods("kube-flannel", "app=flannel") if one.spec.node_name == "node3"]
         written = modified("node3")
@@ -245,6 +261,7 @@ class TestRoundOne:
 
 @pytest.mark.usefixtures("round_two")
 class TestRoundTwo:
+    @pytest.mark.feature("access-log")
     def test_there_is_no_access_log(self):
         assert curl("client", "http://web:8000/?logged") == (0, "200")
         time.sleep(2)
@@ -252,11 +269,13 @@ class TestRoundTwo:
         log = clients().core.read_namespaced_pod_log(pod.metadata.name, "settings", container="istio-proxy")
         assert log and "?logged" not in log
 
+    @pytest.mark.feature("tracing-otlp")
     def test_traces_arrive_by_otlp(self):
         before = count_traces("otlp")
         assert curl("client", "http://web:8000/") == (0, "200")
         wait_until(lambda: count_traces("otlp") > before, "no trace arrived")
 
+    @pytest.mark.feature("mtls-strict")
     def test_one_namespace_takes_plain_text(self):
         assert curl("plain", "http://web:8000/") == (0, "200")
         assert curl("plain", "http://details.bookinfo:9080/details/0")[0] != 0
@@ -264,6 +283,7 @@ class TestRoundTwo:
     def test_unknown_hosts_are_reached(self):
         assert curl("client", f"https://{ADDRESSES['node1']}:10250/healthz") == (0, "401")
 
+    @pytest.mark.feature("ingress-cluster-ip", "gateway-host-network", "gateway-node-selector")
     def test_the_gateway_is_in_the_network_of_the_chosen_node(self):
         (pod,) = pods("istio-system", "istio=ingressgateway")
         assert (pod.spec.node_name, pod.status.pod_ip) == ("node3", ADDRESSES["node3"])

@@ -74,6 +74,7 @@ def test_the_control_plane_stays(play, api):
     assert not api.read_node("node1").spec.unschedulable
 
 
+@pytest.mark.feature("join")
 def test_it_joins_again(play, api):
     run = play("site.yml")
     assert run["code"] == 0, run["errors"]

@@ -6,9 +6,11 @@ from __future__ import annotations
 import subprocess
 import urllib.request
 
+import pytest
 from conftest import ISTIO, ROOT
 
 
+@pytest.mark.feature("page-outside")
 def test_page_answers_with_title_details_and_reviews(page_url):
     with urllib.request.urlopen(page_url, timeout=30) as answer:
         page = answer.read().decode()
@@ -19,11 +21,13 @@ def test_page_answers_with_title_details_and_reviews(page_url):
     assert "Reviewer1" in page
 
 
+@pytest.mark.feature("gateway-address")
 def test_make_url_prints_the_address_alone(page_url):
     done = subprocess.run(["make", "-s", "url"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == page_url + "\n"
 
 
+@pytest.mark.feature("injection-automatic", "bookinfo-automatic")
 def test_every_pod_of_bookinfo_has_its_sidecar(api):
     pods = api.list_namespaced_pod("bookinfo").items
     assert len(pods) == 6
@@ -42,6 +46,7 @@ def test_istio_resources_are_found_by_their_kind(custom_api):
     assert [item["metadata"]["name"] for item in found["items"]]
 
 
+@pytest.mark.feature("verify", "page-inside")
 def test_verify_playbook_passes_and_changes_nothing(play):
     run = play("playbooks/verify.yml")
     assert run["code"] == 0, run["errors"]

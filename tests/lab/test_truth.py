@@ -17,19 +17,23 @@ def four():
     return recorded
 
 
+@pytest.mark.feature("offline")
 def test_no_run_failed(four):
     assert not any(run["failed"] for run in four)
 
 
+@pytest.mark.feature("plan")
 def test_check_mode_predicts_the_real_run(four):
     predicted, done, _check, _again = four
     assert done["changed"], "the nodes were not bare"
     assert not disagreements(predicted, done)
 
 
+@pytest.mark.feature("plan-again")
 def test_check_mode_of_the_converged_nodes_predicts_nothing(four):
     assert four[2]["changed"] == {}
 
 
+@pytest.mark.feature("plan-again")
 def test_second_run_changes_nothing(four):
     assert four[3]["changed"] == {}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import jinja2
 import jmespath
+import pytest
 import yaml
 
 ROLE = Path(__file__).resolve().parents[3] / "roles/istio"
@@ -65,6 +66,7 @@ def render(template, objects):
     return environment.from_string((ROLE / "templates" / template).read_text()).render(known)
 
 
+@pytest.mark.feature("report-pods")
 def test_the_report():
     assert render("report.j2", OBJECTS).splitlines() == [
         "Istio 1.31.0, profile default, in istio-system",

@@ -314,6 +314,7 @@ def watching(callback, namespace, *answers):
     return one
 
 
+@pytest.mark.feature("progress")
 def test_what_comes_up_is_listed_once_a_task_takes_long(make, clock):
     callback = make(*PLAYS)
     starting, ready = {"pod a/x": ("Pending", False)}, {"pod a/x": ("Running", True), "service a/s": ("1.2.3.4", True)}
@@ -412,6 +413,7 @@ def command(tmp_path, seconds, *more):
     ]
 
 
+@pytest.mark.feature("progress")
 def test_ansible_without_a_terminal(tmp_path):
     line = command(tmp_path, 0, "--tags", "kubernetes")
     done = subprocess.run(line, cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, check=True)

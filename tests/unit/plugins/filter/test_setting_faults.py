@@ -137,6 +137,7 @@ def test_groups_that_are_no_slip():
     assert FAULTS({**GROUPS, **others}, {name: {} for name in ("n1", "n2", "m", "n9")}) == []
 
 
+@pytest.mark.feature("form-refusals")
 @pytest.mark.parametrize(
     ("settings", "what"),
     [

@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.bare.mesh.plugins.modules import host_kernel
 
 
+@pytest.mark.feature("swap-off")
 def test_swap_lines_become_comments():
     lines = ("UUID=1 / ext4 defaults 0 1", "/dev/sda2 none swap sw 0 0", "# /dev/sdb none swap sw")
     text = "\n".join((*lines, "/swap.img\tswap\tswap\tdefaults\n"))
@@ -63,6 +64,7 @@ def kernel(machine):
     return machine
 
 
+@pytest.mark.feature("swap-off", "selinux-permissive")
 def test_check_mode_predicts_the_run(kernel, predicted):
     done = predicted(host_kernel, **WANTED)
     assert done["actions"] == [

@@ -189,6 +189,7 @@ def test_a_run_that_does_not_bring_the_version_fails(host, call, monkeypatch):
     assert "kubelet: still not at the wanted version" in call(host_packages, packages={"kubelet": "1.36.5"})["msg"]
 
 
+@pytest.mark.feature("full-upgrade")
 @dnf
 def test_an_upgrade_of_dnf(host, call, monkeypatch):
     updates = {"check-update": (100, "\nbash.x86_64  5-2  base\n\nObsoleting Packages\nx.x86_64 1 base\n", "")}

@@ -218,6 +218,7 @@ def test_the_server_is_asked_before_the_first_write(cluster, run_module):
     assert "Written: DestinationRule shop/reviews" in partly["msg"] and cluster.writes == 1
 
 
+@pytest.mark.feature("analysis")
 def test_pods_that_strict_mutual_tls_shuts_out(cluster, run_module):
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "old", "namespace": "shop"}}
     cluster.objects["/api/v1/namespaces/shop/pods/old"] = {**pod, "spec": {"containers": [{"name": "web"}]}}
@@ -272,6 +273,7 @@ def warned(monkeypatch):
     return shown
 
 
+@pytest.mark.feature("analysis")
 def test_what_traffic_suffers_from_is_shown(cluster, run, warned):
     (finding,) = run(resources=[rule("v1"), routes("v2")])["findings"]
     assert finding["rule"] == "unknown-subset" and finding["object"] == "VirtualService shop/reviews"

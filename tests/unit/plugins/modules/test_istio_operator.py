@@ -282,6 +282,7 @@ def test_validated_renders_and_returns_no_objects(cluster, run_module, istioctl,
     assert "unknown profile" in run(run_module, state="validated")["msg"]
 
 
+@pytest.mark.feature("profile-differences")
 def test_the_differences_from_another_mesh(cluster, run_module, istioctl, monkeypatch):
     def generate(self, operator, client):
         assert client is None

@@ -84,6 +84,7 @@ def test_good_hosts_have_no_fault():
     assert judge() == []
 
 
+@pytest.mark.feature("host-checks", "versions-fit", "host-names-unique")
 @pytest.mark.parametrize(("changes", "fault"), [
     ({"inspections/two": {"unreachable": True, "msg": "refused"}}, ("ssh", "two")),
     ({"inspections/two": {"failed": True, "msg": "Missing sudo password"}}, ("sudo", "two")),
