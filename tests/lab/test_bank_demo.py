@@ -63,6 +63,7 @@ def button(url, user=""):
     return ("disabled" if found[1] else "enabled") if found else "missing"
 
 
+@pytest.mark.feature("bank-demo", "bank-v2", "bank-users", "bank-egress")
 def test_bank_demo(play, deploy, api, custom_api, page_url, clean):
     predicted = play(PLAYBOOK, "--check", "-e", "bank_demo_routing=all-v2")
     done = play(PLAYBOOK, "-e", "bank_demo_routing=all-v2")

@@ -30,6 +30,7 @@ def document(page_url, tmp_path_factory):
     return browse(tmp_path_factory.mktemp("profile"), "--dump-dom", page_url)
 
 
+@pytest.mark.feature("page-outside")
 def test_title(document):
     assert "<title>Simple Bookstore App</title>" in document
     assert "The Comedy of Errors" in document

@@ -105,6 +105,7 @@ def route(play):
     return switch
 
 
+@pytest.mark.feature("routing-half", "weights")
 def test_half_and_half(route, page_url):
     changed = route("reviews-50-50")
     assert list(changed) == ["localhost"]
@@ -115,6 +116,7 @@ def test_half_and_half(route, page_url):
     assert 70 <= served["v1"] <= 130, served
 
 
+@pytest.mark.feature("routing-jason")
 def test_jason_alone_gets_v2(route, page_url):
     changed = route("jason-v2")
     assert len(changed["localhost"]) == 1, changed
@@ -123,6 +125,7 @@ def test_jason_alone_gets_v2(route, page_url):
     assert versions(page_url, 20) == {"v1": 20}
 
 
+@pytest.mark.feature("routing-all-v1", "routing-v3")
 @pytest.mark.parametrize(
     ("scenario", "expected"), [("all-v1", {"v1"}), ("reviews-v3", {"v3"}), ("default", {"v1", "v2", "v3"})]
 )
@@ -208,6 +211,7 @@ def faulty(api):
         assert error.status == 404, error
 
 
+@pytest.mark.feature("connection-pools", "outliers")
 def test_circuit_breaker(route, page_url, api, faulty):
     address, details = "outbound|9080||details.bookinfo.svc.cluster.local", "http://details:9080/details/0"
     # The routes of the scenario before go, too.
@@ -233,6 +237,7 @@ def test_circuit_breaker(route, page_url, api, faulty):
     assert "503 true" not in statuses(api, details, 60, "--parallel", "--parallel-immediate", "--parallel-max", "30")
 
 
+@pytest.mark.feature("egress-intercept-all")
 def test_hosts_outside_of_the_mesh(route, page_url, api):
     option = ("-e", f"bookinfo_external_host={EXTERNAL}")
 

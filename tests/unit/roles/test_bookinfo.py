@@ -61,6 +61,7 @@ def test_every_choice_is_a_scenario():
     assert all(set(one) <= fields and ("versions" in one) != ("visitor" in one) for one in DEFINED.values())
 
 
+@pytest.mark.feature("bookinfo-rules")
 @pytest.mark.parametrize("scenario", [name for name in SCENARIOS if "routes" in DEFINED[name]])
 def test_a_scenario_routes_to_versions_that_exist(scenario):
     services = APPLICATION["__bookinfo_services"]

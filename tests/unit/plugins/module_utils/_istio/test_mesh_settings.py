@@ -58,6 +58,7 @@ HIGH = {
 HIGH_INGRESS = yaml.safe_load(str(HIGH).replace("'app': 'istiod'", "'istio': 'ingressgateway'"))
 
 
+@pytest.mark.feature("cni-excluded")
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
@@ -174,6 +175,7 @@ def test_what_settings_are_in_an_istio_operator(settings, expected):
     assert list(check(expected, ROOT, DEFINITIONS, "spec", aliases=True)) == []
 
 
+@pytest.mark.feature("ingress-replicas", "gateway-rolling-update")
 def test_all_settings_of_the_ingress_gateway():
     given = {
         "istio_ingress_service_type": "NodePort",
@@ -228,6 +230,7 @@ def test_a_gateway_in_its_nodes_network_is_not_scaled_by_itself():
     assert gateway["k8s"]["hpaSpec"] == {"minReplicas": 1, "maxReplicas": 1}
 
 
+@pytest.mark.feature("operator-overlay")
 def test_the_operators_spec_has_the_last_word():
     given = {
         "istio_access_log": "text",
@@ -293,6 +296,7 @@ def test_no_ranges(given):
     assert ranges(given) == []
 
 
+@pytest.mark.feature("form-refusals")
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
@@ -359,6 +363,7 @@ def test_faults(settings, expected):
     assert f"{fault.where} {fault.what}: {fault.fix}".startswith(expected)
 
 
+@pytest.mark.feature("form-refusals")
 def test_all_faults_are_named_together():
     wrong = {"istio_trace_sampling": "x", "istio_egress_bypass_ranges": ["a", "b"], "istio_pilot_min_replicas": 0}
     assert [fault.where for fault in mesh_faults(wrong)] == [
