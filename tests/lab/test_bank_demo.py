@@ -4,18 +4,21 @@
 from __future__ import annotations
 
 import re
+import urllib.parse
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import yaml
-from conftest import ROOT
+from conftest import LAB, ROOT
 from kubernetes.client.exceptions import ApiException
+from test_browser import browse
 
 ROLE = ROOT / "roles/bank_demo"
 HOST = yaml.safe_load((ROLE / "defaults/main/main.yml").read_text())["bank_demo_host"]
 PLAYBOOK = "playbooks/deploy_bank_demo.yml"
 NAMESPACE = "bank-demo"
+SCREENSHOT = LAB / "bank-demo.png"
 RULES = ("gateways", "virtualservices", "destinationrules", "sidecars", "serviceentries")
 # Tasks of the role.
 ROUTE, EGRESS = "Route the requests", "Make the host outside of the mesh known, or unknown"
@@ -63,8 +66,27 @@ def button(url, user=""):
     return ("disabled" if found[1] else "enabled") if found else "missing"
 
 
+def look(url, folder):
+    """Sign in as yunqi-test in Chromium, and keep a picture of the page."""
+    address = urllib.parse.urlsplit(url)
+    base = f"http://{HOST}:{address.port}/"
+    resolve = f"--host-resolver-rules=MAP {HOST} {address.hostname}"
+    signed_out = browse(folder / "nobody", resolve, "--dump-dom", f"{base}productpage")
+    assert "addedvalues-v2" in signed_out and "yunqi-test" not in signed_out
+    form = folder / "form.html"
+    form.write_text(
+        f'<body onload="document.forms[0].submit()"><form method="post" action="{base}login">'
+        '<input name="username" value="yunqi-test"></form></body>'
+    )
+    options = [resolve, "--virtual-time-budget=10000"]
+    signed_in = browse(folder / "user", *options, "--dump-dom", form.as_uri())
+    assert "addedvalues-v3" in signed_in and "yunqi-test" in signed_in
+    browse(folder / "user", *options, f"--screenshot={SCREENSHOT}", form.as_uri())
+    assert SCREENSHOT.read_bytes().startswith(b"\x89PNG") and SCREENSHOT.stat().st_size > 20_000
+
+
 @pytest.mark.feature("bank-demo", "bank-v2", "bank-users", "bank-egress")
-def test_bank_demo(play, deploy, api, custom_api, page_url, clean):
+def test_bank_demo(play, deploy, api, custom_api, page_url, clean, tmp_path):
     predicted = play(PLAYBOOK, "--check", "-e", "bank_demo_routing=all-v2")
     done = play(PLAYBOOK, "-e", "bank_demo_routing=all-v2")
     assert done["code"] == 0, done["errors"]
@@ -84,6 +106,7 @@ def test_bank_demo(play, deploy, api, custom_api, page_url, clean):
 
     assert deploy("bank_demo_routing=yunqi-v3", "bank_demo_egress=allowed") == [EGRESS]
     assert button(page_url, "yunqi-test") == "enabled"
+    look(page_url, tmp_path)
     # A second run: the example of the role's README has the same settings.
     run = play(str(ROOT / "docs/examples/bank_demo.yml"))
     assert (run["code"], run["changed"]) == (0, {}), run["errors"]

@@ -21,8 +21,12 @@ SCREENSHOT = LAB / "bookinfo.png"
 
 
 def browse(profile, *arguments):
-    command = [*CHROMIUM, f"--user-data-dir={profile}", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    """What Chromium prints. Whatever its console shows, but for advice on the document, fails the test."""
+    command = [*CHROMIUM, f"--user-data-dir={profile}", "--enable-logging=stderr", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    shown = [line for line in done.stderr.splitlines() if ":CONSOLE" in line]
+    assert [line for line in shown if '"[DOM]' not in line] == []
+    return done.stdout
 
 
 @pytest.fixture(scope="module")
