@@ -17,7 +17,7 @@ LINES = 20
 
 
 class Gate:
-    """Keeps the process from being forked while a request is under way.
+    """Keeps the process from being forked while a request or an import is under way.
 
     A fork copies locks of libraries in the state that they are in, and whoever holds them is not in the copy.
     """
@@ -70,7 +70,9 @@ class Watch:
             with open(self.kubeconfig, encoding="utf-8") as file:
                 if any(word in file.read() for word in ("exec:", "auth-provider:")):
                     raise ValueError("credentials of a program")
-            self.glance = Glance(self.kubeconfig, self.namespace, self.gate)
+            with self.gate:
+                # A fork in the middle of an import would have half of the library.
+                self.glance = Glance(self.kubeconfig, self.namespace, self.gate)
         states = self.glance.states()
         before = self.before if self.seen is None else self.seen
         self.seen = states
