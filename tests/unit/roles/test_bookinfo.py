@@ -3,7 +3,11 @@
 
 from __future__ import annotations
 
+import http.server
 import json
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import jinja2
@@ -16,6 +20,7 @@ ROLE = Path(__file__).resolve().parents[3] / "roles/bookinfo"
 APPLICATION = yaml.safe_load((ROLE / "vars/main/application.yml").read_text())
 ROUTING = yaml.safe_load((ROLE / "vars/main/routing.yml").read_text())
 OPTIONS = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
+SECURITY = yaml.safe_load((ROLE / "vars/main/security.yml").read_text())
 SCENARIOS = OPTIONS["bookinfo_routing"]["choices"]
 DEFINED = ROUTING["__bookinfo_scenarios"]
 
@@ -91,3 +96,82 @@ def test_what_a_scenario_lacks_is_removed(scenario):
     assert not wanted & surplus
     # Without the application, all of them are removed.
     assert wanted | surplus == rendered("surplus", {})
+
+
+def security(name, **settings):
+    """The objects that a template renders, in the namespace shop."""
+    environment = jinja2.Environment(trim_blocks=True)
+    environment.filters["to_json"] = json.dumps
+    values = {"__bookinfo_callers": SECURITY["__bookinfo_callers"], "bookinfo_namespace": "shop"}
+    values |= {"bookinfo_gateway_namespace": "edge", "__bookinfo_scenario": {}, "__bookinfo_extras": {}, **settings}
+    text = environment.from_string((ROLE / f"templates/{name}.yml.j2").read_text()).render(values)
+    found = {(one["kind"], one["metadata"]["name"]): one for one in yaml.safe_load_all(text) if one}
+    return {key: one for key, one in found.items() if one["apiVersion"].startswith("security.")}
+
+
+JWT = {"issuer": "https://issuer.example", "jwks": '{"keys": [{"kty": "RSA"}]}'}
+PROTECTION = [
+    {"__bookinfo_strict": strict, "__bookinfo_issuer": issuer, "__bookinfo_token_required": required}
+    for strict in (True, False)
+    for issuer, required in ((JWT["issuer"], True), (JWT["issuer"], False), ("", False))
+]
+
+
+@pytest.mark.parametrize("settings", PROTECTION)
+def test_protection_that_is_not_asked_for_is_removed(settings):
+    wanted, surplus = (set(security(name, bookinfo_jwt=JWT, **settings)) for name in ("security", "surplus"))
+    assert not wanted & surplus
+    assert wanted | surplus == set(security("surplus"))
+
+
+def test_only_the_callers_that_bookinfo_needs_are_allowed():
+    found = security("security", __bookinfo_strict=True)
+    assert found.pop(("AuthorizationPolicy", "bookinfo-deny-all"))["spec"] == {}
+    allowed = {}
+    for one in found.values():
+        rules = one["spec"]["rules"]
+        assert [set(rule) for rule in rules] == [{"from"}]
+        allowed[one["spec"]["selector"]["matchLabels"]["app"]] = [entry["source"] for entry in rules[0]["from"]]
+    page = [{"serviceAccounts": ["shop/bookinfo-productpage"]}]
+    assert allowed == {
+        "productpage": [{"namespaces": ["edge"]}],
+        "details": page,
+        "reviews": page,
+        "ratings": [{"serviceAccounts": ["shop/bookinfo-reviews"]}],
+    }
+
+
+@pytest.mark.parametrize("keys", [JWT["jwks"], json.loads(JWT["jwks"])])
+def test_public_keys_are_text_in_the_object_also_if_ansible_has_read_them(keys):
+    found = security("security", __bookinfo_issuer=JWT["issuer"], bookinfo_jwt={**JWT, "jwks": keys})
+    [rule] = found["RequestAuthentication", "bookinfo-token"]["spec"]["jwtRules"]
+    assert rule == JWT
+    remote = {"issuer": JWT["issuer"], "jwks_uri": "https://issuer.example/keys", "audiences": ["books"]}
+    found = security("security", __bookinfo_issuer=JWT["issuer"], bookinfo_jwt=remote)
+    [rule] = found["RequestAuthentication", "bookinfo-token"]["spec"]["jwtRules"]
+    assert rule == {"issuer": JWT["issuer"], "jwksUri": remote["jwks_uri"], "audiences": ["books"]}
+
+
+@pytest.mark.parametrize("arguments", [[], ["name=jason", "http://localhost/page"]])
+def test_the_script_prints_each_answer_with_its_status(arguments):
+    class Page(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(404)
+            self.end_headers()
+            self.wfile.write(f"cookie {self.headers['Cookie']}".encode())
+
+        def do_POST(self):
+            self.send_response(302)
+            self.send_header("Set-Cookie", self.rfile.read(int(self.headers["Content-Length"])).decode())
+            self.send_header("Location", "/" if self.headers["Referer"] == arguments[1] else "/wrong")
+            self.end_headers()
+
+        def log_message(self, *_ignored):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        command = [sys.executable, str(ROLE / "files/request.py"), "2", f"http://localhost:{server.server_port}/"]
+        done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=True)
+        server.shutdown()
+    assert done.stdout == f"cookie {arguments[0] if arguments else None}\n404" * 2
