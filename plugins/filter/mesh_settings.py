@@ -33,7 +33,7 @@ _value:
   type: dict
   contains:
     faults:
-      description: What is wrong with them. If there is anything, the other two are empty.
+      description: What is wrong with them. If there is anything, the rest is empty.
       type: list
       elements: dict
       contains:
@@ -41,6 +41,7 @@ _value:
         what: {description: What is wrong with it., type: str}
         fix: {description: What to do., type: str}
     spec: {description: The spec of an IstioOperator, without the profile., type: dict}
+    injected: {description: Namespaces whose new pods get a sidecar., type: list, elements: str}
     policies: {description: "Manifests for M(bare.mesh.istio_config#module).", type: list, elements: dict}
 """
 
@@ -52,6 +53,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._istio.mesh_settings imp
     mesh_faults,
     operator_spec,
     policies,
+    ranges,
 )
 
 
@@ -62,8 +64,9 @@ def mesh_settings(given: Any) -> dict[str, Any]:
         raise AnsibleFilterError(f"mesh_settings: {', '.join(unknown)} is not a setting of the role istio")
     faults = [fault._asdict() for fault in mesh_faults(given)]
     if faults:
-        return {"faults": faults, "spec": {}, "policies": []}
-    return {"faults": [], "spec": operator_spec(given), "policies": policies(given)}
+        return {"faults": faults, "spec": {}, "policies": [], "injected": []}
+    injected = ranges(given.get("istio_injected_namespaces"))
+    return {"faults": [], "spec": operator_spec(given), "policies": policies(given), "injected": injected}
 
 
 class FilterModule:

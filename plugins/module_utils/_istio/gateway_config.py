@@ -3,10 +3,15 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Any
 
-from ansible_collections.bare.mesh.plugins.module_utils._istio.gateway_objects import complete
-from ansible_collections.bare.mesh.plugins.module_utils._istio.gateway_settings import SettingFault, gateway_faults
+from ansible_collections.bare.mesh.plugins.module_utils._istio.gateway_objects import DEFAULTS, complete
+from ansible_collections.bare.mesh.plugins.module_utils._istio.gateway_settings import (
+    SettingFault,
+    gateway_faults,
+    name_faults,
+)
 
 # The variable of the role, for messages.
 VARIABLE = "istio_gateway_gateways"
@@ -80,6 +85,29 @@ def gateway_config(given: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
+def _is_address(text: Any) -> bool:
+    try:
+        return bool(ipaddress.ip_address(str(text)))
+    except ValueError:
+        return False
+
+
+def _server_faults(where: str, given: dict[str, Any]) -> list[SettingFault]:
+    """Servers on ports that the gateway does not have, whose requests would never come."""
+    found = []
+    ports = complete({"name": "", **given})["ports"]
+    known = {str(one[field]) for one in ports for field in ("port", "targetPort")}
+    for index, server in enumerate(given.get("servers") or []):
+        at, port = f"{where}.servers[{index}]", server.get("port")
+        if not isinstance(port, dict) or not isinstance(server.get("hosts"), list):
+            fix = "Write port: {number: 80, name: http, protocol: HTTP} and hosts: [www.example.com]"
+            found.append(SettingFault(at, "has a port or hosts in another form than a Gateway of Istio has", fix))
+        elif str(port.get("number")) not in known and not given.get("host_network"):
+            what = f"is {port.get('number')}, and the gateway has no such port"
+            found.append(SettingFault(f"{at}.port.number", what, f"Add the port to {where}.ports"))
+    return found
+
+
 def _egress_faults(where: str, given: dict[str, Any]) -> list[SettingFault]:
     found = []
     hosts = given.get("egress_hosts") or []
@@ -89,6 +117,16 @@ def _egress_faults(where: str, given: dict[str, Any]) -> list[SettingFault]:
         )
     names = [one.get("host") for one in hosts]
     for index, one in enumerate(hosts):
+        at = f"{where}.egress_hosts[{index}]"
+        port, _protocol = _egress_port(one)
+        if port not in [number["port"] for number in complete({"name": "", **given})["ports"]]:
+            what, fix = f"is {port}, and the gateway has no such port", f"Add the port to {where}.ports"
+            found.append(SettingFault(f"{at}.port", what, fix))
+        if one.get("address") and not _is_address(one["address"]):
+            found.append(SettingFault(f"{at}.address", f"is {one['address']!r}, which is no IP address", "Correct it"))
+        if "/" in str(one.get("host")) or ":" in str(one.get("host")):
+            what = f"is {one['host']!r}, which is not a host name"
+            found.append(SettingFault(f"{at}.host", what, "Write www.example.com, and protocol and port beside it"))
         if "*" in str(one.get("host")):
             what = f"is {one['host']!r}, and a gateway must know which host to call"
             found.append(SettingFault(f"{where}.egress_hosts[{index}].host", what, "Name each host"))
@@ -103,19 +141,24 @@ def faults_of_gateways(gateways: list[dict[str, Any]], ingress_ports: Any = ()) 
     found = []
     taken = [str(port["nodePort"]) for port in ingress_ports if isinstance(port, dict) and port.get("nodePort")]
     seen: dict[str, dict[str, str]] = {"name": {}, "nodePort": dict.fromkeys(taken, "istio_ingress_ports")}
+    seen["host"] = {}
     for index, given in enumerate(gateways):
         where = f"{VARIABLE}[{index}]"
         if given.get("name") == "istio-ingressgateway":
             what = "is the default gateway, which belongs to the mesh"
             found.append(SettingFault(f"{where}.name", what, "Use the settings istio_ingress_*, or another name"))
-        judged = gateway_faults(f"{where}.", given) + _egress_faults(where, given)
+        judged = name_faults(f"{where}", [given.get("name"), given.get("namespace") or DEFAULTS["namespace"]])
+        judged += gateway_faults(f"{where}.", given)
+        if not judged:
+            judged = _server_faults(where, given) + _egress_faults(where, given)
         found += judged
         if judged:
             continue
         gateway = complete(given)
         # Gateways select pods by their label in all namespaces, so a name is unique in the cluster.
         numbers = [str(port["nodePort"]) for port in gateway["ports"] if port.get("nodePort")]
-        for field, values in (("name", [gateway["name"]]), ("nodePort", numbers)):
+        outside = [one["host"] for one in gateway["egress_hosts"]]
+        for field, values in (("name", [gateway["name"]]), ("nodePort", numbers), ("host", outside)):
             for value in values:
                 other = seen[field].setdefault(value, where)
                 if other != where:

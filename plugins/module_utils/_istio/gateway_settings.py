@@ -8,6 +8,7 @@ node_selector, tolerations, rolling_update.
 
 from __future__ import annotations
 
+import re
 from typing import Any, NamedTuple
 
 # Ports that a gateway's Envoy, which is not root, cannot open: it listens on these instead, as Istio's chart has it.
@@ -15,6 +16,10 @@ TARGETS = {80: 8080, 443: 8443}
 CLUSTER_IP = "ClusterIP"
 # As Istio's charts have it.
 DEFAULT_MOST = 5
+# Names of namespaces and Services.
+NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+NAME_RULE = "Use lower case letters, digits and hyphens"
+PROTOCOLS = ("TCP", "UDP", "SCTP")
 
 
 class SettingFault(NamedTuple):
@@ -38,8 +43,9 @@ def service_ports(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
         {
             "protocol": "TCP",
             "targetPort": TARGETS.get(int(one["port"]), int(one["port"])),
-            **one,
-            "port": int(one["port"]),
+            # A template makes text of a number.
+            **{name: int(value) if _number(value) is not None else value for name, value in one.items()},
+            "name": str(one["name"]),
         }
         for one in given
     ]
@@ -123,6 +129,9 @@ def _port_faults(where: str, given: list[Any], service_type: str) -> list[Settin
             number = _number(one.get(field, 1 if field != "port" else None))
             if number is None or not 1 <= number <= 65535:
                 found.append(SettingFault(f"{at}.{field}", f"is {one.get(field)!r}", "Give a number from 1 to 65535"))
+        if one.get("protocol", "TCP") not in PROTOCOLS:
+            what = f"is {one['protocol']!r}"
+            found.append(SettingFault(f"{at}.protocol", what, f"Use {', '.join(PROTOCOLS)}, or leave it out"))
         if one.get("nodePort") and service_type == CLUSTER_IP:
             found.append(
                 SettingFault(
@@ -143,7 +152,31 @@ def _port_faults(where: str, given: list[Any], service_type: str) -> list[Settin
 def gateway_faults(prefix: str, settings: dict[str, Any]) -> list[SettingFault]:
     """What is wrong with the settings of a gateway. The prefix is that of the variables' names."""
     found = _port_faults(f"{prefix}ports", settings.get("ports") or [], settings.get("service_type") or "")
+    for name in ("annotations", "node_selector"):
+        found += text_faults(f"{prefix}{name}", settings.get(name) or {})
+    update = settings.get("rolling_update") or {}
+    if update and all(str(update.get(name, "25%")).rstrip("%") == "0" for name in ("maxSurge", "maxUnavailable")):
+        what = "has 0 for maxSurge and for maxUnavailable, so no pod could ever be replaced"
+        found.append(SettingFault(f"{prefix}rolling_update", what, "Make one of them larger"))
     return found + replica_faults(prefix, settings)
+
+
+def text_faults(where: str, given: dict[str, Any]) -> list[SettingFault]:
+    """Values of annotations or labels that YAML does not take for text."""
+    return [
+        SettingFault(f"{where}.{name}", f"is {value!r}, which is not text", f'Write "{str(value).lower()}" in quotes')
+        for name, value in given.items()
+        if not isinstance(value, str)
+    ]
+
+
+def name_faults(where: str, names: list[Any]) -> list[SettingFault]:
+    """Names that no namespace or Service can have."""
+    return [
+        SettingFault(where, f"has the name {name!r}, which Kubernetes does not allow", NAME_RULE)
+        for name in names
+        if not NAME.fullmatch(str(name))
+    ]
 
 
 def replica_faults(prefix: str, settings: dict[str, Any]) -> list[SettingFault]:

@@ -16,6 +16,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._istio.gateway_settings 
 # The variables of the role that become fields of an IstioOperator or resources, and their defaults.
 SETTINGS: dict[str, Any] = {
     "istio_namespace": "istio-system",
+    "istio_injected_namespaces": [],
     "istio_auto_injection": True,
     "istio_access_log": "profile",
     "istio_access_log_format": "",
@@ -60,7 +61,7 @@ GATEWAYS = ("ingressGateways", "egressGateways")
 
 
 def ranges(given: Any) -> list[str]:
-    """Address ranges, which users of consoles know as text with commas."""
+    """A list of text. Users of consoles and of the command line write it with commas."""
     parts = given.split(",") if isinstance(given, str) else given or []
     return [str(part).strip() for part in parts if str(part).strip()]
 
@@ -116,6 +117,13 @@ def mesh_faults(given: dict[str, Any]) -> list[SettingFault]:
     if concurrency is not None and not _is_number_in(concurrency, 0, 1024):
         fix = "Give the number of worker threads, or 0 for one a CPU"
         found.append(SettingFault("istio_proxy_concurrency", f"is {concurrency}", fix))
+    found += gateway_settings.text_faults("istio_pilot_node_selector", settings["istio_pilot_node_selector"])
+    for name, names in (
+        ("istio_namespace", [settings["istio_namespace"]]),
+        ("istio_injected_namespaces", ranges(settings["istio_injected_namespaces"])),
+        ("istio_namespace_mtls", list(settings["istio_namespace_mtls"])),
+    ):
+        found += gateway_settings.name_faults(name, names)
     for namespace, mode in settings["istio_namespace_mtls"].items():
         if mode not in ("STRICT", "PERMISSIVE", "DISABLE"):
             fix = "Use STRICT, PERMISSIVE or DISABLE"
@@ -225,7 +233,7 @@ def operator_spec(given: dict[str, Any]) -> dict[str, Any]:
     if pilot:
         values["pilot"] = pilot
     if settings["istio_cni_enabled"]:
-        values["cni"] = {"excludeNamespaces": list(settings["istio_cni_excluded_namespaces"])}
+        values["cni"] = {"excludeNamespaces": ranges(settings["istio_cni_excluded_namespaces"])}
     parts = {"meshConfig": _mesh_config(settings), "components": _components(settings), "values": values}
     return _merged({name: part for name, part in parts.items() if part}, settings["istio_operator_spec"])
 
@@ -251,8 +259,9 @@ def policies(given: dict[str, Any]) -> list[dict[str, Any]]:
     if settings["istio_connection_pool"]:
         spec = {"host": "*.local", "trafficPolicy": {"connectionPool": settings["istio_connection_pool"]}}
         found.append(_manifest("networking", "DestinationRule", "bare-mesh-connection-pool", root, spec))
-    if settings["istio_sidecar_egress_hosts"]:
-        scope: dict[str, Any] = {"egress": [{"hosts": list(settings["istio_sidecar_egress_hosts"])}]}
+    hosts = ranges(settings["istio_sidecar_egress_hosts"])
+    if hosts:
+        scope: dict[str, Any] = {"egress": [{"hosts": hosts}]}
         found.append(_manifest("networking", "Sidecar", "default", root, scope))
     if settings["istio_tracing"] != "none":
         collector: Collector = read_collector(settings["istio_tracing"], settings["istio_tracing_collector"])

@@ -58,7 +58,7 @@ def render(template, objects):
         "__istio_objects": {"result": jmespath.search(query.replace("{{ __istio_owner }}", OWNER), objects)},
         "__istio_injection": {"istio-injection": "enabled"},
         "__istio_mark": {"bare.mesh/injected-by": OWNER},
-        "istio_injected_namespaces": ["shop"],
+        "__istio_mesh": {"injected": ["shop"]},
         "istio_namespace": "istio-system",
         "istio_profile": "default",
         "bare_mesh_istio_version": "1.31.0",

@@ -7,7 +7,9 @@ gateways = FilterModule().filters()["gateways"]
 
 
 def test_correct_gateways():
-    made = gateways([{"name": "a", "servers": [{"port": {}}]}, {"name": "b", "min_replicas": 2}], "me")
+    made = gateways(
+        [{"name": "a", "servers": [{"port": {"number": 80}, "hosts": ["*"]}]}, {"name": "b", "min_replicas": 2}], "me"
+    )
     assert made["faults"] == []
     assert {one["metadata"]["name"] for one in made["objects"]} == {"a", "b"}
     assert {one["metadata"]["labels"]["bare.mesh/gateway"] for one in made["objects"]} == {"me"}

@@ -14,6 +14,11 @@ def test_correct_settings():
     assert made["faults"] == []
     assert made["spec"] == {"meshConfig": {"accessLogFile": ""}}
     assert [one["kind"] for one in made["policies"]] == ["PeerAuthentication"]
+    assert made["injected"] == []
+
+
+def test_namespaces_of_the_command_line():
+    assert mesh_settings({"istio_injected_namespaces": "shop, web"})["injected"] == ["shop", "web"]
 
 
 def test_wrong_settings():

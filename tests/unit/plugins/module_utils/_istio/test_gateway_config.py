@@ -76,6 +76,41 @@ def test_calls_that_leave_through_the_gateway():
             [{"name": "a", "type": "egress", "egress_hosts": [{"host": "x"}, {"host": "x"}]}],
             "istio_gateway_gateways[0].egress_hosts[1].host is a second entry of x",
         ),
+        (
+            [{"name": name, "type": "egress", "egress_hosts": [{"host": "x"}]} for name in ("a", "b")],
+            "istio_gateway_gateways[1] has the host x of istio_gateway_gateways[0]",
+        ),
+        (
+            [{"name": "a", "type": "egress", "egress_hosts": [{"host": "x", "port": 8443}]}],
+            "istio_gateway_gateways[0].egress_hosts[0].port is 8443, and the gateway has no such port",
+        ),
+        (
+            [{"name": "a", "type": "egress", "egress_hosts": [{"host": "x", "address": "y"}]}],
+            "istio_gateway_gateways[0].egress_hosts[0].address is 'y', which is no IP address",
+        ),
+        (
+            [{"name": "a", "type": "egress", "egress_hosts": [{"host": "https://x"}]}],
+            "istio_gateway_gateways[0].egress_hosts[0].host is 'https://x', which is not a host name",
+        ),
+        (
+            [{"name": "a", "servers": [{"port": 80, "hosts": "*"}]}],
+            "istio_gateway_gateways[0].servers[0] has a port or hosts in another form",
+        ),
+        (
+            [{"name": "a", "servers": [{"port": {"number": 81}, "hosts": ["*"]}]}],
+            "istio_gateway_gateways[0].servers[0].port.number is 81, and the gateway has no such port",
+        ),
+        ([{"name": "A_b"}], "istio_gateway_gateways[0] has the name 'A_b', which Kubernetes does not allow"),
+        ([{"name": "a", "namespace": "A"}], "istio_gateway_gateways[0] has the name 'A', which"),
+        ([{"name": "a", "annotations": {"b": 1}}], "istio_gateway_gateways[0].annotations.b is 1, which is not text"),
+        (
+            [{"name": "a", "rolling_update": {"maxSurge": 0, "maxUnavailable": "0%"}}],
+            "istio_gateway_gateways[0].rolling_update has 0 for maxSurge and for maxUnavailable",
+        ),
+        (
+            [{"name": "a", "ports": [{"name": "x", "port": 80, "protocol": "HTTP"}]}],
+            "istio_gateway_gateways[0].ports[0].protocol is 'HTTP'",
+        ),
     ],
 )
 def test_faults(gateways, expected):

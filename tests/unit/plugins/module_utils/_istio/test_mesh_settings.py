@@ -28,7 +28,6 @@ def test_the_role_has_these_settings_and_defaults():
         "istio_revision",
         "istio_hub",
         "istio_tag",
-        "istio_injected_namespaces",
         "istio_required_workers",
         "istio_wait_timeout",
         "istio_istioctl",
@@ -291,6 +290,24 @@ def test_policies():
     }
 
 
+def test_lists_of_the_command_line_are_text_with_commas():
+    given = {
+        "istio_cni_enabled": True,
+        "istio_cni_excluded_namespaces": "a, b",
+        "istio_sidecar_egress_hosts": "./*,m/*",
+    }
+    assert operator_spec(given)["values"]["cni"] == {"excludeNamespaces": ["a", "b"]}
+    assert [one["spec"] for one in policies(given)] == [{"egress": [{"hosts": ["./*", "m/*"]}]}]
+
+
+def test_numbers_of_ports_may_be_text():
+    port = {"name": "a", "port": "80", "targetPort": "8080", "nodePort": "31380"}
+    (gateway,) = operator_spec({"istio_ingress_ports": [port]})["components"]["ingressGateways"]
+    assert gateway["k8s"]["service"]["ports"] == [
+        {"name": "a", "port": 80, "targetPort": 8080, "nodePort": 31380, "protocol": "TCP"}
+    ]
+
+
 @pytest.mark.parametrize("given", ["", [], None, " , "])
 def test_no_ranges(given):
     assert ranges(given) == []
@@ -355,6 +372,24 @@ def test_no_ranges(given):
                 "istio_ingress_ports": [{"name": "a", "port": 80, "nodePort": 31380}],
             },
             "istio_ingress_ports[0].nodePort is set, and the service type is ClusterIP: Use NodePort or LoadBalancer",
+        ),
+        (
+            {"istio_injected_namespaces": "shop,Web"},
+            "istio_injected_namespaces has the name 'Web', which Kubernetes does not allow: Use lower case letters",
+        ),
+        ({"istio_namespace": "a.b"}, "istio_namespace has the name 'a.b', which Kubernetes does not allow"),
+        ({"istio_namespace_mtls": {"A": "STRICT"}}, "istio_namespace_mtls has the name 'A', which Kubernetes"),
+        (
+            {"istio_pilot_node_selector": {"pool": True}},
+            'istio_pilot_node_selector.pool is True, which is not text: Write "true" in quotes',
+        ),
+        (
+            {"istio_ingress_ports": [{"name": "a", "port": 80, "protocol": "http"}]},
+            "istio_ingress_ports[0].protocol is 'http': Use TCP, UDP, SCTP, or leave it out",
+        ),
+        (
+            {"istio_ingress_rolling_update": {"maxSurge": 0, "maxUnavailable": 0}},
+            "istio_ingress_rolling_update has 0 for maxSurge and for maxUnavailable, so no pod could ever be replaced",
         ),
     ],
 )
