@@ -70,7 +70,7 @@ def load_yaml(text: str, origin: str) -> list[Any]:
     }
     loader = type("Loader", (safe,), {"yaml_implicit_resolvers": resolvers})
     try:
-        return [document for document in yaml.load_all(text, Loader=loader) if document is not None]
+        return [_with_text_keys(document) for document in yaml.load_all(text, Loader=loader) if document is not None]
     except yaml.YAMLError as error:
         # Without the text around the error, which may be part of a Secret.
         mark = getattr(error, "problem_mark", None)
@@ -78,6 +78,19 @@ def load_yaml(text: str, origin: str) -> list[Any]:
         raise Failure(
             f"{origin} is not valid YAML{where}: {getattr(error, 'problem', None) or type(error).__name__}"
         ) from error
+
+
+def _with_text_keys(value: Any) -> Any:
+    """The value with texts as keys, as JSON has them: Istio's documentation writes ports as keys without quotes."""
+    if isinstance(value, list):
+        return [_with_text_keys(item) for item in value]
+    if isinstance(value, dict):
+        return {_key(name): _with_text_keys(item) for name, item in value.items()}
+    return value
+
+
+def _key(name: Any) -> Any:
+    return json.dumps(name) if isinstance(name, (bool, int, float)) else name
 
 
 def read_file(path: str) -> list[Any]:

@@ -206,3 +206,11 @@ def test_subresources_are_not_kinds(cluster):
     cluster.get = answers.get
     assert Kinds(cluster).served_versions("g/v1", "Thing") == ["g/v1"]
     assert Kinds(cluster).served_versions("g/v1", "Scale") == []
+
+
+def test_keys_are_texts_as_in_json():
+    """As kubectl takes the examples of Istio's documentation."""
+    text = "portLevelMtls: {8080: {mode: DISABLE}}\ndata: [{1.5: a, true: b, c: d}]"
+    assert resource.load_yaml(text, "here") == [
+        {"portLevelMtls": {"8080": {"mode": "DISABLE"}}, "data": [{"1.5": "a", "true": "b", "c": "d"}]}
+    ]
