@@ -12,6 +12,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._istio.gateway_settings 
     gateway_faults,
     name_faults,
 )
+from ansible_collections.bare.mesh.plugins.module_utils._istio.resource_faults import resource_faults
 
 # The variable of the role, for messages.
 VARIABLE = "istio_gateway_gateways"
@@ -151,6 +152,7 @@ def faults_of_gateways(gateways: list[dict[str, Any]], ingress_ports: Any = ()) 
         judged += gateway_faults(f"{where}.", given)
         if not judged:
             judged = _server_faults(where, given) + _egress_faults(where, given)
+        judged = judged or resource_faults(where, gateway_config(given))
         found += judged
         if judged:
             continue

@@ -12,6 +12,7 @@ from typing import Any
 from ansible_collections.bare.mesh.plugins.module_utils._istio import gateway_settings
 from ansible_collections.bare.mesh.plugins.module_utils._istio.collector import Collector, read_collector
 from ansible_collections.bare.mesh.plugins.module_utils._istio.gateway_settings import SettingFault
+from ansible_collections.bare.mesh.plugins.module_utils._istio.resource_faults import resource_faults
 
 # The variables of the role that become fields of an IstioOperator or resources, and their defaults.
 SETTINGS: dict[str, Any] = {
@@ -57,6 +58,13 @@ SETTINGS: dict[str, Any] = {
 INGRESS = "istio-ingressgateway"
 # The name of the collector's provider in the mesh, and of the ServiceEntry of one that is outside of the cluster.
 TRACING = "bare-mesh-tracing"
+# The variable that a resource comes from.
+SOURCES = {
+    "PeerAuthentication": "istio_mtls",
+    "DestinationRule": "istio_connection_pool",
+    "Sidecar": "istio_sidecar_egress_hosts",
+    "ServiceEntry": "istio_tracing_collector",
+}
 GATEWAYS = ("ingressGateways", "egressGateways")
 
 
@@ -129,7 +137,9 @@ def mesh_faults(given: dict[str, Any]) -> list[SettingFault]:
             fix = "Use STRICT, PERMISSIVE or DISABLE"
             found.append(SettingFault(f"istio_namespace_mtls.{namespace}", f"is {mode!r}", fix))
     found += gateway_settings.replica_faults("istio_pilot_", _select(settings, "istio_pilot_"))
-    return found + gateway_settings.gateway_faults("istio_ingress_", _select(settings, "istio_ingress_"))
+    found += gateway_settings.gateway_faults("istio_ingress_", _select(settings, "istio_ingress_"))
+    # No resources can be made of wrong settings.
+    return found or [fault for one in policies(given) for fault in resource_faults(SOURCES[one["kind"]], [one])]
 
 
 def _mesh_config(settings: dict[str, Any]) -> dict[str, Any]:

@@ -7,9 +7,9 @@ gateways = FilterModule().filters()["gateways"]
 
 
 def test_correct_gateways():
-    made = gateways(
-        [{"name": "a", "servers": [{"port": {"number": 80}, "hosts": ["*"]}]}, {"name": "b", "min_replicas": 2}], "me"
-    )
+    port = {"number": 80, "name": "http", "protocol": "HTTP"}
+    given = [{"name": "a", "servers": [{"port": port, "hosts": ["*"]}]}, {"name": "b", "min_replicas": 2}]
+    made = gateways(given, "me")
     assert made["faults"] == []
     assert {one["metadata"]["name"] for one in made["objects"]} == {"a", "b"}
     assert {one["metadata"]["labels"]["bare.mesh/gateway"] for one in made["objects"]} == {"me"}

@@ -77,8 +77,8 @@ def test_calls_that_leave_through_the_gateway():
             "istio_gateway_gateways[0].egress_hosts[1].host is a second entry of x",
         ),
         (
-            [{"name": name, "type": "egress", "egress_hosts": [{"host": "x"}]} for name in ("a", "b")],
-            "istio_gateway_gateways[1] has the host x of istio_gateway_gateways[0]",
+            [{"name": name, "type": "egress", "egress_hosts": [{"host": "x.y"}]} for name in ("a", "b")],
+            "istio_gateway_gateways[1] has the host x.y of istio_gateway_gateways[0]",
         ),
         (
             [{"name": "a", "type": "egress", "egress_hosts": [{"host": "x", "port": 8443}]}],
@@ -99,6 +99,10 @@ def test_calls_that_leave_through_the_gateway():
         (
             [{"name": "a", "servers": [{"port": {"number": 81}, "hosts": ["*"]}]}],
             "istio_gateway_gateways[0].servers[0].port.number is 81, and the gateway has no such port",
+        ),
+        (
+            [{"name": "a", "servers": [{"port": {"number": 443, "name": "x", "protocol": "HTTPS"}, "hosts": ["*"]}]}],
+            "istio_gateway_gateways[0] makes the Gateway istio-gateways/a: spec.servers[0]",
         ),
         ([{"name": "A_b"}], "istio_gateway_gateways[0] has the name 'A_b', which Kubernetes does not allow"),
         ([{"name": "a", "namespace": "A"}], "istio_gateway_gateways[0] has the name 'A', which"),

@@ -388,6 +388,15 @@ def test_no_ranges(given):
             "istio_ingress_ports[0].protocol is 'http': Use TCP, UDP, SCTP, or leave it out",
         ),
         (
+            {"istio_connection_pool": {"tcp": {"maxConnection": 5}}},
+            "istio_connection_pool makes the DestinationRule istio-system/bare-mesh-connection-pool: "
+            "spec.trafficPolicy.connectionPool.tcp.maxConnection: unknown field; did you mean maxConnections?",
+        ),
+        (
+            {"istio_sidecar_egress_hosts": ["reviews"]},
+            "istio_sidecar_egress_hosts makes the Sidecar istio-system/default: spec.egress[0].hosts[0]: 'reviews' is",
+        ),
+        (
             {"istio_ingress_rolling_update": {"maxSurge": 0, "maxUnavailable": 0}},
             "istio_ingress_rolling_update has 0 for maxSurge and for maxUnavailable, so no pod could ever be replaced",
         ),
