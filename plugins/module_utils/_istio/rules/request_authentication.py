@@ -40,7 +40,8 @@ def _rule(rule: dict[str, Any], path: str) -> Iterator[Fault]:
     if rule.get("jwks") and not _is_key_set(rule["jwks"]):
         yield Fault(f"{path}.jwks", "is not a JSON Web Key Set (RFC 7517)")
     for index, copied in enumerate(rule.get("outputClaimToHeaders") or []):
-        if not _HEADER.fullmatch(copied["header"]):
+        # The schema says that a header is missing.
+        if copied.get("header") and not _HEADER.fullmatch(copied["header"]):
             where = f"{path}.outputClaimToHeaders[{index}].header"
             yield Fault(where, f"{copied['header']!r} is not a header name: letters, digits, - and _")
 

@@ -69,9 +69,11 @@ def _ports(ports: list[dict[str, Any]]) -> Iterator[Fault]:
     for index, port in enumerate(ports):
         path = f"spec.ports[{index}]"
         for field in ("name", "number"):
-            if any(port[field] == other[field] for other in ports[:index]):
-                yield Fault(f"{path}.{field}", f"there is another port with the {field} {port[field]!r}")
-        if not validators.dns_label(port["name"]):
+            # One of a wrong type is left out here; the schema says so.
+            given = port.get(field)
+            if given is not None and any(given == other.get(field) for other in ports[:index]):
+                yield Fault(f"{path}.{field}", f"there is another port with the {field} {given!r}")
+        if port.get("name") is not None and not validators.dns_label(port["name"]):
             fix = "at most 63 letters, digits and - in between"
             yield Fault(f"{path}.name", f"{port['name']!r} is not the name of a port: {fix}")
         for field in ("number", "targetPort"):
@@ -83,7 +85,7 @@ def _ports(ports: list[dict[str, Any]]) -> Iterator[Fault]:
 
 
 def _endpoints(spec: dict[str, Any], resolution: str) -> Iterator[Fault]:
-    endpoints, names = spec.get("endpoints"), {port["name"] for port in spec.get("ports") or []}
+    endpoints, names = spec.get("endpoints"), {port["name"] for port in spec.get("ports") or [] if port.get("name")}
     if endpoints is not None and resolution == "NONE":
         yield Fault("spec.endpoints", "needs a resolution: STATIC for addresses, DNS for names")
     if endpoints and resolution == "DYNAMIC_DNS":

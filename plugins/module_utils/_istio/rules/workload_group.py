@@ -37,10 +37,11 @@ def _probe(probe: dict[str, Any], path: str) -> Iterator[Fault]:
     elif not any(probe.get(name) is not None for name in _METHODS):
         yield Fault(path, f"says no way of probing: add one of {', '.join(_METHODS)}")
     for name in ("httpGet", "tcpSocket"):
-        wrong = validators.port(probe[name]["port"]) if probe.get(name) else ""
+        number = (probe.get(name) or {}).get("port")
+        wrong = validators.port(number) if number is not None else ""
         if wrong:
             yield Fault(f"{path}.{name}.port", wrong)
-    if (command := probe.get("exec")) and not command["command"]:
+    if (command := probe.get("exec")) and not command.get("command"):
         yield Fault(f"{path}.exec.command", "must not be empty")
     yield from _http(probe.get("httpGet") or {}, f"{path}.httpGet")
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.bare.mesh.plugins.module_utils._base.schema import check, coerce, nanoseconds
+from ansible_collections.bare.mesh.plugins.module_utils._istio.kind_module import faults_of
 from ansible_collections.bare.mesh.plugins.module_utils._istio.re2 import refused
 from ansible_collections.bare.mesh.plugins.module_utils._istio.validators import metadata
 
 from tests.istio_kinds import DATA, load
+from tests.shapes import places, without
 
 CASES = [(name, case["spec"], case.get("fault")) for name, data in DATA.items() for case in data["specs"]]
 
@@ -26,6 +28,27 @@ def found(name, spec):
 def test_table(name, spec, path):
     faults = found(name, spec)
     assert (path in [fault.path for fault in faults]) if path else not faults
+
+
+@pytest.mark.parametrize("name", sorted(DATA))
+def test_no_rule_stumbles_over_what_another_part_of_the_spec_is(name):
+    """A field of another type, or none, is a fault of the structure; the rules still judge the rest."""
+    schema, rules = load("module_utils._istio.schemas", name), load("module_utils._istio.rules", name).faults
+    for spec in [spec for module, spec, fault in CASES if module == name and fault is None]:
+        for path in places(spec):
+            strange = [replaced(spec, path, value) for value in (0, "x", [], {}, None)]
+            for one in (*strange, without(spec, path)):
+                list(faults_of({"metadata": {"name": "x", "namespace": "default"}, "spec": one}, schema, rules))
+
+
+def replaced(value, path, new):
+    """A copy of the value with another one at the path."""
+    if not path:
+        return new
+    head, *rest = path
+    if isinstance(value, list):
+        return [replaced(item, rest, new) if index == head else item for index, item in enumerate(value)]
+    return {key: replaced(item, rest, new) if key == head else item for key, item in value.items()}
 
 
 @pytest.mark.parametrize(
