@@ -47,7 +47,8 @@ def faults(definition: dict[str, Any]) -> Iterator[Fault]:
     spec = definition["spec"]
     yield from validators.workload_selector(spec.get("selector"), "spec.selector")
     yield from validators.targets(spec)
-    action, rules = spec.get("action") or "ALLOW", spec.get("rules")
+    # An empty list is no list for Istio.
+    action, rules = spec.get("action") or "ALLOW", spec.get("rules") or None
     if action in ("CUSTOM", "DENY") and rules is None:
         yield Fault("spec.rules", f"is required with the action {action}; [{{}}] is a rule for every request")
     provider = spec.get("provider")
