@@ -103,7 +103,7 @@ def _server_faults(where: str, given: dict[str, Any]) -> list[SettingFault]:
         if not isinstance(port, dict) or not isinstance(server.get("hosts"), list):
             fix = "Write port: {number: 80, name: http, protocol: HTTP} and hosts: [www.example.com]"
             found.append(SettingFault(at, "has a port or hosts in another form than a Gateway of Istio has", fix))
-        elif str(port.get("number")) not in known and not given.get("host_network"):
+        elif str(port.get("number")) not in known:
             what = f"is {port.get('number')}, and the gateway has no such port"
             found.append(SettingFault(f"{at}.port.number", what, f"Add the port to {where}.ports"))
     return found

@@ -49,6 +49,9 @@ def complete(gateway: dict[str, Any]) -> dict[str, Any]:
     found.setdefault("service_type", SERVICE_TYPES[found["type"]])
     found["ports"] = service_ports(found.get("ports") or PORTS[found["type"]])
     found["min_replicas"], found["max_replicas"] = replicas({"min_replicas": 1, **given}) or (1, DEFAULT_MOST)
+    if found["host_network"] and not found["rolling_update"]:
+        # A new pod waits for the ports of the old one, so the old one goes first.
+        found["rolling_update"] = {"maxSurge": 0, "maxUnavailable": 1}
     return found
 
 
@@ -62,12 +65,22 @@ def _object(api: str, kind: str, gateway: dict[str, Any], owner: str, **fields: 
     return {"apiVersion": api, "kind": kind, "metadata": metadata, **fields}
 
 
+def _node_ports(gateway: dict[str, Any]) -> list[dict[str, Any]]:
+    """The ports of the node that lead to the pod.
+
+    The pod itself stays out of the node's network: istiod injects no proxy into pods that are in it.
+    """
+    wanted = {(one["targetPort"], one["protocol"]): None for one in gateway["ports"]}
+    return [{"containerPort": port, "hostPort": port, "protocol": protocol} for port, protocol in wanted]
+
+
 def _container(gateway: dict[str, Any]) -> dict[str, Any]:
+    ports: list[dict[str, Any]] = [{"containerPort": 15090, "protocol": "TCP", "name": "http-envoy-prom"}]
     return {
         "name": "istio-proxy",
         # The word that istiod replaces by its own proxy's image.
         "image": "auto",
-        "ports": [{"containerPort": 15090, "protocol": "TCP", "name": "http-envoy-prom"}],
+        "ports": ports + (_node_ports(gateway) if gateway["host_network"] else []),
         "resources": gateway["resources"],
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -91,8 +104,6 @@ def _deployment(gateway: dict[str, Any], owner: str) -> dict[str, Any]:
         "containers": [_container(gateway)],
         "affinity": spread_over_nodes(_labels(gateway)),
     }
-    if gateway["host_network"]:
-        pod |= {"hostNetwork": True, "dnsPolicy": "ClusterFirstWithHostNet"}
     if gateway["node_selector"]:
         pod["nodeSelector"] = gateway["node_selector"]
     if gateway["tolerations"]:

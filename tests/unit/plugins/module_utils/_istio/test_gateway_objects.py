@@ -69,7 +69,9 @@ def test_a_gateway_that_says_all():
     assert spec["strategy"] == {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0}}
     assert spec["template"]["metadata"]["labels"]["istio.io/rev"] == "canary"
     pod = spec["template"]["spec"]
-    assert (pod["hostNetwork"], pod["dnsPolicy"]) == (True, "ClusterFirstWithHostNet")
+    # istiod injects no proxy into pods in their node's network.
+    assert "hostNetwork" not in pod
+    assert pod["containers"][0]["ports"][1:] == [{"containerPort": 8080, "hostPort": 8080, "protocol": "TCP"}]
     assert (pod["nodeSelector"], pod["tolerations"]) == ({"disk": "ssd"}, [{"operator": "Exists"}])
     assert pod["containers"][0]["resources"] == {"requests": {"cpu": "1"}}
 
@@ -78,6 +80,11 @@ def test_an_egress_gateway_is_for_the_cluster_alone():
     made = complete({"name": "out", "type": "egress"})
     assert made["service_type"] == "ClusterIP"
     assert [port["port"] for port in made["ports"]] == [80, 443]
+
+
+def test_a_pod_with_ports_of_its_node_goes_before_the_next_one_comes():
+    assert complete({"name": "a", "host_network": True})["rolling_update"] == {"maxSurge": 0, "maxUnavailable": 1}
+    assert complete({"name": "a"})["rolling_update"] == {}
 
 
 def test_a_gateway_in_its_nodes_network_is_not_scaled_by_itself():
