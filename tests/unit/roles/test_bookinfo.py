@@ -126,7 +126,7 @@ def test_protection_that_is_not_asked_for_is_removed(settings):
 
 def test_only_the_callers_that_bookinfo_needs_are_allowed():
     found = security("security", __bookinfo_strict=True)
-    assert found.pop(("AuthorizationPolicy", "bookinfo-deny-all"))["spec"] == {}
+    assert SECURITY["__bookinfo_deny_all"]["spec"] == {}
     allowed = {}
     for one in found.values():
         rules = one["spec"]["rules"]
