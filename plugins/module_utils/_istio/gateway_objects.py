@@ -12,6 +12,7 @@ from typing import Any
 from ansible_collections.bare.mesh.plugins.module_utils._istio.gateway_settings import (
     CLUSTER_IP,
     DEFAULT_MOST,
+    REPLACE_FIRST,
     replicas,
     service_ports,
     spread_over_nodes,
@@ -51,7 +52,7 @@ def complete(gateway: dict[str, Any]) -> dict[str, Any]:
     found["min_replicas"], found["max_replicas"] = replicas({"min_replicas": 1, **given}) or (1, DEFAULT_MOST)
     if found["host_network"] and not found["rolling_update"]:
         # A new pod waits for the ports of the old one, so the old one goes first.
-        found["rolling_update"] = {"maxSurge": 0, "maxUnavailable": 1}
+        found["rolling_update"] = REPLACE_FIRST
     return found
 
 

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 # Ports that a gateway's Envoy, which is not root, cannot open: it listens on these instead, as Istio's chart has it.
 TARGETS = {80: 8080, 443: 8443}
 CLUSTER_IP = "ClusterIP"
+# The old pod goes before the new one starts.
+REPLACE_FIRST = {"maxSurge": 0, "maxUnavailable": 1}
 # As Istio's charts have it.
 DEFAULT_MOST = 5
 # Names of namespaces and Services.
@@ -100,8 +102,10 @@ def kubernetes_settings(name: str, settings: dict[str, Any], high_availability: 
     ):
         if settings.get(setting):
             found[field] = settings[setting]
-    if settings.get("rolling_update"):
-        found["strategy"] = {"rollingUpdate": settings["rolling_update"]}
+    # A new pod waits for ever for the ports of the old one on the same node.
+    update = settings.get("rolling_update") or (REPLACE_FIRST if settings.get("host_network") else None)
+    if update:
+        found["strategy"] = {"rollingUpdate": update}
     if settings.get("host_network"):
         found["overlays"] = _host_network(name)
     return found

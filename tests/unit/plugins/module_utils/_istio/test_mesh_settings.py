@@ -227,6 +227,7 @@ def test_all_settings_of_the_ingress_gateway():
 def test_a_gateway_in_its_nodes_network_is_not_scaled_by_itself():
     (gateway,) = operator_spec({"istio_ingress_host_network": True})["components"]["ingressGateways"]
     assert gateway["k8s"]["hpaSpec"] == {"minReplicas": 1, "maxReplicas": 1}
+    assert gateway["k8s"]["strategy"] == {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}
 
 
 @pytest.mark.feature("operator-overlay")
