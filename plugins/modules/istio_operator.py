@@ -193,6 +193,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._k8s.resource import key
 # source.
 CA_PATIENCE = 20
 
+AUTOSCALER = "HorizontalPodAutoscaler"
 STATES = ["present", "absent", "rendered", "validated"]
 ARGUMENTS: dict[str, Any] = {
     "spec": {"type": "dict", "default": {}},
@@ -384,8 +385,11 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         return without_istioctl(module, result, iop)
     version, objects = wanted(istioctl, iop, client)
     objects = with_tag(istioctl, iop, version, objects, client)
-    changes = apply(engine, iop, objects)
-    changes += engine.absent(leftovers(engine, iop, objects), "Foreground")
+    stale = leftovers(engine, iop, objects)
+    # An autoscaler that goes would first undo the number of pods that is written.
+    changes = engine.absent([one for one in stale if one["kind"] == AUTOSCALER], "Foreground")
+    changes += apply(engine, iop, objects)
+    changes += engine.absent([one for one in stale if one["kind"] != AUTOSCALER], "Foreground")
     return {**result, "istioctl_version": version, **outcome(changes, module._diff)}
 
 

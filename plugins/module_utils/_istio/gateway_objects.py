@@ -161,9 +161,9 @@ def gateway_objects(given: dict[str, Any], owner: str) -> tuple[list[dict[str, A
     service["spec"] = {"type": gateway["service_type"], "selector": _labels(gateway), "ports": gateway["ports"]}
     if gateway["annotations"]:
         service["metadata"]["annotations"] = gateway["annotations"]
-    wanted = [*_access(gateway, owner), _deployment(gateway, owner), service]
+    # An autoscaler of a fixed number stays, because one that goes would first undo the number that is written.
+    wanted = [*_access(gateway, owner), _deployment(gateway, owner), service, _autoscaler(gateway, owner)]
     unwanted: list[dict[str, Any]] = []
-    (wanted if _scaled(gateway) else unwanted).append(_autoscaler(gateway, owner))
     # With a single pod, a budget would only keep its node from being drained.
     (wanted if int(gateway["min_replicas"]) > 1 else unwanted).append(_budget(gateway, owner))
     return wanted, unwanted

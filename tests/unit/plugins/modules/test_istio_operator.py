@@ -182,6 +182,22 @@ def test_prune(cluster, run_module, istioctl):
     assert not run(run_module)["changed"]
 
 
+def test_an_autoscaler_goes_before_the_number_of_pods_is_written(cluster, run_module, istioctl):
+    """It would bring its own number back in between."""
+    meta = {"name": "istiod", "namespace": "istio-system", "labels": {"helm.sh/chart": "istiod-1.0.0"}}
+    scaler = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": meta, "spec": {}}
+    istioctl["rendered"].append(scaler)
+    run(run_module)
+    istioctl["rendered"].remove(scaler)
+    (deployment,) = [one for one in istioctl["rendered"] if one["metadata"]["name"] == "istiod"]
+    deployment["spec"]["replicas"] = 1
+    cluster.requests.clear()
+    assert changed(run(run_module)) == {"istiod": "updated"}
+    written = [(method, path) for method, path in cluster.requests if method in ("DELETE", "APPLY", "PATCH")]
+    assert written[0] == ("DELETE", "/apis/autoscaling/v2/namespaces/istio-system/horizontalpodautoscalers/istiod")
+    assert written[1][1].endswith("/deployments/istiod")
+
+
 def test_two_revisions_share_the_base(cluster, run_module, istioctl):
     run(run_module)
     istiod = cluster.objects["/apis/apps/v1/namespaces/istio-system/deployments/istiod"]
