@@ -151,6 +151,7 @@ def settled(ask, expected):
     wait_until(steady, "the answers are not those that the settings ask for")
 
 
+@pytest.mark.feature("authorization")
 def test_callers_and_tokens(converge, custom_api, own, key, status, calls):
     """The role itself asks what a scenario is about, from a pod that may ask: jason's page, and a connection."""
     jwt = {"issuer": ISSUER, "jwks": key_set(key)}
