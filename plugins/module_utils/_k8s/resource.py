@@ -22,14 +22,18 @@ _ORDER = {
             (
                 ("scheduling.k8s.io", "PriorityClass"),
                 ("storage.k8s.io", "StorageClass"),
-                *(("", kind) for kind in ("ServiceAccount", "Secret", "ConfigMap")),
+                *(("", kind) for kind in ("ServiceAccount", "ConfigMap")),
                 *(("", kind) for kind in ("LimitRange", "ResourceQuota", "Service")),
                 *((("", kind)) for kind in ("PersistentVolume", "PersistentVolumeClaim")),
                 ("rbac.authorization.k8s.io", "Role"),
                 ("rbac.authorization.k8s.io", "ClusterRole"),
                 ("networking.k8s.io", "NetworkPolicy"),
             ),
-            (("rbac.authorization.k8s.io", "RoleBinding"), ("rbac.authorization.k8s.io", "ClusterRoleBinding")),
+            (
+                *(("rbac.authorization.k8s.io", kind) for kind in ("RoleBinding", "ClusterRoleBinding")),
+                # A token's Secret is deleted by its controller if its ServiceAccount is not there yet.
+                ("", "Secret"),
+            ),
             (
                 ("", "Pod"),
                 *(("apps", kind) for kind in ("Deployment", "DaemonSet", "StatefulSet", "ReplicaSet")),

@@ -133,14 +133,15 @@ def test_waves():
         one("Job", api_version="example.com/v1"),
         one("RoleBinding", api_version="rbac.authorization.k8s.io/v1"),
         one("Secret"),
+        one("ServiceAccount"),
         one("Namespace"),
         one("CustomResourceDefinition", api_version="apiextensions.k8s.io/v1"),
     ]
     kinds = [[item["kind"] for item in wave] for wave in resource.waves(objects)]
     assert kinds == [
         ["Namespace", "CustomResourceDefinition"],
-        ["Secret"],
-        ["RoleBinding"],
+        ["ServiceAccount"],
+        ["RoleBinding", "Secret"],
         ["Job"],
         ["Ingress"],
         ["APIService"],
