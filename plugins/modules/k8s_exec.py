@@ -72,13 +72,13 @@ EXAMPLES = r"""
   register: page
   changed_when: false
 
-- name: Wait until five requests in a row are answered by version 3 of the reviews
+- name: Wait until five requests in a row are answered by the page
   bare.mesh.k8s_exec:
     namespace: bookinfo
     label_selectors: [app=ratings]
     container: ratings
     command: [curl, -sS, "http://productpage:9080/productpage?request=[1-5]"]
-    expect: [reviews-v3-]
+    expect: [<title>Simple Bookstore App]
     expect_count: 5
   register: page
   changed_when: false
