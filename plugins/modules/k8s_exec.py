@@ -72,7 +72,7 @@ EXAMPLES = r"""
   register: page
   changed_when: false
 
-- name: Wait until five requests in a row are answered by the page
+- name: Check that five requests in a row are answered by the page
   bare.mesh.k8s_exec:
     namespace: bookinfo
     label_selectors: [app=ratings]
@@ -80,10 +80,7 @@ EXAMPLES = r"""
     command: [curl, -sS, "http://productpage:9080/productpage?request=[1-5]"]
     expect: [<title>Simple Bookstore App]
     expect_count: 5
-  register: page
   changed_when: false
-  until: page is succeeded
-  retries: 30
 """
 
 RETURN = r"""
