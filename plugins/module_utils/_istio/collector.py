@@ -6,9 +6,10 @@ Source: MeshConfig.extensionProviders, https://istio.io/latest/docs/reference/co
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
+
+from ansible_collections.bare.mesh.plugins.module_utils._istio.validators import is_ip
 
 PORTS = {"zipkin": 9411, "otlp": 4317}
 # Proxies look a provider up by the name of a service. This one stands for an address without a name.
@@ -23,20 +24,14 @@ class Collector(NamedTuple):
     port: int
     path: str
 
-    def _address(self) -> bool:
-        try:
-            return bool(ipaddress.ip_address(self.host))
-        except ValueError:
-            return False
-
     def _of_cluster(self) -> bool:
         """Whether the host is a Service: SERVICE, SERVICE.NAMESPACE, or with .svc and the cluster's domain."""
         labels = self.host.split(".")
-        return not self._address() and (len(labels) <= 2 or labels[2] == "svc")
+        return not is_ip(self.host) and (len(labels) <= 2 or labels[2] == "svc")
 
     def provider(self, namespace: str) -> dict[str, Any]:
         """The provider of MeshConfig. A name without a namespace is that of a Service in the given one."""
-        name = NAMELESS if self._address() else self.host
+        name = NAMELESS if is_ip(self.host) else self.host
         if self._of_cluster():
             labels = self.host.split(".")
             name = f"{labels[0]}.{labels[1] if len(labels) > 1 else namespace}.svc." + ".".join(
@@ -54,12 +49,12 @@ class Collector(NamedTuple):
             return None
         protocol = "GRPC" if self.kind == "otlp" and not self.path else "HTTP"
         spec: dict[str, Any] = {
-            "hosts": [NAMELESS if self._address() else self.host],
+            "hosts": [NAMELESS if is_ip(self.host) else self.host],
             "location": "MESH_EXTERNAL",
             "ports": [{"number": self.port, "name": "tracing", "protocol": protocol}],
-            "resolution": "STATIC" if self._address() else "DNS",
+            "resolution": "STATIC" if is_ip(self.host) else "DNS",
         }
-        if self._address():
+        if is_ip(self.host):
             spec["endpoints"] = [{"address": self.host}]
         return spec
 

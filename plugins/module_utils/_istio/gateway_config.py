@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Any
 
 from ansible_collections.bare.mesh.plugins.module_utils._istio.gateway_objects import DEFAULTS, complete
@@ -13,6 +12,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._istio.gateway_settings 
     name_faults,
 )
 from ansible_collections.bare.mesh.plugins.module_utils._istio.resource_faults import resource_faults
+from ansible_collections.bare.mesh.plugins.module_utils._istio.validators import is_ip
 
 # The variable of the role, for messages.
 VARIABLE = "istio_gateway_gateways"
@@ -86,13 +86,6 @@ def gateway_config(given: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def _is_address(text: Any) -> bool:
-    try:
-        return bool(ipaddress.ip_address(str(text)))
-    except ValueError:
-        return False
-
-
 def _server_faults(where: str, given: dict[str, Any]) -> list[SettingFault]:
     """Servers on ports that the gateway does not have, whose requests would never come."""
     found = []
@@ -123,17 +116,17 @@ def _egress_faults(where: str, given: dict[str, Any]) -> list[SettingFault]:
         if port not in [number["port"] for number in complete({"name": "", **given})["ports"]]:
             what, fix = f"is {port}, and the gateway has no such port", f"Add the port to {where}.ports"
             found.append(SettingFault(f"{at}.port", what, fix))
-        if one.get("address") and not _is_address(one["address"]):
+        if one.get("address") and not is_ip(str(one["address"])):
             found.append(SettingFault(f"{at}.address", f"is {one['address']!r}, which is no IP address", "Correct it"))
         if "/" in str(one.get("host")) or ":" in str(one.get("host")):
             what = f"is {one['host']!r}, which is not a host name"
             found.append(SettingFault(f"{at}.host", what, "Write www.example.com, and protocol and port beside it"))
         if "*" in str(one.get("host")):
             what = f"is {one['host']!r}, and a gateway must know which host to call"
-            found.append(SettingFault(f"{where}.egress_hosts[{index}].host", what, "Name each host"))
+            found.append(SettingFault(f"{at}.host", what, "Name each host"))
         if names.index(one.get("host")) != index:
             what = f"is a second entry of {one['host']}"
-            found.append(SettingFault(f"{where}.egress_hosts[{index}].host", what, "Write one entry a host"))
+            found.append(SettingFault(f"{at}.host", what, "Write one entry a host"))
     return found
 
 
@@ -141,14 +134,17 @@ def faults_of_gateways(gateways: list[dict[str, Any]], ingress_ports: Any = ()) 
     """What is wrong with gateways, each and together. The ports are those of the default gateway."""
     found = []
     taken = [str(port["nodePort"]) for port in ingress_ports if isinstance(port, dict) and port.get("nodePort")]
-    seen: dict[str, dict[str, str]] = {"name": {}, "nodePort": dict.fromkeys(taken, "istio_ingress_ports")}
-    seen["host"] = {}
+    seen: dict[str, dict[str, str]] = {
+        "name": {},
+        "nodePort": dict.fromkeys(taken, "istio_ingress_ports"),
+        "host": {},
+    }
     for index, given in enumerate(gateways):
         where = f"{VARIABLE}[{index}]"
         if given.get("name") == "istio-ingressgateway":
             what = "is the default gateway, which belongs to the mesh"
             found.append(SettingFault(f"{where}.name", what, "Use the settings istio_ingress_*, or another name"))
-        judged = name_faults(f"{where}", [given.get("name"), given.get("namespace") or DEFAULTS["namespace"]])
+        judged = name_faults(where, [given.get("name"), given.get("namespace") or DEFAULTS["namespace"]])
         judged += gateway_faults(f"{where}.", given)
         if not judged:
             judged = _server_faults(where, given) + _egress_faults(where, given)

@@ -6,13 +6,13 @@ A setting that has its default adds nothing: the profile decides.
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Any
 
 from ansible_collections.bare.mesh.plugins.module_utils._istio import gateway_settings
 from ansible_collections.bare.mesh.plugins.module_utils._istio.collector import Collector, read_collector
 from ansible_collections.bare.mesh.plugins.module_utils._istio.gateway_settings import SettingFault
 from ansible_collections.bare.mesh.plugins.module_utils._istio.resource_faults import resource_faults
+from ansible_collections.bare.mesh.plugins.module_utils._istio.validators import subnet
 
 # The variables of the role that become fields of an IstioOperator or resources, and their defaults.
 SETTINGS: dict[str, Any] = {
@@ -90,12 +90,8 @@ def _range_faults(settings: dict[str, Any]) -> list[SettingFault]:
     found = []
     for name in ("istio_egress_bypass_ranges", "istio_egress_intercept_ranges"):
         for text in ranges(settings[name]):
-            try:
-                # Istio takes no address without a prefix.
-                valid = "/" in text and bool(ipaddress.ip_network(text, strict=False))
-            except ValueError:
-                valid = False
-            if not valid:
+            # Istio takes no address without a prefix here.
+            if "/" not in text or subnet(text):
                 found.append(SettingFault(name, f"has {text!r}, which is not a range of addresses", "Write 10.0.0.0/8"))
     return found
 
