@@ -33,7 +33,12 @@ options:
     elements: str
     default: []
   swap:
-    description: V(off) switches swap off and comments its lines in C(/etc/fstab) out.
+    description:
+      - V(off) switches swap off, comments its lines in C(/etc/fstab) out, and forbids systemd to start any unit of the
+        type swap and services that make swap of memory. So it stays off, also where a generator finds a partition or
+        zram at boot.
+      - V(keep) takes back what V(off) has set for the boot, so that swap comes with the next one, and changes nothing
+        else.
     type: str
     choices: ["off", keep]
     default: keep
@@ -78,7 +83,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._base.module import run
-from ansible_collections.bare.mesh.plugins.module_utils._host import kernel
+from ansible_collections.bare.mesh.plugins.module_utils._host import kernel, swap
 from ansible_collections.bare.mesh.plugins.module_utils._host.files import Files, read
 
 HEADER = "# Written by bare.mesh.\n"
@@ -93,12 +98,6 @@ def wanted_sysctls(values: dict[str, Any], skip: list[str]) -> dict[str, str]:
     return {
         name: " ".join(str(value).split()) for name, value in sorted(values.items()) if name.split(".")[0] not in skip
     }
-
-
-def fstab_without_swap(text: str) -> str:
-    """The file with its swap lines kept as comments."""
-    swap = re.compile(r"^(?=[^#\s]\S*\s+\S+\s+swap\s)", re.MULTILINE)
-    return swap.sub("# bare.mesh, no swap under a kubelet: ", text)
 
 
 class Kernel:
@@ -149,12 +148,11 @@ class Kernel:
                 " leave out all sysctls with its first part by host_prep_sysctl_skip. Nothing was written"
             )
 
-    def swap_off(self) -> None:
-        if len(read("/proc/swaps").splitlines()) > 1:
+    def swap(self, off: bool) -> None:
+        if swap.boot(self.files, off):
+            self.actions.append(["systemctl", "daemon-reload"])
+        if off and len(read("/proc/swaps").splitlines()) > 1:
             self.actions.append(["swapoff", "-a"])
-        text = read("/etc/fstab").decode(errors="surrogateescape")
-        if fstab_without_swap(text) != text:
-            self.files.want("/etc/fstab", fstab_without_swap(text), os.stat("/etc/fstab").st_mode & 0o777)
 
     def selinux_permissive(self) -> None:
         if read(ENFORCE).strip() == b"1":
@@ -195,8 +193,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     host = Kernel(module)
     host.modules(module.params["modules"], module.params["optional_modules"])
     host.sysctls(wanted_sysctls(module.params["sysctls"], module.params["skip"]))
-    if module.params["swap"] == "off":
-        host.swap_off()
+    host.swap(module.params["swap"] == "off")
     if module.params["selinux"] == "permissive":
         host.selinux_permissive()
     if not module.check_mode:

@@ -22,8 +22,8 @@ from tests.module_process import leave_controller, patch_module_args
 
 # Whatever lies here is the played host's.
 PLAYED = (
-    *("/boot/", "/etc/", "/lib/modules/", "/opt/cni/", "/proc/", "/run/", "/sys/", "/usr/lib/firewalld/"),
-    *("/usr/local/", "/usr/sbin/", "/var/"),
+    *("/boot/", "/etc/", "/lib/modules/", "/opt/cni/", "/proc/", "/run/", "/sys/"),
+    *("/lib/systemd/", "/usr/lib/firewalld/", "/usr/lib/systemd/", "/usr/local/", "/usr/sbin/", "/var/"),
 )
 # What takes a path, by the number of paths.
 REDIRECTED = {

@@ -6,6 +6,7 @@ from __future__ import annotations
 import platform
 
 import pytest
+from ansible_collections.bare.mesh.plugins.module_utils._host import swap
 from ansible_collections.bare.mesh.plugins.modules import host_kernel
 
 
@@ -13,11 +14,11 @@ from ansible_collections.bare.mesh.plugins.modules import host_kernel
 def test_swap_lines_become_comments():
     lines = ("UUID=1 / ext4 defaults 0 1", "/dev/sda2 none swap sw 0 0", "# /dev/sdb none swap sw")
     text = "\n".join((*lines, "/swap.img\tswap\tswap\tdefaults\n"))
-    changed = host_kernel.fstab_without_swap(text)
+    changed = swap.fstab_without_swap(text)
     assert changed.count("# bare.mesh") == 2
     assert "/dev/sda2 none swap sw 0 0" in changed
     assert changed.startswith("UUID=1 / ext4")
-    assert host_kernel.fstab_without_swap(changed) == changed
+    assert swap.fstab_without_swap(changed) == changed
 
 
 def test_sysctls_of_skipped_namespaces():
@@ -39,7 +40,7 @@ WANTED = {
 @pytest.fixture
 def kernel(machine):
     """A kernel with overlay built in, br_netfilter as a module, swap, SELinux, and no nf_tables."""
-    machine.programs = {"modprobe", "swapoff", "setenforce"}
+    machine.programs = {"modprobe", "swapoff", "setenforce", "systemctl"}
     folder = f"/lib/modules/{platform.release()}"
     machine.put(f"{folder}/modules.builtin", "kernel/fs/overlayfs/overlay.ko\n")
     machine.put(f"{folder}/modules.dep", "kernel/net/bridge/br-netfilter.ko: kernel/net/bridge/bridge.ko\n")
@@ -71,10 +72,11 @@ def test_check_mode_predicts_the_run(kernel, predicted):
         "modprobe br_netfilter",
         "net.bridge.bridge-nf-call-iptables=1",
         "net.ipv4.ip_forward=1",
+        "systemctl daemon-reload",
         "swapoff -a",
         "setenforce 0",
     ]
-    assert kernel.ran == ["modprobe br_netfilter", "swapoff -a", "setenforce 0"]
+    assert kernel.ran == ["modprobe br_netfilter", "systemctl daemon-reload", "swapoff -a", "setenforce 0"]
     assert kernel.text("/proc/sys/net/ipv4/ip_forward") == "1"
     assert kernel.text("/proc/sys/net/bridge/bridge-nf-call-iptables") == "1"
     assert kernel.text("/etc/modules-load.d/bare-mesh.conf").splitlines()[1:] == ["br_netfilter", "overlay"]
@@ -87,6 +89,45 @@ def test_check_mode_predicts_the_run(kernel, predicted):
 def test_swap_and_selinux_are_kept_unless_asked_for(kernel, predicted):
     assert predicted(host_kernel, modules=["br_netfilter"])["actions"] == ["modprobe br_netfilter"]
     assert kernel.text("/sys/fs/selinux/enforce") == "1" and kernel.text("/etc/fstab").startswith("/dev/sda2")
+
+
+TYPE = "/etc/systemd/system/swap.d/bare-mesh.conf"
+
+
+@pytest.mark.feature("swap-off")
+@pytest.mark.parametrize(
+    "service",
+    ["/usr/lib/systemd/system/zramswap", "/etc/systemd/system/zram-swap", "/run/systemd/generator.late/zram-config"],
+)
+def test_swap_stays_off_by_all_ways_it_comes_back(kernel, predicted, service):
+    """Also where nothing of it is in fstab or in use now: a generator finds partitions and zram at boot."""
+    kernel.put("/etc/fstab", "UUID=1 / ext4 defaults 0 1\n")
+    kernel.put("/proc/swaps", SWAPS)
+    kernel.put(f"{service}.service", "[Service]\nExecStart=/usr/sbin/swap start\n")
+    name = service.rsplit("/", 1)[1]
+    own = f"/etc/systemd/system/{name}.service.d/bare-mesh.conf"
+    done = predicted(host_kernel, swap="off")
+    assert done["actions"] == ["systemctl daemon-reload"] == kernel.ran
+    assert [diff["before_header"] for diff in done["diff"]] == [TYPE, own, "running kernel"]
+    for path in (TYPE, own):
+        # `systemd-analyze condition --unit=dev-zz9.swap` of systemd 252, with this file in swap.d, says
+        # "ConditionPathExists=!/ failed."
+        assert kernel.text(path).splitlines()[1:] == ["[Unit]", "ConditionPathExists=!/"]
+    kernel.path(f"{service}.service").unlink()
+    assert predicted(host_kernel, swap="off")["actions"] == ["systemctl daemon-reload"]
+    assert kernel.path(TYPE).exists() and not kernel.path(own).exists()
+
+
+def test_swap_that_was_off_comes_again(kernel, predicted, call):
+    kernel.put("/usr/lib/systemd/system/zramswap.service")
+    before = kernel.text("/etc/fstab")
+    predicted(host_kernel, swap="off")
+    assert predicted(host_kernel, swap="keep")["actions"] == ["systemctl daemon-reload"]
+    assert kernel.text("/etc/fstab") == before and kernel.mode("/etc/fstab") == 0o600
+    assert not list(kernel.path("/etc/systemd/system").rglob("*.conf"))
+    # A file of the user's own stays.
+    kernel.put(TYPE, "[Unit]\nConditionPathExists=/mine\n")
+    assert call(host_kernel, swap="keep")["changed"] is False
 
 
 def test_a_kernel_that_lacks_a_module_is_left_alone(kernel, call):
