@@ -43,6 +43,7 @@ _value:
     ssh_address:
       description: The address that the controller reaches it by. C(ansible_host) or its name in the inventory.
       type: str
+    ssh_port: {description: The port of its SSH server. C(ansible_port) or V(22)., type: str}
     container_runtime:
       description: The container runtime that the inventory sets by C(bare_mesh_container_runtime), or V(containerd).
       type: str
@@ -85,6 +86,7 @@ def _describe(name: str, known: Any, **groups: bool) -> dict[str, Any]:
         "hostname": hostname,
         "node_name": hostname.lower(),
         "ssh_address": ssh_address,
+        "ssh_port": _value(known, "ansible_port") or "22",
         "set_ip": set_ip,
         "node_ip": node_ip,
         "container_runtime": _value(known, "bare_mesh_container_runtime") or "containerd",

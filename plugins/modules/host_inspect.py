@@ -95,6 +95,10 @@ report:
     hostname: {description: Host name., type: str}
     macs: {description: MAC addresses of the interfaces that carry addresses., type: list}
     product_id: {description: The machine's product UUID. Empty where there is none., type: str}
+    instance:
+      description: The running kernel and the network namespace in it. Two inventory hosts that have the same are one.
+      type: str
+    nm_cloud_setup: {description: Those of nm-cloud-setup's units that are active or enabled., type: list}
     cpus: {description: CPUs usable., type: int}
     memory_mb: {description: Memory in MiB., type: int}
     disk_gb: {description: Free GiB in the file system of the images (C(/var/lib/containerd))., type: float}
@@ -138,6 +142,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.cluster import 
 # Interfaces that a cluster itself makes.
 OWN_INTERFACES = re.compile(r"^(lo|cni|flannel|veth|kube-|docker|br-|cali|tunl)")
 MEMBER = ("/etc/kubernetes/manifests/*.yaml", "/etc/kubernetes/*.conf", "/var/lib/kubelet/config.yaml")
+CLOUD_SETUP = ("nm-cloud-setup.service", "nm-cloud-setup.timer")
 # State of a listening TCP socket and of an open UDP one in /proc/net.
 LISTENING = {"tcp": "0A", "tcp6": "0A", "udp": "07", "udp6": "07"}
 
@@ -179,7 +184,8 @@ def interfaces(text: str) -> tuple[list[str], list[str]]:
         if addresses and not OWN_INTERFACES.match(link.get("ifname", "")):
             macs.append(link.get("address", ""))
             networks += [f"{entry['local']}/{entry['prefixlen']}" for entry in addresses]
-    return sorted(mac for mac in macs if mac), networks
+    # A bond or a bridge and its VLANs have the same one.
+    return sorted({mac for mac in macs if mac}), networks
 
 
 def way_out(text: str) -> dict[str, str]:
@@ -220,6 +226,33 @@ def product_id() -> str:
         return read("/sys/class/dmi/id/product_uuid").decode().strip()
     except PermissionError:
         return ""
+
+
+def instance() -> str:
+    """The boot of the kernel, and the network namespace.
+
+    A clone of a machine boots by itself, even if it has the machine id of the original; and a container has a network
+    of its own, even if it shares the kernel or the machine id.
+    """
+    boot = read("/proc/sys/kernel/random/boot_id").decode().strip()
+    try:
+        return f"{boot} {os.readlink('/proc/self/ns/net')}" if boot else ""
+    except OSError:
+        return ""
+
+
+def nm_cloud_setup(module: AnsibleModule) -> list[str]:
+    """Those of its units that run, wait for their time, or are to start at boot."""
+    systemctl = module.get_bin_path("systemctl")
+    command = [systemctl, "show", "--property=Id,ActiveState,UnitFileState", *CLOUD_SETUP]
+    answer = module.run_command(command)[1] if systemctl else ""
+    units = [dict(line.split("=", 1) for line in unit.splitlines() if "=" in line) for unit in answer.split("\n\n")]
+    return [
+        unit["Id"]
+        for unit in units
+        if unit.get("Id")
+        and (unit.get("ActiveState") in ("active", "activating") or unit.get("UnitFileState") == "enabled")
+    ]
 
 
 def free_gb(*paths: str) -> float:
@@ -273,6 +306,8 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         "hostname": socket.gethostname(),
         "macs": macs,
         "product_id": product_id(),
+        "instance": instance(),
+        "nm_cloud_setup": nm_cloud_setup(module),
         "cpus": len(os.sched_getaffinity(0)),
         "memory_mb": int(memory.group(1)) // 1024 if memory else 0,
         # It can have a file system of its own.

@@ -8,7 +8,8 @@ from typing import Any
 
 from ansible_collections.bare.mesh.plugins.module_utils._host.packages import numbers
 from ansible_collections.bare.mesh.plugins.module_utils._preflight.creation import unused_settings
-from ansible_collections.bare.mesh.plugins.module_utils._preflight.hosts import Finding, Report, minor_of
+from ansible_collections.bare.mesh.plugins.module_utils._preflight.finding import Finding, Report
+from ansible_collections.bare.mesh.plugins.module_utils._preflight.hosts import minor_of
 
 FIX = "Set it back. To make a new cluster with it, run the playbook bare.mesh.reset first"
 UPGRADE = "https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-upgrade"

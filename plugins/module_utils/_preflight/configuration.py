@@ -8,7 +8,8 @@ from typing import Any
 
 from ansible_collections.bare.mesh.plugins.module_utils._base.schema import check
 from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.schemas import cluster, kube_proxy, kubelet
-from ansible_collections.bare.mesh.plugins.module_utils._preflight.hosts import Finding, minor_of
+from ansible_collections.bare.mesh.plugins.module_utils._preflight.finding import Finding
+from ansible_collections.bare.mesh.plugins.module_utils._preflight.hosts import minor_of
 
 REFERENCE = "https://kubernetes.io/docs/reference/config-api"
 # Setting: the version of its fields in the schema, the schema, the page that explains the fields.

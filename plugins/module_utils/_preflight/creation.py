@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ansible_collections.bare.mesh.plugins.module_utils._preflight.hosts import Finding
+from ansible_collections.bare.mesh.plugins.module_utils._preflight.finding import Finding
 
 RECONFIGURE = "https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-reconfigure/"
 FIX = f"Set it back, or change the cluster and its ConfigMap as {RECONFIGURE} says, or make a new cluster with it"

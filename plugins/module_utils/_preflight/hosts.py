@@ -5,17 +5,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections import defaultdict
 from collections.abc import Iterator
-from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ansible_collections.bare.mesh.plugins.module_utils._host import distributions
+from ansible_collections.bare.mesh.plugins.module_utils._preflight import identity
+from ansible_collections.bare.mesh.plugins.module_utils._preflight.finding import Finding, Mapping, Report, shared
 
-# What a module's result or an option holds: names to values of many kinds.
-Mapping = dict[str, Any]
-# What host_inspect tells of a host.
-Report = dict[str, Any]
 # The names of all checks.
 CHECKS = (
     *("architecture", "cgroup_v1", "checksum", "clock", "cluster", "cpus", "creation", "disk"),
@@ -30,6 +26,7 @@ CHECKS = (
         "mac",
         "memory",
         "names",
+        "nm_cloud_setup",
         "node_ip",
         "os",
         "packages",
@@ -53,19 +50,6 @@ CGROUP_V1_REFUSED = (1, 35)
 VERSION_VARIABLES = {"kube-proxy": "bare_mesh_kubernetes_version", "proxyv2": "bare_mesh_istio_version and istio_tag"}
 RELEASE = re.compile(r"\d+\.\d+\.\d+\Z")
 NODE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?\Z")
-
-
-class Finding(NamedTuple):
-    """One thing that is wrong: the check's name, the host or variable, what is wrong, how to fix it."""
-
-    check: str
-    where: str
-    what: str
-    fix: str
-
-    def __str__(self) -> str:
-        end = "" if self.fix.endswith("?") else "."
-        return f"{self.where} [{self.check}]: {self.what}. {self.fix}{end}"
 
 
 def access(inspections: Mapping) -> tuple[dict[str, Report], list[Finding]]:
@@ -111,22 +95,14 @@ def layout(hosts: list[Mapping]) -> Iterator[Finding]:
     for name, same in shared(names):
         fix = "Give each host a name of its own in the inventory, or by host_prep_hostname"
         yield Finding("hostname", ", ".join(same), f"would all be named {name}", fix)
-    for address, same in shared({entry["name"]: entry["ssh_address"] for entry in hosts}):
-        yield Finding("inventory", ", ".join(same), f"have the same ansible_host {address}", "Name each machine once")
+    # Machines behind one address can each have a port of it.
+    for address, same in shared({entry["name"]: f"{entry['ssh_address']} port {entry['ssh_port']}" for entry in hosts}):
+        fix = "Name each machine once; if they are behind one address, set ansible_port of each"
+        yield Finding("inventory", ", ".join(same), f"have the same ansible_host {address}", fix)
     for host, name in names.items():
         if not NODE_NAME.match(name):
             fix = "Use lower-case letters, digits, '-' and '.', or set host_prep_hostname"
             yield Finding("hostname", host, f"{name!r} cannot be the name of a Kubernetes node", fix)
-
-
-def shared(values: dict[str, Any]) -> list[tuple[str, list[str]]]:
-    """(value, hosts) of the values that several hosts have; an empty value counts for nothing."""
-    owners = defaultdict(list)
-    for host, value in values.items():
-        for item in value if isinstance(value, list) else [value]:
-            if item:
-                owners[item.lower()].append(host)
-    return [(value, hosts) for value, hosts in owners.items() if len(hosts) > 1]
 
 
 def machine(
@@ -155,6 +131,11 @@ def machine(
     if report["cgroup"] == 1 and minor >= CGROUP_V1_REFUSED and kubelet_config.get("failCgroupV1", True):
         fix = "Boot it with systemd.unified_cgroup_hierarchy=1, or set failCgroupV1: false in kubeadm_kubelet_config"
         yield Finding("cgroup_v1", host, f"has cgroup version 1, which the kubelet {kubernetes_version} refuses", fix)
+    if report["nm_cloud_setup"]:
+        units = " ".join(report["nm_cloud_setup"])
+        what = f"{units} adds rules of routing for the cloud's addresses, by which pods are not reached"
+        fix = f"Run 'systemctl disable --now {units}' there and boot it again, which removes the rules"
+        yield Finding("nm_cloud_setup", host, what, fix)
     if report["ufw"]:
         fix = "Switch it off by 'ufw disable' or open the cluster's ports in it, then add firewall to preflight_allow"
         yield Finding("firewall", host, "ufw is switched on, and only firewalld's ports are opened for you", fix)
@@ -207,29 +188,6 @@ def connections(reports: dict[str, Report]) -> Iterator[Finding]:
     }
     for hosts, fault in grouped(images):
         yield Finding("registry", hosts, f"cannot pull {fault}", pull_fix(fault))
-
-
-def identity(reports: dict[str, Report]) -> Iterator[Finding]:
-    """What must differ from host to host."""
-    fix = (
-        "Give each clone of an image its own; if it is one machine with two names in the inventory, remove one of them"
-    )
-    for mac, hosts in shared({host: report["macs"] for host, report in reports.items()}):
-        yield Finding("mac", ", ".join(hosts), f"have the same MAC address {mac}", fix)
-    for product, hosts in shared({host: report["product_id"] for host, report in reports.items()}):
-        yield Finding("product_id", ", ".join(hosts), f"have the same product id {product}", fix)
-
-
-def addresses(inventory: list[Mapping], reports: dict[str, Report]) -> Iterator[Finding]:
-    """The address by which the others know a node: bare_mesh_node_ip if it is set, or that of its default route."""
-    wanted = {**dict.fromkeys(reports, ""), **{entry["name"]: entry["set_ip"] for entry in inventory}}
-    fix = "Set bare_mesh_node_ip for each host to its own address in the network that the hosts share"
-    for address, hosts in shared({host: wanted[host] or report["address"] for host, report in reports.items()}):
-        yield Finding("node_ip", ", ".join(hosts), f"would all have the node address {address}", fix)
-    for host, report in reports.items():
-        own = [str(ipaddress.ip_interface(entry).ip) for entry in report["networks"]]
-        if wanted[host] and wanted[host] not in own:
-            yield Finding("node_ip", host, f"has no address {wanted[host]}, but {', '.join(own)}", fix)
 
 
 def clocks(reports: dict[str, Report], limit: float) -> Iterator[Finding]:
@@ -335,8 +293,8 @@ def judge_hosts(
     for host, report in reports.items():
         faults += taken_ports(host, report, ports["node"] + (ports["control_plane"] if host in control_plane else []))
     faults += connections(reports)
-    faults += identity(reports)
-    faults += addresses(hosts, reports)
+    known = [(fault.check, fault.where) for fault in faults]
+    faults += [fault for fault in identity.judge(hosts, reports) if (fault.check, fault.where) not in known]
     return faults, reports
 
 

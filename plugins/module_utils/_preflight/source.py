@@ -14,7 +14,8 @@ from ansible_collections.bare.mesh.plugins.module_utils._host import distributio
 from ansible_collections.bare.mesh.plugins.module_utils._host.fetch import Fetcher, FetchError
 from ansible_collections.bare.mesh.plugins.module_utils._host.packages import missing, newer
 from ansible_collections.bare.mesh.plugins.module_utils._preflight import packages
-from ansible_collections.bare.mesh.plugins.module_utils._preflight.hosts import Finding, Report, is_known
+from ansible_collections.bare.mesh.plugins.module_utils._preflight.finding import Finding, Report
+from ansible_collections.bare.mesh.plugins.module_utils._preflight.hosts import is_known
 
 REACH = (
     "See that the controller can reach it; check bare_mesh_source and, for a mirror, bare_mesh_mirror_url and"

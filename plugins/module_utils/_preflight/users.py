@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ansible_collections.bare.mesh.plugins.module_utils._preflight.hosts import Finding, Report, grouped
+from ansible_collections.bare.mesh.plugins.module_utils._preflight.finding import Finding, Report
+from ansible_collections.bare.mesh.plugins.module_utils._preflight.hosts import grouped
 
 
 def missing_users(reports: dict[str, Report]) -> Iterator[Finding]:

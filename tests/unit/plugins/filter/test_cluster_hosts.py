@@ -40,6 +40,10 @@ def test_the_container_runtime():
     assert one(bare_mesh_container_runtime="docker")["container_runtime"] == "docker"
 
 
+def test_the_port_of_ssh():
+    assert (one()["ssh_port"], one(ansible_port=2222)["ssh_port"]) == ("22", "2222")
+
+
 def test_names():
     assert (one()["hostname"], one()["node_name"]) == ("n1", "n1")
     found = one(host_prep_hostname="Node-A")

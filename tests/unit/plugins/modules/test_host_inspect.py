@@ -32,6 +32,13 @@ def test_interfaces_of_the_cluster_do_not_count():
     assert host_inspect.interfaces("") == ([], [])
 
 
+def test_a_bond_and_its_vlans_have_one_mac():
+    link = """{{"ifname": "{}", "address": "02:00:00:00:00:01",
+       "addr_info": [{{"scope": "global", "local": "{}", "prefixlen": 24}}]}}"""
+    text = f"[{link.format('bond0', '10.0.0.5')}, {link.format('bond0.7', '10.0.7.5')}]"
+    assert host_inspect.interfaces(text) == (["02:00:00:00:00:01"], ["10.0.0.5/24", "10.0.7.5/24"])
+
+
 def test_way_out():
     assert host_inspect.way_out('[{"dst": "8.8.8.8", "dev": "eth0", "prefsrc": "10.0.0.5"}]') == {
         "address": "10.0.0.5",
@@ -110,6 +117,43 @@ def test_installed_packages(looked_at, call):
     looked_at.looks["rpm -q --queryformat"] = "kubelet 0:1.36.5-1\npackage kubectl is not installed\n"
     found = call(host_inspect, sent_at=0, packages=["kubelet", "kubectl"])["report"]["packages"]
     assert found == {"kubelet": "1.36.5-1"}
+
+
+# `systemctl show --property=Id,ActiveState,UnitFileState` of systemd 252: of units in this state, and of unknown ones.
+UNITS = """Id=nm-cloud-setup.service
+ActiveState={service[0]}
+UnitFileState={service[1]}
+
+Id=nm-cloud-setup.timer
+ActiveState={timer[0]}
+UnitFileState={timer[1]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("service", "timer", "found"),
+    [
+        (("inactive", ""), ("inactive", ""), []),
+        (("inactive", "disabled"), ("inactive", "disabled"), []),
+        (("inactive", "enabled"), ("active", "enabled"), ["nm-cloud-setup.service", "nm-cloud-setup.timer"]),
+        (("inactive", "disabled"), ("active", "disabled"), ["nm-cloud-setup.timer"]),
+        (("inactive", "masked"), ("inactive", "enabled"), ["nm-cloud-setup.timer"]),
+    ],
+)
+def test_nm_cloud_setup(looked_at, call, service, timer, found):
+    looked_at.programs |= {"systemctl"}
+    looked_at.looks["systemctl show"] = UNITS.format(service=service, timer=timer)
+    assert call(host_inspect, sent_at=0)["report"]["nm_cloud_setup"] == found
+
+
+def test_the_running_machine(looked_at, call, monkeypatch):
+    assert call(host_inspect, sent_at=0)["report"]["instance"] == ""
+    looked_at.put("/proc/sys/kernel/random/boot_id", "8a9b1c5e-3f8f-4a5e-9a73-0d3a5c2a6c11\n")
+    assert call(host_inspect, sent_at=0)["report"]["instance"] == ""
+    looked_at.put("/proc/self/ns/x")
+    looked_at.path("/proc/self/ns/net").symlink_to("net:[4026531840]")
+    found = call(host_inspect, sent_at=0)["report"]["instance"]
+    assert found == "8a9b1c5e-3f8f-4a5e-9a73-0d3a5c2a6c11 net:[4026531840]"
 
 
 def test_users_that_are_not_there(looked_at, call, monkeypatch):

@@ -17,6 +17,8 @@ REPORT = {
     "hostname": "localhost",
     "macs": [],
     "product_id": "",
+    "instance": "",
+    "nm_cloud_setup": [],
     "cpus": 2,
     "memory_mb": 4000,
     "disk_gb": 20.0,
@@ -45,7 +47,7 @@ SETTINGS = {
 
 def host(name, address, control_plane):
     roles = {"control_plane": control_plane, "worker": not control_plane}
-    return {"name": name, "hostname": name, "ssh_address": address, "set_ip": "", **roles}
+    return {"name": name, "hostname": name, "ssh_address": address, "ssh_port": "22", "set_ip": "", **roles}
 
 
 LIMITS = {"cpus": 2, "memory_mb": 1700, "disk_gb": 10, "clock_difference": 5}
@@ -99,6 +101,7 @@ def test_good_hosts_have_no_fault():
     ({f"{TWO}/features": {"vxlan": "missing"}}, ("kernel", "two")),
     ({f"{TWO}/cgroup": 1}, ("cgroup_v1", "two")),
     ({f"{TWO}/ufw": True}, ("firewall", "two")),
+    ({f"{TWO}/nm_cloud_setup": ["nm-cloud-setup.timer"]}, ("nm_cloud_setup", "two")),
     ({f"{TWO}/listening": {"10250/tcp": "python3"}}, ("ports", "two")),
     ({"inspections/one/report/listening": {"6443/tcp": ""}}, ("ports", "one")),
     ({f"{TWO}/clock": 60}, ("clock", "two")),
@@ -147,6 +150,44 @@ def test_two_names_for_one_machine():
     changes = {f"inspections/{host}/report/macs": ["02:00:00:00:00:01"] for host in ("one", "two")}
     changes |= {f"inspections/{host}/report/product_id": "4c4c" for host in ("one", "two")}
     assert judge(**changes) == [("mac", "one, two"), ("product_id", "one, two")]
+
+
+def test_interfaces_of_one_host_that_share_a_mac():
+    """A bond, its VLANs, a bridge."""
+    assert judge(**{f"{TWO}/macs": ["02:00:00:00:00:01", "02:00:00:00:00:01"]}) == []
+
+
+def test_hosts_behind_one_address_with_ports_of_their_own():
+    assert judge(**{"hosts/two/ssh_address": "10.0.0.1", "hosts/two/ssh_port": "2222"}) == []
+
+
+BOOT = "8a9b1c5e-3f8f-4a5e-9a73-0d3a5c2a6c11 net:[4026531840]"
+
+
+def report_of(host, **values):
+    return {f"inspections/{host}/report/{name}": value for name, value in values.items()}
+
+
+def test_one_machine_by_two_names_is_one_fault():
+    """Not one for each of what they share."""
+    known = {"instance": BOOT, "macs": ["02:00:00:00:00:01"], "product_id": "4c4c", "address": "10.0.0.1"}
+    assert judge(**report_of("one", **known), **report_of("two", **known)) == [("inventory", "one, two")]
+    known["macs"] = []
+    assert judge(**report_of("one", **known), **report_of("two", **known)) == [("inventory", "one, two")]
+    same_port = {"hosts/two/ssh_address": "10.0.0.1"}
+    assert judge(**same_port, **report_of("one", **known), **report_of("two", **known)) == [("inventory", "one, two")]
+
+
+def test_clones_and_containers_are_machines_of_their_own():
+    clone = BOOT.replace("8a9b", "17aa")
+    container = BOOT.replace("4026531840", "4026532601")
+    for other in (clone, container):
+        assert judge(**report_of("one", instance=BOOT), **report_of("two", instance=other)) == []
+    # A copy of a running machine goes on with its boot, and needs a MAC address of its own.
+    one, two = (report_of(host, instance=BOOT, macs=[mac]) for host, mac in (("one", "02::1"), ("two", "02::2")))
+    assert judge(**one, **two) == []
+    # Where it is not known, nothing is said.
+    assert judge(**report_of("one", instance=""), **report_of("two", instance="")) == []
 
 
 def test_images_that_hosts_cannot_pull():
