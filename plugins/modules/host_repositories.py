@@ -10,6 +10,8 @@ description:
   - Writes the repositories C(bare-mesh-kubernetes) and C(bare-mesh-docker) for C(dnf) or C(apt), with signature checks
     on.
   - A signing key is fetched from the repository and written only if its fingerprint is the expected one.
+  - Where the owner of a key has prolonged it, the copies of the old one that C(rpm) and C(dnf) keep are replaced. They
+    do not do that by themselves.
   - C(dnf) is told to leave the pinned packages alone in a full upgrade, by C(exclude).
 extends_documentation_fragment:
   - bare.mesh.attributes
@@ -42,7 +44,7 @@ attributes:
     details: The keys are fetched and verified in check mode as well.
   diff_mode:
     support: full
-    details: A key is shown by its fingerprint.
+    details: A key is shown by its fingerprint and the date on which it expires.
 author:
   - The bare.mesh authors (@bare-mesh)
 """
@@ -64,16 +66,23 @@ files:
   returned: always
   type: list
   elements: str
+renewed:
+  description: The keys of C(rpm) that were, or in check mode would be, replaced by their prolonged form.
+  returned: always
+  type: list
+  elements: str
 """
 
+import datetime
 import platform
 import re
+import shutil
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._base.module import run
-from ansible_collections.bare.mesh.plugins.module_utils._host import distributions, fetch, openpgp
+from ansible_collections.bare.mesh.plugins.module_utils._host import distributions, fetch, openpgp, rpm_keys
 from ansible_collections.bare.mesh.plugins.module_utils._host.files import Files, read
 
 HEADER = "# Written by bare.mesh.\n"
@@ -172,7 +181,37 @@ def is_key(data: bytes, wanted: str) -> bool:
 
 
 def described(key: bytes) -> str:
-    return f"the key {openpgp.fingerprints(key)[0]}\n"
+    (name, *_others), ends = openpgp.fingerprints(key), openpgp.term(key).ends
+    day = datetime.datetime.fromtimestamp(ends, datetime.timezone.utc).date().isoformat() if ends else ""
+    return f"the key {name}{f', valid until {day}' if day else ''}\n"
+
+
+class Renewal:
+    """The copies of our keys that rpm and dnf keep, and that are older than the keys' files will be."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        self.module = module
+        self.known: dict[str, str] | None = None
+        # Path of a key's file -> rpm's names of its old copies.
+        self.names: dict[str, list[str]] = {}
+        self.keyrings: list[str] = []
+
+    def want(self, name: str, path: str, key: bytes, rewritten: bool) -> None:
+        if self.known is None:
+            self.known = rpm_keys.imported(self.module)
+        names = rpm_keys.outdated(self.known, key)
+        if names:
+            self.names[path] = names
+        if rewritten:
+            self.keyrings += rpm_keys.keyrings(name)
+
+    def all_names(self) -> list[str]:
+        return sorted({name for names in self.names.values() for name in names})
+
+    def diff(self) -> list[dict[str, str]]:
+        shown = [(name, described((self.known or {})[name].encode())) for name in self.all_names()]
+        shown += [(path, "the keys that dnf keeps\n") for path in self.keyrings]
+        return [{"before_header": name, "after_header": name, "before": old, "after": ""} for name, old in shown]
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
@@ -182,7 +221,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         fetcher = fetch.Fetcher(module.params["ca"], module.params["proxy"])
     except (OSError, ValueError) as error:
         raise Failure(f"ca is not a certificate in PEM form: {error}") from error
-    files = Files(module)
+    files, renewal = Files(module), Renewal(module)
     want_proxy(module.params["proxy"], files, distributions.family(release))
     for repository in distributions.repositories(
         release, machine, module.params["source"], module.params["kubernetes_version"]
@@ -198,10 +237,21 @@ def work(module: AnsibleModule) -> dict[str, Any]:
             key_path = f"/etc/pki/rpm-gpg/RPM-GPG-KEY-{name}"
             key = verified_key(module, fetcher, repository, key_path)
             files.want(key_path, key, shown=described(key))
+            renewal.want(name, key_path, key, key_path in files.todo)
             files.want(f"/etc/yum.repos.d/{name}.repo", yum_file(repository, key_path))
     if not module.check_mode:
+        # Before the files: a run that is killed here does the same again.
+        for folder in renewal.keyrings:
+            shutil.rmtree(folder)
         files.write()
-    return {"changed": bool(files.todo), "files": sorted(files.todo), "diff": files.diff}
+        for path, names in renewal.names.items():
+            rpm_keys.replace(module, names, path)
+    return {
+        "changed": bool(files.todo or renewal.names or renewal.keyrings),
+        "files": sorted(files.todo),
+        "renewed": renewal.all_names(),
+        "diff": files.diff + renewal.diff(),
+    }
 
 
 def main() -> None:

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Fingerprints of OpenPGP public keys, read without gpg: the hosts need not have it."""
+"""Fingerprints and terms of OpenPGP public keys, read without gpg: the hosts need not have it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,16 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
 
+SIGNATURE = 2
 PUBLIC_KEY = 6
+# Types of signatures by which a key speaks of itself: on its user ids, on itself.
+CERTIFICATIONS = (0x10, 0x11, 0x12, 0x13, 0x1F)
+# Types of subpackets of a signature.
+CREATED, KEY_EXPIRES, ISSUER, ISSUER_FINGERPRINT = 2, 9, 16, 33
 
 
 class NotAKey(Failure):
@@ -66,20 +72,74 @@ def _packets(data: bytes) -> Iterator[tuple[int, bytes]]:
         at += size
 
 
+def _fingerprint(body: bytes) -> str:
+    """The fingerprint of a public key packet; empty for a version that is not known."""
+    if body[0] == 4:
+        digest = hashlib.sha1(b"\x99" + len(body).to_bytes(2, "big") + body, usedforsecurity=False)
+        return digest.hexdigest().upper()
+    if body[0] == 6:
+        return hashlib.sha256(b"\x9b" + len(body).to_bytes(4, "big") + body).hexdigest().upper()
+    return ""
+
+
 def fingerprints(data: bytes) -> list[str]:
     """The fingerprints, in capital hex digits, of the primary keys in a key file."""
-    found = []
     try:
-        for tag, body in _packets(dearmor(data)):
-            if tag != PUBLIC_KEY:
-                continue
-            if body[0] == 4:
-                digest = hashlib.sha1(b"\x99" + len(body).to_bytes(2, "big") + body, usedforsecurity=False)
-                found.append(digest.hexdigest().upper())
-            elif body[0] == 6:
-                found.append(hashlib.sha256(b"\x9b" + len(body).to_bytes(4, "big") + body).hexdigest().upper())
+        found = [_fingerprint(body) for tag, body in _packets(dearmor(data)) if tag == PUBLIC_KEY]
     except IndexError as error:
         raise NotAKey("the key ends too early") from error
-    if not found:
+    if not any(found):
         raise NotAKey("no OpenPGP public key in it")
+    return [one for one in found if one]
+
+
+def _subpackets(area: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yields (type, body) of each subpacket of a signature."""
+    at = 0
+    while at < len(area):
+        size, at = area[at], at + 1
+        if size == 255:
+            size, at = int.from_bytes(area[at : at + 4], "big"), at + 4
+        elif size >= 192:
+            size, at = ((size - 192) << 8) + area[at] + 192, at + 1
+        # The highest bit says that the subpacket must be understood.
+        yield area[at] & 0x7F, area[at + 1 : at + size]
+        at += size
+
+
+def _signature(body: bytes) -> dict[int, bytes]:
+    """The subpackets of a certification; empty for other signatures."""
+    if body[0] not in (4, 6) or body[1] not in CERTIFICATIONS:
+        return {}
+    width = 2 if body[0] == 4 else 4
+    middle = 4 + width + int.from_bytes(body[4 : 4 + width], "big")
+    end = middle + width + int.from_bytes(body[middle : middle + width], "big")
+    hashed = dict(_subpackets(body[4 + width : middle]))
+    return {**dict(_subpackets(body[middle + width : end])), **hashed}
+
+
+class Term(NamedTuple):
+    """What a primary key last said of itself, in seconds since 1970."""
+
+    signed: int
+    # 0 for a key that does not expire.
+    ends: int
+
+
+def term(data: bytes) -> Term:
+    """The term of the first primary key in a key file. Its owner prolongs it by signing the key again."""
+    (fingerprint, *_others), key, found = fingerprints(data), b"", Term(0, 0)
+    try:
+        for tag, body in _packets(dearmor(data)):
+            if tag == PUBLIC_KEY:
+                key = body
+            parts = _signature(body) if tag == SIGNATURE and _fingerprint(key) == fingerprint else {}
+            issuer = (parts.get(ISSUER_FINGERPRINT, b"")[1:] or parts.get(ISSUER, b"")).hex().upper()
+            if not issuer or not (fingerprint.endswith(issuer) or fingerprint.startswith(issuer)):
+                continue
+            signed = int.from_bytes(parts.get(CREATED, b""), "big")
+            lasts = int.from_bytes(parts.get(KEY_EXPIRES, b""), "big")
+            found = max(found, Term(signed, lasts and int.from_bytes(key[1:5], "big") + lasts))
+    except IndexError as error:
+        raise NotAKey("a signature of the key ends too early") from error
     return found

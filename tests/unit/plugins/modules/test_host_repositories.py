@@ -137,6 +137,72 @@ def test_the_password_of_a_proxy_is_printed_nowhere(system, machine, answers, ca
             assert "correct-horse" not in call.printed
 
 
+FILES = Path(__file__).parent.parent / "module_utils/files"
+OLD, NEW = ((FILES / name).read_bytes() for name in ("renewable.asc", "renewed.asc"))
+# rpm 4.18.0, after rpmkeys --import renewable.asc. Its answer is the same after rpmkeys --import renewed.asc.
+IMPORTED = (FILES / "renewable.rpm.txt").read_text()
+RENEWABLE = "gpg-pubkey-008e7316-6b07c961"
+RENEWED = {**WANTED, "fingerprints": dict.fromkeys(WANTED["fingerprints"], openpgp.fingerprints(OLD)[0])}
+
+
+@pytest.fixture
+def rpm(machine, answers):
+    """rpm's own keys."""
+    machine.put("/etc/os-release", SYSTEMS["rpm"])
+    machine.programs |= {"rpm"}
+    known = {RENEWABLE: IMPORTED, "gpg-pubkey-1-1": "gpg-pubkey-1-1\n-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nabc\n"}
+    known["gpg-pubkey-1-1"] += "-----END PGP PUBLIC KEY BLOCK-----\n\n"
+    machine.looks["rpm -q gpg-pubkey"] = lambda _command: "".join(known.values())
+    machine.acts["rpm -e"] = lambda command: known.pop(command.split()[-1])
+
+    def load(command):
+        name = command.split()[-1]
+        known[RENEWABLE] = f"{RENEWABLE}\n{machine.text(name)}\n"
+
+    machine.acts["rpm --import"] = load
+    answers["key"] = OLD
+    return known
+
+
+def test_a_key_with_a_new_expiry_replaces_the_copies_of_rpm_and_dnf(machine, rpm, answers, call, predicted):
+    assert call(host_repositories, **RENEWED)["renewed"] == []
+    assert not call(host_repositories, **RENEWED)["changed"] and machine.ran == []
+    keyring, others = (f"/var/cache/dnf/{name}-0123/pubring" for name in ("bare-mesh-kubernetes", "baseos"))
+    machine.put(f"{keyring}/pubring.kbx")
+    machine.put(f"{others}/pubring.kbx")
+    answers["key"] = NEW
+    done = predicted(host_repositories, **RENEWED)
+    assert done["renewed"] == [RENEWABLE]
+    path = "/etc/pki/rpm-gpg/RPM-GPG-KEY-bare-mesh-kubernetes"
+    assert machine.ran[:2] == [f"rpm -e --allmatches {RENEWABLE}", f"rpm --import {path}"]
+    assert not machine.path(keyring).exists() and machine.path(others).exists()
+    shown = [(diff["before"], diff["after"]) for diff in done["diff"]]
+    name = openpgp.fingerprints(OLD)[0]
+    assert ("", f"the key {name}, valid until 2030-01-01\n") in shown
+    assert (f"the key {name}, valid until 2027-01-01\n", "") in shown
+
+
+def test_a_copy_that_an_earlier_run_left_behind_is_replaced(machine, rpm, answers, call, predicted):
+    """Whatever wrote the file."""
+    answers["key"] = NEW
+    call(host_repositories, **RENEWED)
+    rpm[RENEWABLE] = IMPORTED
+    assert predicted(host_repositories, **RENEWED)["files"] == []
+    assert openpgp.term(rpm[RENEWABLE].partition("\n")[2].encode()) == openpgp.term(NEW)
+
+
+def test_an_older_file_of_the_source_does_not_replace_a_newer_copy(machine, rpm, answers, call):
+    rpm[RENEWABLE] = f"{RENEWABLE}\n{NEW.decode()}\n"
+    assert call(host_repositories, **RENEWED)["renewed"] == []
+
+
+def test_a_key_that_rpm_does_not_take_is_a_message(machine, rpm, answers, call):
+    machine.acts["rpm --import"] = (1, "", "error: key 1 import failed.")
+    answers["key"] = NEW
+    failed = call(host_repositories, **RENEWED)
+    assert failed["msg"].endswith("RPM-GPG-KEY-bare-mesh-kubernetes: error: key 1 import failed.")
+
+
 def test_a_source_that_is_down_does_not_disturb_a_host_that_has_the_keys(system, machine, answers, call):
     answers["key"] = fetch.FetchError("https://k/key cannot be reached: timed out")
     failed = call(host_repositories, **WANTED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import time
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,45 @@ FINGERPRINT = "E275AE3D22FF829D722070563C6A191E34774BAF"
 def test_fingerprint_of_an_armoured_and_of_a_binary_key():
     assert openpgp.fingerprints(KEY) == [FINGERPRINT]
     assert openpgp.fingerprints(openpgp.dearmor(KEY)) == [FINGERPRINT]
+
+
+FILES = Path(__file__).parents[1] / "files"
+# By gpg 2.2.40: --quick-gen-key … 2027-01-01, then --quick-set-expire … 2030-01-01.
+OLD, NEW = ((FILES / name).read_bytes() for name in ("renewable.asc", "renewed.asc"))
+
+
+def test_the_term_of_a_key():
+    """As gpg --list-packets has them: signed at 1795672417 and 1795672418, expiring with the day that was given."""
+    assert openpgp.fingerprints(OLD) == openpgp.fingerprints(NEW)
+    old, new = openpgp.term(OLD), openpgp.term(NEW)
+    assert new.signed == 1795672418 and new.signed - old.signed in (1, 2)
+    days = [time.strftime("%Y-%m-%d", time.gmtime(one.ends)) for one in (old, new)]
+    assert days == ["2027-01-01", "2030-01-01"]
+    assert openpgp.term(KEY).ends == 0 and openpgp.term(KEY).signed > 0
+    # Of both, the later word counts.
+    assert openpgp.term(NEW + OLD) == openpgp.term(OLD + NEW) == new
+
+
+def key_with(*signatures):
+    """A key that is followed by signatures, each (type, issuer, time, seconds)."""
+    packets = b"\xc6\x0a" + BODY
+    for kind, issuer, signed, seconds in signatures:
+        hashed = b"\x05\x02" + signed.to_bytes(4, "big") + b"\x05\x89" + seconds.to_bytes(4, "big")
+        other = b"\xff\x00\x00\x00\x09\x10" + bytes.fromhex(issuer)
+        body = b"\x04" + bytes([kind]) + b"\x01\x08" + len(hashed).to_bytes(2, "big") + hashed
+        body += len(other).to_bytes(2, "big") + other + b"\x00\x00"
+        packets += b"\xc2" + bytes([len(body)]) + body
+    return packets
+
+
+def test_only_the_key_s_own_word_counts():
+    own, other, created = FOURTH[-16:], "AB" * 8, int.from_bytes(BODY[1:5], "big")
+    assert openpgp.term(key_with((0x13, own, 100, 7), (0x13, other, 200, 9))) == (100, created + 7)
+    assert openpgp.term(key_with((0x1F, own, 100, 7), (0x18, own, 200, 9))) == (100, created + 7)
+    assert openpgp.term(key_with((0x10, own, 100, 7), (0x12, own, 200, 0))) == (200, 0)
+    assert openpgp.term(key_with((0x13, other, 200, 9))) == openpgp.term(key_with()) == (0, 0)
+    with pytest.raises(openpgp.NotAKey, match="a signature of the key ends too early"):
+        openpgp.term(key_with() + b"\xc2\x07\x04\x13\x01\x08\x00\x03\x05")
 
 
 def test_every_key_of_a_file_is_found():
