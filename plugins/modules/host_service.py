@@ -21,9 +21,11 @@ options:
     type: str
     required: true
   state:
-    description: Whether the unit runs and is enabled at boot (V(started)), or neither (V(stopped)).
+    description:
+      - Whether the unit runs and is enabled at boot (V(started)), or neither (V(stopped)).
+      - V(as_is) leaves that to the host. If the unit runs, it takes the files. A host without the unit gets no files.
     type: str
-    choices: [started, stopped]
+    choices: [started, stopped, as_is]
     default: started
   files:
     description:
@@ -54,6 +56,11 @@ options:
         description: Whether the unit reads the file only when it starts, so that a change of the file needs a restart.
         type: bool
         default: true
+      reload:
+        description: Whether the running unit takes a change of the file by C(systemctl reload), instead of a restart.
+        type: bool
+        default: false
+        version_added: 0.2.0
       keep_original:
         description:
           - Whether the host's own file, such as that of a package, is kept beside it before it is replaced, with
@@ -108,6 +115,18 @@ EXAMPLES = r"""
         mode: "0600"
     absent: [/etc/containerd/certs.d/quay.io/hosts.toml]
     watch: [/usr/bin/containerd]
+
+- name: Keep NetworkManager, where the host has it, away from the interfaces of pods
+  bare.mesh.host_service:
+    name: NetworkManager
+    state: as_is
+    files:
+      - content: |
+          # bare.mesh
+          [keyfile]
+          unmanaged-devices+=interface-name:veth*
+        dest: /etc/NetworkManager/conf.d/pods.conf
+        reload: true
 
 - name: Use our time servers instead of the distribution's
   bare.mesh.host_service:
@@ -164,19 +183,20 @@ def started_at(unit: dict[str, str]) -> int:
         return 0
 
 
-def plan(unit: dict[str, str], state: str, restart: bool, newest: float) -> list[str]:
+def plan(unit: dict[str, str], state: str, restart: bool, newest: float, reload: bool = False) -> list[str]:
     """The verbs of systemctl that lead to the wanted state; newest is when the unit's files last changed."""
     # A unit that does not exist is neither enabled nor running.
     running = unit.get("ActiveState") in ("active", "activating", "reloading")
     file_state = unit.get("UnitFileState", "")
     if state == "stopped":
         return (["disable"] if file_state.startswith("enabled") else []) + (["stop"] if running else [])
-    actions = [] if file_state in ("enabled", "static", "generated") else ["enable"]
+    keep = state == "as_is" or file_state in ("enabled", "static", "generated")
+    actions = [] if keep else ["enable"]
     if not running:
-        actions.append("start")
-    elif restart or int(newest) > started_at(unit):
-        actions.append("restart")
-    return actions
+        return actions if state == "as_is" else [*actions, "start"]
+    if restart or int(newest) > started_at(unit):
+        return [*actions, "restart"]
+    return [*actions, "reload"] if reload else actions
 
 
 FILE = {
@@ -186,6 +206,7 @@ FILE = {
     "content": {"type": "str"},
     "mode": {"type": "str", "default": "0644"},
     "restart": {"type": "bool", "default": True},
+    "reload": {"type": "bool", "default": False},
     "keep_original": {"type": "bool", "default": False},
 }
 
@@ -260,12 +281,15 @@ def act(module: AnsibleModule, systemctl: str, unit: str, actions: list[str]) ->
 def work(module: AnsibleModule) -> dict[str, Any]:
     name = module.params["name"]
     systemctl = module.get_bin_path("systemctl", required=True)
-    files = compare(module)
     unit = find_unit(module, systemctl)
-    # A change of these needs no restart: the unit reads them whenever it needs them.
-    unread = {one["dest"] for one in module.params["files"] if not one["restart"]}
-    read_at_start = [one["dest"] for one in module.params["files"] if one["restart"]] + module.params["watch"]
-    read_at_start += module.params["restore"]
+    if module.params["state"] == "as_is" and unit.get("LoadState") == "not-found":
+        return {"changed": False, "files": [], "actions": [], "diff": []}
+    files = compare(module)
+    # A change of these needs no restart: the unit reads them whenever it needs them, or when it is told to.
+    unread = {one["dest"] for one in module.params["files"] if one["reload"] or not one["restart"]}
+    told = {one["dest"] for one in module.params["files"] if one["reload"]}
+    read_at_start = [one["dest"] for one in module.params["files"] if one["dest"] not in unread]
+    read_at_start += module.params["watch"] + module.params["restore"]
     read = {path for path in files.todo if path not in unread and not path.endswith(SAVED)}
     if not module.check_mode:
         try:
@@ -274,11 +298,11 @@ def work(module: AnsibleModule) -> dict[str, Any]:
             raise Failure(f"{error.filename}: {error.strerror}; nothing more was written") from error
     # ctime, since a package's files carry the time at which they were built as mtime.
     newest = max((os.stat(path).st_ctime for path in read_at_start if os.path.exists(path)), default=0)
-    actions = plan(unit, module.params["state"], bool(read), newest)
+    actions = plan(unit, module.params["state"], bool(read), newest, not told.isdisjoint(files.todo))
     if actions and not module.check_mode:
         act(module, systemctl, unit["Id"], actions)
     running = unit.get("ActiveState", "inactive")
-    states = {"start": "active", "restart": "active, restarted", "stop": "inactive"}
+    states = {"start": "active", "restart": "active, restarted", "reload": "active, reloaded", "stop": "inactive"}
     after = states[actions[-1]] if actions and actions[-1] in states else running
     state: dict[str, Any] = {"before": f"{running}\n", "after": f"{after}\n"}
     state |= {"before_header": name, "after_header": name}
@@ -295,7 +319,7 @@ def main() -> None:
         work,
         {
             "name": {"type": "str", "required": True},
-            "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
+            "state": {"type": "str", "choices": ["started", "stopped", "as_is"], "default": "started"},
             "files": {
                 "type": "list",
                 "elements": "dict",

@@ -65,6 +65,117 @@ def test_a_name_that_would_not_survive_a_reboot_is_a_change(named, predicted, mo
     assert named.text("/etc/hostname") == "w1\n"
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.1.1", "::1"])
+def test_a_name_keeps_its_domain(named, predicted, address):
+    """`hostname -f` says what the first line with the name says."""
+    named.put(
+        "/etc/hosts",
+        f"127.0.0.1 localhost\n{address} w1.corp.example w1\n::1 localhost w1\n10.0.0.9 w2.corp.example w2\n",
+    )
+    hosts = {"w1": "10.0.0.1", "w2": "10.0.0.2"}
+    predicted(host_names, name="w1", hosts=hosts)
+    kept = "127.0.0.1 localhost\n::1 localhost w1\n10.0.0.9 w2.corp.example w2\n"
+    assert named.text("/etc/hosts").startswith(f"{kept}# BEGIN")
+    assert "10.0.0.1 w1.corp.example w1\n10.0.0.2 w2\n# END" in named.text("/etc/hosts")
+    predicted(host_names, name="w1", hosts={"w1": "10.0.0.5"})
+    assert "10.0.0.5 w1.corp.example w1\n# END" in named.text("/etc/hosts")
+
+
+def test_the_name_of_a_member_of_a_domain_stays(named, predicted):
+    named.put("/etc/hostname", "n7.corp.example\n")
+    named.put("/etc/hosts", "127.0.1.1 n7.corp.example n7\n")
+    done = predicted(host_names, name="w1", set_name=False, hosts={"w1": "10.0.0.1"})
+    assert done["name"] == "n7.corp.example" and named.ran == []
+    assert [diff["before_header"] for diff in done["diff"]] == ["/etc/hosts"]
+    assert named.text("/etc/hosts").startswith("127.0.1.1 n7.corp.example n7\n# BEGIN")
+
+
+# What cloud-init 24.1 has in templates/hosts.debian.tmpl and hosts.redhat.tmpl, without the lines about IPv6.
+NOTE = """# Your system has configured 'manage_etc_hosts' as True.
+# As a result, if you wish for changes to this file to persist
+# then you will need to either
+# a.) make changes to the master file in /etc/cloud/templates/hosts.%s.tmpl
+# b.) change or remove the value of 'manage_etc_hosts' in
+#     /etc/cloud/cloud.cfg or cloud-config from user-data
+#
+"""
+DEBIAN = "## template:jinja\n" + NOTE % "debian" + "127.0.1.1 {{fqdn}} {{hostname}}\n127.0.0.1 localhost\n"
+REDHAT = (
+    "## template:jinja\n"
+    + NOTE % "redhat"
+    + "127.0.0.1 {{fqdn}} {{hostname}}\n127.0.0.1 localhost.localdomain localhost\n"
+)
+OLD = NOTE % "redhat" + "127.0.0.1 ${fqdn} ${hostname}\n127.0.0.1 localhost.localdomain localhost\n"
+
+
+def cloud_init(template):
+    """What it makes of the template at a boot."""
+    text = template.partition("template:jinja\n")[2] or template
+    for fqdn, hostname in (("{{fqdn}}", "{{hostname}}"), ("${fqdn}", "${hostname}")):
+        text = text.replace(fqdn, "w1.cloud.example").replace(hostname, "w1")
+    return text
+
+
+@pytest.mark.parametrize(("family", "template"), [("debian", DEBIAN), ("redhat", REDHAT), ("redhat", OLD)])
+def test_a_hosts_file_that_cloud_init_makes(named, predicted, call, family, template):
+    """It is the same after a boot as after the run, and the next run finds nothing to do."""
+    path = f"/etc/cloud/templates/hosts.{family}.tmpl"
+    named.put(path, template, 0o640)
+    named.put("/etc/cloud/templates/hosts.suse.tmpl", template)
+    named.put("/etc/hosts", cloud_init(template))
+    done = predicted(host_names, name="w1", hosts={"w1": "10.0.0.1", "w2": "10.0.0.2"})
+    assert [diff["before_header"] for diff in done["diff"]] == ["host name", "/etc/hosts", path]
+    assert "10.0.0.1 w1.cloud.example w1\n10.0.0.2 w2\n# END" in named.text("/etc/hosts")
+    assert cloud_init(named.text(path)) == named.text("/etc/hosts") and named.mode(path) == 0o640
+    assert named.text(path).startswith(template[:20])
+    assert named.text("/etc/cloud/templates/hosts.suse.tmpl") == template
+    named.put("/etc/hosts", cloud_init(named.text(path)))
+    assert call(host_names, name="w1", hosts={"w1": "10.0.0.1", "w2": "10.0.0.2"})["changed"] is False
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/etc/cloud/cloud.cfg", "/etc/cloud/cloud.cfg.d/90_x.cfg", "/var/lib/cloud/instance/vendor-cloud-config.txt"],
+)
+def test_a_hosts_file_that_cloud_init_will_make(named, predicted, path):
+    """A template without its note, or a hosts file of before the setting."""
+    named.put("/etc/debian_version", "12.7\n")
+    named.put(path, "#cloud-config\nmanage_etc_hosts: true\n")
+    named.put("/etc/cloud/templates/hosts.debian.tmpl", "127.0.0.1 localhost\n")
+    predicted(host_names, name="w1", hosts={"w1": "10.0.0.1"})
+    assert "10.0.0.1 w1\n" in named.text("/etc/cloud/templates/hosts.debian.tmpl")
+
+
+@pytest.mark.parametrize("setting", ["", "manage_etc_hosts: false\n", "# manage_etc_hosts: true\n"])
+def test_a_hosts_file_that_cloud_init_leaves(named, call, setting):
+    named.put("/etc/cloud/cloud.cfg", setting)
+    named.put("/etc/cloud/templates/hosts.redhat.tmpl", REDHAT)
+    done = call(host_names, name="w1", hosts={"w1": "10.0.0.1"})
+    assert done["changed"] and "warnings" not in done
+    assert named.text("/etc/cloud/templates/hosts.redhat.tmpl") == REDHAT
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_template_that_is_not_there(named, call, check):
+    named.put("/etc/cloud/cloud.cfg", "manage_etc_hosts: True\n")
+    named.path("/etc/cloud/templates").mkdir()
+    before = named.everything()
+    failed = call(host_names, check=check, name="w1", hosts={"w1": "10.0.0.1"})
+    assert "no template /etc/cloud/templates/hosts.redhat.tmpl" in failed["msg"]
+    assert "set manage_etc_hosts to false" in failed["msg"] and named.everything() == before and named.ran == []
+
+
+def test_an_image_that_has_lost_cloud_init(named, predicted):
+    named.put("/etc/hosts", cloud_init(DEBIAN))
+    assert predicted(host_names, name="w1", hosts={"w1": "10.0.0.1"})["changed"]
+
+
+def test_cloud_init_that_adds_the_name_at_each_boot(named, call):
+    named.put("/var/lib/cloud/instance/cloud-config.txt", "manage_etc_hosts: localhost\n")
+    done = call(host_names, name="w1", hosts={"w1": "10.0.0.1"})
+    assert done["changed"] and "manage_etc_hosts is localhost" in str(done["warnings"])
+
+
 def test_a_refusal_is_a_message(named, call):
     named.acts["hostnamectl"] = named.acts.pop("hostnamectl set-hostname") and (1, "", "Invalid hostname")
     assert call(host_names, name="w 1", hosts={})["msg"] == "Invalid hostname"

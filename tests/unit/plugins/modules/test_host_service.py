@@ -102,6 +102,41 @@ def file(dest, content, **more):
     return {"dest": dest, "content": content, **more}
 
 
+@pytest.mark.parametrize("file_state", ["enabled", "disabled"])
+def test_a_unit_that_is_left_as_it_is_takes_files_by_a_reload(machine, predicted, file_state):
+    played(machine, "loaded", "active", file_state)
+    wanted = {"name": "x", "state": "as_is", "files": [file("/etc/x/a", "one\n", reload=True)]}
+    done = predicted(host_service, **wanted)
+    assert (done["files"], done["actions"]) == (["/etc/x/a"], ["reload"])
+    assert done["diff"][-1]["after"] == "active, reloaded\n"
+    assert machine.ran == ["systemctl daemon-reload", "systemctl reload x.service"]
+    # A file that is read at the start alone wins.
+    wanted["files"] = [file("/etc/x/a", "two\n", reload=True), file("/etc/x/b", "two\n")]
+    assert predicted(host_service, **wanted)["actions"] == ["restart"]
+
+
+def test_a_unit_that_is_left_as_it_is_need_not_run(machine, predicted):
+    played(machine, "loaded", "inactive", "disabled")
+    done = predicted(host_service, name="x", state="as_is", files=[file("/etc/x/a", "one\n", reload=True)])
+    assert (done["files"], done["actions"], machine.ran) == (["/etc/x/a"], [], [])
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_unit_that_is_left_as_it_is_need_not_be_there(machine, call, check):
+    played(machine, "not-found", "inactive", "")
+    done = call(host_service, check=check, name="x", state="as_is", files=[file("/etc/x/a", "one\n", reload=True)])
+    assert (done["changed"], done["files"], done["diff"], machine.ran) == (False, [], [], [])
+    assert not machine.path("/etc/x").exists()
+
+
+def test_a_started_unit_is_reloaded_only_if_it_runs(machine, predicted):
+    unit = played(machine, "loaded", "inactive", "enabled")
+    wanted = {"name": "x", "files": [file("/etc/x/a", "one\n", reload=True)]}
+    assert predicted(host_service, **wanted)["actions"] == ["start"] and unit["ActiveState"] == "active"
+    wanted["files"] = [file("/etc/x/a", "two\n", reload=True)]
+    assert predicted(host_service, **wanted)["actions"] == ["reload"]
+
+
 def test_check_mode_predicts_the_files(machine, predicted):
     unit = played(machine, "loaded", "active", "enabled")
     unit["ActiveEnterTimestamp"] = "Thu 2099-01-01 00:00:00 UTC"
