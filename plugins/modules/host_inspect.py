@@ -42,7 +42,7 @@ options:
     type: str
     default: ''
   packages:
-    description: Names of packages whose installed versions are reported.
+    description: Names of packages whose installed versions are reported, with those that would give way to them.
     type: list
     elements: str
     default: []
@@ -109,7 +109,10 @@ report:
     listening: {description: Port such as V(6443/tcp) to the name of the program that listens on it., type: dict}
     member: {description: Whether kubeadm has begun or finished a node here., type: bool}
     ufw: {description: Whether Ubuntu's ufw is switched on., type: bool}
-    packages: {description: 'Name to version of those of O(packages) that are installed.', type: dict}
+    packages:
+      description: Name to version of the installed ones of O(packages), and of those that would give way to them.
+      type: dict
+    apt_sources: {description: 'C(file), C(url), C(suite) and C(signed_by) of the package sources of apt.', type: list}
     missing_users: {description: Those of O(users) that the host does not have., type: list}
     refused_images: {description: Image of O(images) that cannot be pulled to the reason., type: dict}
     unreachable: {description: Server of O(reach) that cannot be reached to the reason., type: dict}
@@ -134,9 +137,9 @@ from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._base.module import run
-from ansible_collections.bare.mesh.plugins.module_utils._host import distributions, kernel, registry
+from ansible_collections.bare.mesh.plugins.module_utils._host import apt_sources, distributions, kernel, registry
 from ansible_collections.bare.mesh.plugins.module_utils._host.files import read
-from ansible_collections.bare.mesh.plugins.module_utils._host.packages import package_manager
+from ansible_collections.bare.mesh.plugins.module_utils._host.packages import RIVALS, package_manager
 from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.cluster import read_settings
 
 # Interfaces that a cluster itself makes.
@@ -274,9 +277,10 @@ def refused_images(module: AnsibleModule) -> dict[str, str]:
 
 
 def installed(module: AnsibleModule) -> dict[str, str]:
-    """The installed ones of the packages, with their versions."""
+    """The installed ones of the packages and of their rivals, with their versions."""
     names, manager = module.params["packages"], package_manager(module)
-    return manager.versions(names) if names and manager else {}
+    rivals = {rival for name in names for rival in RIVALS.get(name, ())}
+    return manager.versions(rivals.union(names)) if names and manager else {}
 
 
 def missing_users(names: list[str]) -> list[str]:
@@ -323,6 +327,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         "member": is_member(),
         "ufw": b"\nENABLED=yes" in read("/etc/ufw/ufw.conf"),
         "packages": installed(module),
+        "apt_sources": apt_sources.entries(),
         "missing_users": missing_users(module.params["users"]),
         "refused_images": refused_images(module),
         "unreachable": unreachable(module.params["reach"]),

@@ -10,6 +10,8 @@ description:
   - Asks the package database once which of the packages are there, and installs what is missing by C(dnf) or
     C(apt-get).
   - Check mode needs no package index. So it predicts rightly even before the repository of a package is configured.
+  - C(apt-get) removes no other package for the sake of one. C(dnf) removes what a package obsoletes.
+    M(bare.mesh.preflight_check) finds the packages of other container runtimes beforehand.
   - A service of a newly installed package is not started. M(bare.mesh.host_service) does that once its configuration is
     there.
 extends_documentation_fragment:

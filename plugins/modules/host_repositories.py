@@ -82,7 +82,13 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._base.module import run
-from ansible_collections.bare.mesh.plugins.module_utils._host import distributions, fetch, openpgp, rpm_keys
+from ansible_collections.bare.mesh.plugins.module_utils._host import (
+    apt_sources,
+    distributions,
+    fetch,
+    openpgp,
+    rpm_keys,
+)
 from ansible_collections.bare.mesh.plugins.module_utils._host.files import Files, read
 
 HEADER = "# Written by bare.mesh.\n"
@@ -228,11 +234,11 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     ):
         name = repository["name"]
         if distributions.family(release) == "deb":
-            key_path = f"/etc/apt/keyrings/{name}.gpg"
+            key_path = apt_sources.key_path_of(name)
             key = verified_key(module, fetcher, repository, key_path)
             files.want(key_path, openpgp.dearmor(key), shown=described(key))
             architecture = distributions.MACHINES.get(machine, machine)
-            files.want(f"/etc/apt/sources.list.d/{name}.sources", apt_file(repository, key_path, architecture))
+            files.want(apt_sources.path_of(name), apt_file(repository, key_path, architecture))
         else:
             key_path = f"/etc/pki/rpm-gpg/RPM-GPG-KEY-{name}"
             key = verified_key(module, fetcher, repository, key_path)

@@ -137,7 +137,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Fail
 from ansible_collections.bare.mesh.plugins.module_utils._base.module import run
 from ansible_collections.bare.mesh.plugins.module_utils._host.fetch import Fetcher
 from ansible_collections.bare.mesh.plugins.module_utils._preflight import cluster as cluster_checks
-from ansible_collections.bare.mesh.plugins.module_utils._preflight import configuration
+from ansible_collections.bare.mesh.plugins.module_utils._preflight import configuration, rivals
 from ansible_collections.bare.mesh.plugins.module_utils._preflight import hosts as host_checks
 from ansible_collections.bare.mesh.plugins.module_utils._preflight import source as source_checks
 from ansible_collections.bare.mesh.plugins.module_utils._preflight.kubeconfig import FIX, describe_other, is_ours
@@ -232,6 +232,8 @@ def settings_findings(
     faults += cluster_checks.fixed_settings(module.params["hosts"], reports, settings)
     faults += kubeconfig_findings(settings["kubeconfig"], settings["api_url"])
     faults += missing_users(reports)
+    faults += rivals.removed(module.params["hosts"], reports, settings)
+    faults += rivals.sources(reports, settings)
     fetch, unreadable = fetcher(settings["ca_file"])
     faults += unreadable
     gpgv = module.get_bin_path("gpgv")

@@ -13,9 +13,19 @@ from collections.abc import Iterable
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
 
+# Package to those that its installation removes: by Conflicts and Obsoletes of Docker's packages, and of podman-docker.
+RIVALS = {
+    "containerd.io": ("containerd", "runc"),
+    "docker-ce": (
+        *("docker", "docker-ee", "docker-engine", "docker-engine-cs", "docker-io", "docker.io"),
+        *("moby-engine", "podman-docker"),
+    ),
+}
 POLICY = "/usr/sbin/policy-rc.d"
 # By the text, a policy that a killed run has left is told from the host's own.
 POLICY_TEXT = "#!/bin/sh\n# bare.mesh: no service starts before it is configured\nexit 101\n"
+# What apt-get says with --no-remove.
+REMOVED = re.compile(r"packages will be REMOVED:\n((?: +\S.*\n)+)")
 
 
 def matches(wanted: str, installed: str) -> bool:
@@ -75,6 +85,13 @@ class Manager:
             if "Could not get lock" in err and time.monotonic() < self.deadline:
                 time.sleep(3)
                 continue
+            removed = REMOVED.search(out) if "remove is disabled" in err else None
+            if removed:
+                names = " ".join(removed.group(1).split())
+                raise Failure(
+                    f"the installation of {' '.join(arguments[arguments.index('install') + 1 :])} would remove {names}:"
+                    f" run 'apt-get remove {names}' once nothing of it is in use any more, and then this again"
+                )
             tail = "\n".join((err.strip() or out.strip()).splitlines()[-12:])
             raise Failure(f"{' '.join(arguments[:2])} failed with code {code}: {tail}")
 
@@ -177,12 +194,12 @@ class Apt(Manager):
             self.update()
         with Quiet(fresh):
             try:
-                self.apt("install", *specs)
+                self.apt("--no-remove", "install", *specs)
             except Failure:
                 if updated:
                     raise
                 self.update()
-                self.apt("install", *specs)
+                self.apt("--no-remove", "install", *specs)
 
 
 def package_manager(module: AnsibleModule) -> Dnf | Apt | None:

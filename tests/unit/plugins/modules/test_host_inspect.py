@@ -117,6 +117,18 @@ def test_installed_packages(looked_at, call):
     looked_at.looks["rpm -q --queryformat"] = "kubelet 0:1.36.5-1\npackage kubectl is not installed\n"
     found = call(host_inspect, sent_at=0, packages=["kubelet", "kubectl"])["report"]["packages"]
     assert found == {"kubelet": "1.36.5-1"}
+    # What would have to give way is reported, too.
+    looked_at.looks["rpm -q --queryformat"] = lambda command: "runc 4:1.2.5-1\n" if "runc" in command.split() else ""
+    assert call(host_inspect, sent_at=0, packages=["containerd.io"])["report"]["packages"] == {"runc": "4:1.2.5-1"}
+    assert call(host_inspect, sent_at=0, packages=["kubelet"])["report"]["packages"] == {}
+
+
+def test_sources_of_apt(looked_at, call):
+    looked_at.put(
+        "/etc/apt/sources.list.d/docker.list", "deb [signed-by=/x.asc] https://d/linux/debian bookworm stable"
+    )
+    (found,) = call(host_inspect, sent_at=0)["report"]["apt_sources"]
+    assert (found["file"], found["signed_by"]) == ("/etc/apt/sources.list.d/docker.list", "/x.asc")
 
 
 # `systemctl show --property=Id,ActiveState,UnitFileState` of systemd 252: of units in this state, and of unknown ones.

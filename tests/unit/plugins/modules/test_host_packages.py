@@ -156,6 +156,29 @@ def test_apt_waits_for_its_lock_and_holds(host, call):
     assert "kubelet=1.36.5-*" in host.ran[-2]
 
 
+# apt-get 2.6.1: -s --no-remove install of a package that conflicts with others.
+REFUSAL = """Building dependency tree...
+The following packages will be REMOVED:
+  containerd docker.io
+  runc
+The following NEW packages will be installed:
+  containerd.io
+0 upgraded, 1 newly installed, 3 to remove and 127 not upgraded.
+"""
+
+
+@apt
+def test_apt_removes_nothing_to_install_a_package(host, call):
+    # The index comes first.
+    host.refuse = [(0, "", ""), (100, REFUSAL, "E: Packages need to be removed but remove is disabled.")]
+    failed = call(host_packages, packages={"containerd.io": "2.*"})
+    assert failed["msg"].startswith("the installation of containerd.io=2.* would remove containerd docker.io runc: run")
+    assert all("--no-remove" in command for command in host.ran if "install" in command)
+    host.refuse = []
+    assert call(host_packages, packages={"containerd.io": "2.*"})["changed"]
+    assert host.ran[-1][-3:] == ["--no-remove", "install", "containerd.io=2.*"]
+
+
 @apt
 def test_a_killed_run_s_policy_goes(host, call, monkeypatch):
     policy = Path(packages.POLICY)
