@@ -4,7 +4,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: host_firewall
-short_description: Opens a node's ports in firewalld
+short_description: Opens a node's ports in firewalld and ufw
 version_added: 0.1.0
 description:
   - Defines one firewalld service with exactly the given ports, and trusts the given source ranges.
@@ -12,12 +12,14 @@ description:
     stay.
   - The permanent and the running configuration are changed side by side, without a reload,
     since a reload can wipe the rules of the network plugin and of kube-proxy.
-  - On a host without a running firewalld there is nothing to do.
+  - Where C(ufw) is switched on, the same is opened there, by rules that have the name of the service as their comment.
+    Rules with that comment which the task no longer asks for are deleted; those of others stay.
+  - On a host without a running firewall there is nothing to do.
 extends_documentation_fragment:
   - bare.mesh.attributes
 options:
   service:
-    description: Name of the firewalld service.
+    description: Name of the firewalld service, and comment of the rules in ufw.
     type: str
     default: bare-mesh-node
   ports:
@@ -32,10 +34,16 @@ options:
     default: []
   interface:
     description:
-      - The ports are opened in the zone of this interface, or in the default zone where it has none.
+      - The ports are opened in firewalld's zone of this interface, or in the default zone where it has none.
       - With O(state=absent), they are closed in every zone.
     type: str
     default: ""
+  address:
+    description:
+      - An address of the host. Its interface takes the place of O(interface), which counts where no interface has it.
+    type: str
+    default: ""
+    version_added: 0.2.0
   state:
     description: Whether the service is there. V(absent) closes its ports and the ranges that its description lists.
     type: str
@@ -46,7 +54,7 @@ attributes:
     support: full
   diff_mode:
     support: full
-    details: Shows the calls of C(firewall-cmd).
+    details: Shows the calls of C(firewall-cmd) and C(ufw).
 author:
   - The bare.mesh authors (@bare-mesh)
 """
@@ -67,17 +75,22 @@ running:
   description: Whether firewalld runs on the host.
   returned: always
   type: bool
+ufw:
+  description: Whether ufw is switched on.
+  returned: always
+  type: bool
 zone:
   description: The zone with the ports.
   returned: when firewalld runs
   type: str
 commands:
-  description: The changes that were, or in check mode would be, made.
+  description: The changes that were, or in check mode would be, made. Those of ufw begin with its name.
   returned: always
   type: list
   elements: str
 """
 
+import json
 import os
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -86,6 +99,7 @@ from xml.etree import ElementTree
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._base.module import run
+from ansible_collections.bare.mesh.plugins.module_utils._host import ufw
 
 NOT_RUNNING = 252
 # How the description of the service begins, before its ranges.
@@ -238,36 +252,65 @@ def names(root: ElementTree.Element | None, tag: str, attribute: str) -> set[str
     return set() if root is None else {item.get(attribute) for item in root.findall(tag)}
 
 
-def work(module: AnsibleModule) -> dict[str, Any]:
-    if module.params["state"] == "present" and not module.params["ports"]:
-        raise Failure("state is present, so ports must name the ports to open")
+def interface_of(module: AnsibleModule) -> str:
+    """The interface that carries the traffic of the node."""
+    address, ip = module.params["address"], module.get_bin_path("ip")
+    code, out, _err = module.run_command([ip, "-j", "addr", "show", "to", address]) if address and ip else (1, "", "")
+    names = [link["ifname"] for link in json.loads(out or "[]") if link.get("ifname")] if not code else []
+    return names[0] if names else module.params["interface"]
+
+
+def firewalld(module: AnsibleModule) -> tuple[str | None, list[list[str]]]:
+    """(the zone with the ports, the argument lists for firewall-cmd); without a zone, firewalld does not run."""
     program = module.get_bin_path("firewall-cmd")
     code, out, err = module.run_command([program, "--list-all-zones"]) if program else (NOT_RUNNING, "", "")
     if code == NOT_RUNNING:
-        return {"changed": False, "running": False, "commands": []}
+        return None, []
     if code:
         raise Failure(f"firewall-cmd --list-all-zones: {(err or out).strip()}")
     running = parse_zones(out)
-    name, interface = module.params["service"], module.params["interface"]
+    name, interface = module.params["service"], interface_of(module)
     zone = next((name for name, entry in running.items() if interface in entry.get("interfaces", [])), default_zone())
     if module.params["state"] == "absent":
-        commands = close_all(name, running)
-    elif zone not in running:
+        return zone, close_all(name, running)
+    if zone not in running:
         raise Failure(f"firewalld's default zone {zone} is not among the zones in effect; run: firewall-cmd --reload")
-    else:
-        commands = plan(name, set(module.params["ports"]), module.params["sources"], load(name, zone, running))
+    return zone, plan(name, set(module.params["ports"]), module.params["sources"], load(name, zone, running))
+
+
+def ufw_commands(module: AnsibleModule) -> list[list[str]]:
+    """The argument lists for ufw. Our rules are deleted from one that is switched off, too."""
+    program, absent = module.get_bin_path("ufw"), module.params["state"] == "absent"
+    if not program or not (absent or ufw.is_on()):
+        return []
+    code, out, err = module.run_command([program, "show", "added"], environ_update={"LC_ALL": "C"})
+    if code:
+        raise Failure(f"ufw show added: {(err or out).strip()}")
+    wanted = [] if absent else ufw.rules(module.params["ports"], module.params["sources"])
+    return ufw.plan(module.params["service"], wanted, out)
+
+
+def work(module: AnsibleModule) -> dict[str, Any]:
+    if module.params["state"] == "present" and not module.params["ports"]:
+        raise Failure("state is present, so ports must name the ports to open")
+    zone, commands = firewalld(module)
+    of_ufw = ufw_commands(module)
+    calls = [("firewall-cmd", ["-q"], command) for command in commands] + [("ufw", [], command) for command in of_ufw]
     if not module.check_mode:
-        for command in commands:
-            code, out, err = module.run_command([program, "-q", *command])
+        for program, options, command in calls:
+            code, out, err = module.run_command([module.get_bin_path(program), *options, *command])
             if code:
-                raise Failure(f"firewall-cmd {' '.join(command)}: {(err or out).strip()}")
-    text = [" ".join(command) for command in commands]
+                raise Failure(f"{program} {' '.join(command)}: {(err or out).strip()}")
     return {
-        "changed": bool(commands),
-        "running": True,
-        "zone": zone,
-        "commands": text,
-        "diff": {"before": "", "after": "".join(f"firewall-cmd {line}\n" for line in text)},
+        "changed": bool(calls),
+        "running": zone is not None,
+        "ufw": ufw.is_on(),
+        **({"zone": zone} if zone is not None else {}),
+        "commands": [" ".join(command) for command in commands] + [" ".join(["ufw", *command]) for command in of_ufw],
+        "diff": {
+            "before": "",
+            "after": "".join(f"{' '.join([program, *command])}\n" for program, _q, command in calls),
+        },
     }
 
 
@@ -279,6 +322,7 @@ def main() -> None:
             "ports": {"type": "list", "elements": "str", "default": []},
             "sources": {"type": "list", "elements": "str", "default": []},
             "interface": {"type": "str", "default": ""},
+            "address": {"type": "str", "default": ""},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
     )

@@ -137,7 +137,7 @@ from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._base.module import run
-from ansible_collections.bare.mesh.plugins.module_utils._host import apt_sources, distributions, kernel, registry
+from ansible_collections.bare.mesh.plugins.module_utils._host import apt_sources, distributions, kernel, registry, ufw
 from ansible_collections.bare.mesh.plugins.module_utils._host.files import read
 from ansible_collections.bare.mesh.plugins.module_utils._host.packages import RIVALS, package_manager
 from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.cluster import read_settings
@@ -325,7 +325,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         "networks": networks,
         "listening": listening(),
         "member": is_member(),
-        "ufw": b"\nENABLED=yes" in read("/etc/ufw/ufw.conf"),
+        "ufw": ufw.is_on(),
         "packages": installed(module),
         "apt_sources": apt_sources.entries(),
         "missing_users": missing_users(module.params["users"]),

@@ -77,6 +77,7 @@ options:
       cri_dockerd_checksum: {description: Pinned checksum of cri-dockerd's archive., type: str, default: ''}
       fingerprints: {description: Fingerprints of the signing keys., type: dict, required: true}
       ca_file: {description: Certificate that signed the source's., type: path, default: ''}
+      firewall: {description: Value of C(host_prep_firewall)., type: str, default: open}
       kubeconfig: {description: Path of the cluster's kubeconfig on the controller., type: path, default: ''}
       api_url: {description: URL of the API server in that kubeconfig., type: str, default: ''}
   allow:
@@ -168,6 +169,7 @@ SETTINGS = {
     "cri_dockerd_checksum": {"type": "str", "default": ""},
     "fingerprints": {"type": "dict", "required": True, "no_log": False},
     "ca_file": {"type": "path", "default": ""},
+    "firewall": {"type": "str", "default": "open"},
     "kubeconfig": {"type": "path", "default": ""},
     "api_url": {"type": "str", "default": ""},
 }

@@ -136,9 +136,15 @@ def machine(
         what = f"{units} adds rules of routing for the cloud's addresses, by which pods are not reached"
         fix = f"Run 'systemctl disable --now {units}' there and boot it again, which removes the rules"
         yield Finding("nm_cloud_setup", host, what, fix)
-    if report["ufw"]:
-        fix = "Switch it off by 'ufw disable' or open the cluster's ports in it, then add firewall to preflight_allow"
-        yield Finding("firewall", host, "ufw is switched on, and only firewalld's ports are opened for you", fix)
+
+
+def closed_ports(reports: dict[str, Report], setting: str) -> Iterator[Finding]:
+    """Hosts on which ufw keeps the ports closed. setting is host_prep_firewall."""
+    for host, report in reports.items() if setting != "open" else ():
+        if report["ufw"]:
+            fix = "Set host_prep_firewall to open, switch it off by 'ufw disable', or open the cluster's ports in it"
+            what = f"ufw is switched on, and nothing is opened in it while host_prep_firewall is {setting}"
+            yield Finding("firewall", host, what, f"{fix} yourself and add firewall to preflight_allow")
 
 
 def taken_ports(host: str, report: Report, needed: list[str]) -> Iterator[Finding]:
@@ -302,6 +308,7 @@ def judge_settings(reports: dict[str, Report], limits: Mapping, settings: Mappin
     """Faults of the hosts and of the settings in view of each other. today is a date such as 2026-11-25."""
     for host, report in reports.items():
         yield from machine(host, report, limits, str(settings["kubernetes_version"]), settings["kubelet_config"])
+    yield from closed_ports(reports, str(settings.get("firewall") or "open"))
     yield from clocks(reports, limits["clock_difference"])
     yield from api_server(settings.get("api_url", ""))
     yield from ranges(settings, reports)

@@ -194,6 +194,95 @@ def test_everything_of_ours_is_closed(machine, call, predicted, loaded):
     assert "theirs" in permanent and "192.0.2.0" in permanent
 
 
+def test_the_zone_is_that_of_the_node_s_address(machine, call):
+    """Answers of ip of iproute2 6.1.0 to `ip -j addr show to`."""
+    firewalld = Firewalld(machine)
+    firewalld.running["internal"] = {"services": [], "interfaces": ["eth1"]}
+    machine.programs |= {"ip"}
+    machine.looks["ip -j addr show to"] = "[]"
+    machine.looks["ip -j addr show to 10.9.0.1"] = (
+        '[{},{"ifindex":4,"ifname":"eth1","addr_info":[{"local":"10.9.0.1"}]}]'
+    )
+    machine.looks["ip -j addr show to node"] = (1, "", 'Error: any valid prefix is expected rather than "node".')
+    for address, zone in (("10.9.0.1", "internal"), ("192.0.2.1", "public"), ("node", "public"), ("", "public")):
+        assert call(host_firewall, check=True, ports=["1/tcp"], interface="eth0", address=address)["zone"] == zone
+
+
+class Ufw:
+    """Keeps rules as ufw 0.36.2 does: one that is added again takes the new comment."""
+
+    def __init__(self, machine, **rules):
+        self.rules = {"allow 22/tcp": "", "allow 80/tcp": "mine"}
+        machine.programs |= {"ufw"}
+        machine.looks["ufw show added"] = self.added
+        machine.acts |= {"ufw": self.add, "ufw delete": self.delete, "ufw route delete": self.delete}
+        machine.put("/etc/ufw/ufw.conf", "# comment\nENABLED=yes\nLOGLEVEL=low\n")
+
+    def added(self, _command):
+        lines = [f"ufw {rule}" + (f" comment '{comment}'" if comment else "") for rule, comment in self.rules.items()]
+        return "\n".join(["Added user rules (see 'ufw status' for running firewall):", *(lines or ["(None)"])]) + "\n"
+
+    def add(self, command):
+        rule, _comment, comment = command.removeprefix("ufw ").partition(" comment ")
+        self.rules[rule] = comment
+        return 0, "Rule added\n", ""
+
+    def delete(self, command):
+        del self.rules[command.removeprefix("ufw ").replace("delete ", "")]
+        return 0, "Rule deleted\n", ""
+
+
+OWN_RULES = ("allow 1/tcp", "allow 30000:32767/udp")
+RANGE_RULES = ("allow from 10.1.0.0/16", "route allow from 10.1.0.0/16", "route allow to 10.1.0.0/16")
+
+
+def test_ufw_is_opened_and_closed(machine, predicted):
+    ufw = Ufw(machine)
+    before = dict(ufw.rules)
+    done = predicted(host_firewall, ports=["30000-32767/udp", "1/tcp"], sources=["10.1.0.0/16"])
+    assert done["ufw"] and not done["running"] and "zone" not in done
+    assert ufw.rules == {**before, **dict.fromkeys((*OWN_RULES, *RANGE_RULES), "bare-mesh-node")}
+    assert done["commands"][0] == "ufw allow 1/tcp comment bare-mesh-node" == done["diff"]["after"].splitlines()[0]
+    predicted(host_firewall, ports=["1/tcp"], sources=[])
+    assert ufw.rules == {**before, "allow 1/tcp": "bare-mesh-node"}
+    predicted(host_firewall, state="absent")
+    assert ufw.rules == before
+
+
+def test_a_rule_of_ufw_that_is_the_user_s_stays_his(machine, call):
+    ufw = Ufw(machine)
+    before = dict(ufw.rules)
+    for check in (True, False):
+        assert not call(host_firewall, check=check, ports=["22/tcp", "80/tcp"])["changed"]
+    assert not call(host_firewall, state="absent")["changed"] and ufw.rules == before
+
+
+def test_a_ufw_that_is_switched_off_is_left_alone_but_for_our_rules(machine, call, predicted):
+    ufw = Ufw(machine)
+    machine.put("/etc/ufw/ufw.conf", "ENABLED=no\n")
+    done = call(host_firewall, ports=["1/tcp"])
+    assert (done["changed"], done["ufw"]) == (False, False)
+    ufw.rules["allow 1/tcp"] = "bare-mesh-node"
+    predicted(host_firewall, state="absent")
+    assert "allow 1/tcp" not in ufw.rules
+
+
+def test_firewalld_and_ufw_side_by_side(machine, predicted):
+    firewalld, ufw = Firewalld(machine), Ufw(machine)
+    done = predicted(host_firewall, ports=["1/tcp"], interface="eth0")
+    assert done["running"] and done["ufw"]
+    assert firewalld.running["public"]["ports"] == ["1/tcp"] and ufw.rules["allow 1/tcp"] == "bare-mesh-node"
+
+
+def test_refusals_of_ufw_are_messages(machine, call):
+    Ufw(machine)
+    machine.acts["ufw"] = (1, "", "ERROR: Bad port")
+    failed = call(host_firewall, ports=["x/tcp"])
+    assert failed["msg"] == "ufw allow x/tcp comment bare-mesh-node: ERROR: Bad port"
+    machine.looks["ufw show added"] = (1, "", "ERROR: You need to be root to run this script")
+    assert "ufw show added: ERROR: You need to be root" in call(host_firewall, ports=["1/tcp"])["msg"]
+
+
 def test_ports_must_be_named(machine, call):
     Firewalld(machine)
     assert "ports must name the ports" in call(host_firewall)["msg"]

@@ -100,7 +100,8 @@ def test_good_hosts_have_no_fault():
     ({f"{TWO}/disk_gb": 3.5}, ("disk", "two")),
     ({f"{TWO}/features": {"vxlan": "missing"}}, ("kernel", "two")),
     ({f"{TWO}/cgroup": 1}, ("cgroup_v1", "two")),
-    ({f"{TWO}/ufw": True}, ("firewall", "two")),
+    ({f"{TWO}/ufw": True, "settings/firewall": "keep"}, ("firewall", "two")),
+    ({f"{TWO}/ufw": True, "settings/firewall": "off"}, ("firewall", "two")),
     ({f"{TWO}/nm_cloud_setup": ["nm-cloud-setup.timer"]}, ("nm_cloud_setup", "two")),
     ({f"{TWO}/listening": {"10250/tcp": "python3"}}, ("ports", "two")),
     ({"inspections/one/report/listening": {"6443/tcp": ""}}, ("ports", "one")),
@@ -221,6 +222,11 @@ def test_an_image_of_a_release_that_may_not_exist(image, variable):
 def test_the_ways_to_give_sudo_s_password():
     _reports, (fault,) = hosts.access({"one": {"failed": True, "msg": "Missing sudo password"}})
     assert "--ask-become-pass, --become-password-file or ansible_become_password" in fault.fix
+
+
+def test_ufw_is_no_fault_where_its_ports_are_opened():
+    assert judge(**{f"{TWO}/ufw": True}) == judge(**{f"{TWO}/ufw": True, "settings/firewall": "open"}) == []
+    assert judge(**{"settings/firewall": "keep"}) == []
 
 
 def test_a_node_has_its_images():
