@@ -19,7 +19,7 @@ extends_documentation_fragment:
 options:
   packages:
     description:
-      - Package name to version. An empty version takes any.
+      - Package name to version. An empty version takes any, with C(rpm) also another package that provides this one.
       - A version without revision, such as V(1.36.5), matches every revision of it, such as V(1.36.5-1.1).
       - V(2.*) takes the newest version 2.x that the repositories serve, and keeps an installed 2.x.
     type: dict
@@ -103,6 +103,8 @@ from ansible_collections.bare.mesh.plugins.module_utils._base.module import run
 from ansible_collections.bare.mesh.plugins.module_utils._host import distributions
 from ansible_collections.bare.mesh.plugins.module_utils._host.packages import (
     POLICY,
+    Apt,
+    Dnf,
     left_policy,
     missing,
     newer,
@@ -114,6 +116,12 @@ def lines(packages: Iterable[str], versions: dict[str, str]) -> str:
     return "".join(f"{name}: {versions.get(name) or 'absent'}\n" for name in sorted(packages))
 
 
+def installed(manager: Dnf | Apt, wanted: dict[str, str]) -> dict[str, str]:
+    """The versions of the wanted packages. One that may have any version may be provided by another package."""
+    found = manager.versions(wanted)
+    return {**manager.provided(sorted(name for name in wanted if name not in found and not wanted[name])), **found}
+
+
 def work(module: AnsibleModule) -> dict[str, Any]:
     wanted = {name: str(version or "") for name, version in module.params["packages"].items()}
     manager = package_manager(module)
@@ -121,7 +129,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         raise Failure(
             f"this host has neither dnf nor apt-get; use one of the supported systems: {distributions.SUPPORTED_TEXT}"
         )
-    before = manager.versions(wanted)
+    before = installed(manager, wanted)
     kept = [] if module.params["allow_downgrade"] else newer(wanted, before)
     for name in kept:
         module.warn(f"{name} {before[name]} is newer than {wanted[name]}, and is kept")
@@ -137,7 +145,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
             manager.upgrade()
         if todo:
             manager.install({name: wanted[name] for name in todo}, fresh=any(name not in before for name in todo))
-            after = manager.versions(wanted)
+            after = installed(manager, wanted)
             left = missing(wanted, after, kept)
             if left:
                 raise Failure(

@@ -7,19 +7,24 @@ from typing import Any
 
 # ID of /etc/os-release -> supported versions (major version, or all of it where the minor counts).
 SUPPORTED = {
+    "alinux": ("3", "4"),
     "almalinux": ("9", "10"),
-    "anolis": ("23",),
+    "anolis": ("8", "23"),
     "centos": ("9", "10"),
     "debian": ("12", "13"),
+    # The server. The desktop, made of Debian's packages, says v11.
+    "kylin": ("V11",),
     "ol": ("9", "10"),
     "openEuler": ("22.03", "24.03"),
     "rhel": ("9", "10"),
     "rocky": ("9", "10"),
-    "ubuntu": ("22.04", "24.04"),
+    "ubuntu": ("22.04", "24.04", "26.04"),
 }
+# Those of the others with rpm whose C library is too old for packages of EL 9.
+EL8 = (("alinux", "3"), ("anolis", "8"))
 SUPPORTED_TEXT = (
-    "RHEL, CentOS Stream, Rocky, AlmaLinux and Oracle Linux 9 and 10, openEuler 22.03 and 24.03, "
-    "Anolis OS 23, Debian 12 and 13, Ubuntu 22.04 and 24.04"
+    "RHEL, CentOS Stream, Rocky, AlmaLinux and Oracle Linux 9 and 10, openEuler 22.03 and 24.03, Anolis OS 8 and 23, "
+    "Alibaba Cloud Linux 3 and 4, Kylin Linux Advanced Server V11, Debian 12 and 13, Ubuntu 22.04, 24.04 and 26.04"
 )
 MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 
@@ -51,8 +56,8 @@ def repositories(
 ) -> list[dict[str, Any]]:
     """The package repositories a cluster host needs, as dicts.
 
-    source has the base URLs `kubernetes` and `docker`. Docker publishes no packages for openEuler and Anolis;
-    EL's fit there.
+    source has the base URLs `kubernetes` and `docker`. Docker publishes no packages for openEuler, Kylin, Anolis and
+    Alibaba Cloud Linux; EL's fit there. Those of EL 8 are in the repository of RHEL alone.
     """
     minor = ".".join(kubernetes_version.split(".")[:2])
     base = f"{source['kubernetes']}/core:/stable:/v{minor}"
@@ -77,8 +82,9 @@ def repositories(
                 "key": "docker_deb",
             },
         ]
-    major = version(release) if version(release) in ("9", "10") else "9"
-    packages = f"{docker}/centos/{major}/{machine}/stable"
+    old = (release.get("ID"), version(release)) in EL8
+    distribution, major = ("rhel", "8") if old else ("centos", "10" if version(release) == "10" else "9")
+    packages = f"{docker}/{distribution}/{major}/{machine}/stable"
     return [
         {
             "name": "bare-mesh-kubernetes",
@@ -91,7 +97,7 @@ def repositories(
         {
             "name": "bare-mesh-docker",
             "url": f"{packages}/",
-            "key_url": f"{docker}/centos/gpg",
+            "key_url": f"{docker}/{distribution}/gpg",
             # Docker signs its RPMs, not the index of its RPM repositories.
             "signed": [],
             "key": "docker_rpm",

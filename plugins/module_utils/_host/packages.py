@@ -99,6 +99,15 @@ class Manager:
 class Dnf(Manager):
     program = "dnf"
 
+    def provided(self, names: list[str]) -> dict[str, str]:
+        """The names of packages that others provide, with the versions of these: iproute of openEuler has tc itself."""
+        form = "%{EPOCHNUM}:%{VERSION}-%{RELEASE} [%{PROVIDENAME} ]\n"
+        out = (
+            self.module.run_command(["rpm", "-q", "--whatprovides", "--queryformat", form, *names])[1] if names else ""
+        )
+        lines = [line.split() for line in out.splitlines() if re.match(r"\d+:", line)]
+        return {name: re.sub("^0:", "", version) for version, *has in lines for name in names if name in has}
+
     def versions(self, names: Iterable[str]) -> dict[str, str]:
         form = "%{NAME} %{EPOCHNUM}:%{VERSION}-%{RELEASE}\n"
         # rpm's code is the number of names it does not know.
@@ -130,6 +139,10 @@ class Dnf(Manager):
 
 class Apt(Manager):
     program = "apt-get"
+
+    def provided(self, names: list[str]) -> dict[str, str]:
+        """Debian and Ubuntu have each package that is asked for."""
+        return {}
 
     def versions(self, names: Iterable[str]) -> dict[str, str]:
         form = "${Package} ${db:Status-Status} ${Version}\n"

@@ -18,6 +18,8 @@ class Host:
         self.manager = manager
         self.packages = packages
         self.held = []
+        # Name to the package that provides it.
+        self.provides = {}
         self.ran = []
         self.refuse = []
         self.unit = "Id=x.service\nLoadState=not-found\nActiveState=inactive\nUnitFileState=\n"
@@ -26,6 +28,10 @@ class Host:
         program, *rest = [
             argument.rsplit("/", 1)[-1] if index == 0 else argument for index, argument in enumerate(arguments)
         ]
+        if "--whatprovides" in rest:
+            # As rpm 4.18.0 prints the version and what else the package provides, or that there is none.
+            known = "".join(f"0:6.6.0-3 {owner} {name} tc \n" for name, owner in self.provides.items() if name in rest)
+            return 1, f"{known}no package provides x\n", ""
         if program == "rpm":
             found = "".join(f"{name} 0:{version}\n" for name, version in self.packages.items())
             return 1, f"{found}package x is not installed\n", ""
@@ -132,6 +138,19 @@ def test_a_version_of_a_pattern_is_kept(host, call):
 )
 def test_the_numbers_of_a_version(version, found):
     assert packages.numbers(version) == found
+
+
+@dnf
+def test_a_package_that_another_one_provides(host, call):
+    """openEuler's iproute provides iproute-tc, which it has no package of."""
+    host.provides = {"iproute-tc": "iproute", "kubelet": "other"}
+    for check in (True, False):
+        done = call(host_packages, check=check, packages={"iproute-tc": "", "bash": ""})
+        assert not done["changed"] and "iproute-tc: 6.6.0-3\n" in done["diff"]["after"]
+    # What has a version to be is that package itself.
+    assert call(host_packages, check=True, packages={"kubelet": "1.36.5"})["installed"] == ["kubelet"]
+    host.provides = {}
+    assert call(host_packages, check=True, packages={"iproute-tc": ""})["installed"] == ["iproute-tc"]
 
 
 @dnf

@@ -15,7 +15,10 @@ SOURCE = {"kubernetes": "https://k", "docker": "https://d"}
 @pytest.mark.parametrize(("name", "version", "supported", "family"), [
     ("rocky", "9.6", True, "rpm"), ("rhel", "10.0", True, "rpm"), ("rhel", "8.10", False, "rpm"),
     ("openEuler", "24.03", True, "rpm"), ("anolis", "23.1", True, "rpm"), ("debian", "13", True, "deb"),
-    ("ubuntu", "22.04", True, "deb"), ("ubuntu", "20.04", False, "deb"),
+    ("ubuntu", "22.04", True, "deb"), ("ubuntu", "20.04", False, "deb"), ("ubuntu", "26.04", True, "deb"),
+    ("anolis", "8.10", True, "rpm"), ("anolis", "7.9", False, "rpm"), ("alinux", "3", True, "rpm"),
+    ("alinux", "4", True, "rpm"), ("kylin", "V11", True, "rpm"), ("kylin", "V10", False, "rpm"),
+    ("kylin", "v11", False, "rpm"), ("openEuler", "22.03", True, "rpm"),
 ])  # fmt: skip
 def test_systems(name, version, supported, family):
     release = {"ID": name, "VERSION_ID": version}
@@ -31,12 +34,19 @@ def test_os_release():
 @pytest.mark.parametrize(("release", "docker"), [
     ({"ID": "rhel", "VERSION_ID": "10.1"}, "https://d/linux/centos/10/aarch64/stable/"),
     ({"ID": "openEuler", "VERSION_ID": "24.03"}, "https://d/linux/centos/9/aarch64/stable/"),
+    ({"ID": "kylin", "VERSION_ID": "V11"}, "https://d/linux/centos/9/aarch64/stable/"),
+    ({"ID": "alinux", "VERSION_ID": "4"}, "https://d/linux/centos/9/aarch64/stable/"),
+    ({"ID": "anolis", "VERSION_ID": "23.1"}, "https://d/linux/centos/9/aarch64/stable/"),
+    ({"ID": "anolis", "VERSION_ID": "8.10"}, "https://d/linux/rhel/8/aarch64/stable/"),
+    ({"ID": "alinux", "VERSION_ID": "3"}, "https://d/linux/rhel/8/aarch64/stable/"),
     ({"ID": "ubuntu", "VERSION_ID": "24.04", "VERSION_CODENAME": "noble"}, "https://d/linux/ubuntu"),
 ])  # fmt: skip
 def test_repositories(release, docker):
     kubernetes, runtime = distributions.repositories(release, "aarch64", SOURCE, "1.36.5")
     assert kubernetes["url"].startswith("https://k/core:/stable:/v1.36/")
     assert runtime["url"] == docker
+    distribution = docker.split("/linux/")[1].partition("/")[0]
+    assert runtime["key_url"] == f"https://d/linux/{distribution}/gpg"
 
 
 def test_yum_repositories_check_signatures_and_keep_pinned_packages():
