@@ -50,6 +50,15 @@ options:
         the host, and is deleted before the join.
       - Without it, no Node object is deleted.
     type: str
+  own_resolver:
+    description:
+      - Whether a host without systemd-resolved takes its name servers from C(/etc/resolv.conf), whatever the cluster's
+        configuration of kubelets says.
+      - kubeadm before 1.36.5 writes the file of systemd-resolved into that configuration where the control plane's host
+        has it, and no pod starts on a node without that file.
+    type: bool
+    default: true
+    version_added: 0.2.0
   wait_timeout:
     description:
       - Seconds to wait for the API server of a host that looks like a node.
@@ -121,6 +130,8 @@ from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.node import (
 )
 from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.reset import NodeReset
 
+# It is there while systemd-resolved runs.
+RESOLVED = "/run/systemd/resolve/resolv.conf"
 FOREIGN = -1
 # OpenSSL's errors for a certificate that is not of the authority which this node knows: another signature, or an
 # unknown issuer.
@@ -210,8 +221,18 @@ def answer(server: ApiServer, path: str, wait_timeout: float) -> int | None:
             time.sleep(1)
 
 
+def registration_of(params: dict[str, Any]) -> dict[str, Any]:
+    """kubeadm's nodeRegistration, with what only this host knows."""
+    given: dict[str, Any] = params["node_registration"]
+    if not params["own_resolver"] or os.path.exists(RESOLVED):
+        return given
+    arguments = given.get("kubeletExtraArgs", [])
+    return {**given, "kubeletExtraArgs": [*arguments, {"name": "resolv-conf", "value": "/etc/resolv.conf"}]}
+
+
 def join(kubeadm: Kubeadm, kubelet: Kubelet, params: dict[str, Any]) -> None:
-    registration = {"nodeRegistration": params["node_registration"]} if params["node_registration"] else {}
+    registered = registration_of(params)
+    registration = {"nodeRegistration": registered} if registered else {}
     bootstrap = {
         "apiServerEndpoint": params["api_server"],
         "token": params["token"],
@@ -300,6 +321,7 @@ def main() -> None:
             "ca_certificate": {"type": "str"},
             "node_registration": {"type": "dict", "default": {}},
             "node_ip": {"type": "str"},
+            "own_resolver": {"type": "bool", "default": True},
             "wait_timeout": {"type": "int", "default": 30},
             "cluster_pending": {"type": "bool", "default": False},
         },

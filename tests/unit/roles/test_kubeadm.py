@@ -18,11 +18,12 @@ SETTINGS = {
     "kubeadm_api_url": "https://box_1:6443",
     "kubeadm_cluster_config": {},
     "__bare_mesh_hosts": [],
+    "__bare_mesh_host": {"node_name": "box-1"},
 }
 
 
 def test_a_name_with_an_underscore_is_not_in_the_certificate(tmp_path):
-    """kubeadm init refuses it, also where host_prep_hostname gives the node a good name."""
+    """kubeadm init refuses it. The name that host_prep_hostname gives the node is there."""
     show = {
         "ansible.builtin.copy": {"dest": str(tmp_path / "names"), "mode": "0600", "content": "{{ names | to_json }}"}
     }
@@ -39,4 +40,4 @@ def test_a_name_with_an_underscore_is_not_in_the_certificate(tmp_path):
     command = ["ansible-playbook", "-i", "box_1,", str(tmp_path / "play.yml")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert json.loads((tmp_path / "names").read_text()) == ["192.0.2.1"]
+    assert json.loads((tmp_path / "names").read_text()) == ["box-1", "192.0.2.1"]

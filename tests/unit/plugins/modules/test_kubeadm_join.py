@@ -228,7 +228,10 @@ def test_check_mode_predicts_a_join(worker, machine, predicted, wanted):
     assert machine.ran[0] == "systemctl enable kubelet"
     assert machine.ran[1].startswith("kubeadm join --config /proc/self/fd/")
     document = json.loads(machine.inputs[0])
-    assert document["discovery"]["bootstrapToken"]["token"] == TOKEN and document["nodeRegistration"] == {"name": "w1"}
+    assert document["discovery"]["bootstrapToken"]["token"] == TOKEN and document["nodeRegistration"] == {
+        "name": "w1",
+        "kubeletExtraArgs": [{"name": "resolv-conf", "value": "/etc/resolv.conf"}],
+    }
     assert not machine.path(kubeadm_join.UNFINISHED).exists()
 
 
@@ -313,3 +316,21 @@ def test_failures_are_messages(worker, machine, call, wanted):
     machine.path("/etc/kubernetes/manifests/kube-apiserver.yaml").unlink()
     machine.programs = {"systemctl"}
     assert "kubeadm is not installed" in call(kubeadm_join, **wanted)["msg"]
+
+
+RESOLVER = {"name": "resolv-conf", "value": "/etc/resolv.conf"}
+NODE_IP = {"name": "node-ip", "value": "192.0.2.11"}
+
+
+@pytest.mark.parametrize(
+    ("resolved", "own_resolver", "arguments"),
+    [(False, True, [NODE_IP, RESOLVER]), (True, True, [NODE_IP]), (False, False, [NODE_IP])],
+)
+def test_each_host_has_its_own_name_servers(worker, machine, call, wanted, resolved, own_resolver, arguments):
+    """A path of the control plane's host in the cluster's configuration is no path of this one."""
+    if resolved:
+        machine.put("/run/systemd/resolve/resolv.conf", "nameserver 192.0.2.53\n")
+    wanted["node_registration"] = {"name": "w1", "kubeletExtraArgs": [NODE_IP]}
+    assert call(kubeadm_join, **wanted, own_resolver=own_resolver)["join"]
+    registered = json.loads(machine.inputs[0])["nodeRegistration"]
+    assert registered == {"name": "w1", "kubeletExtraArgs": arguments}
