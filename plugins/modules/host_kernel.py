@@ -9,6 +9,8 @@ version_added: 0.1.0
 description:
   - Compares the running kernel and the boot's configuration files with what is wanted, and changes what differs.
   - A kernel feature that is built in needs no loading and is accepted.
+  - Where modules of the EL kernel that runs are in a package of their own (C(kernel-modules-extra)), that package is
+    installed. Where the repositories have it only for other kernels, the module fails and asks for a reboot.
   - A sysctl that the kernel does not have is an error, before anything is written.
 extends_documentation_fragment:
   - bare.mesh.attributes
@@ -19,7 +21,9 @@ options:
     elements: str
     default: []
   optional_modules:
-    description: Modules that are loaded where the kernel has them.
+    description:
+      - Modules that are loaded where the kernel has them.
+      - Of those that are not there, only matches and targets of netfilter (C(xt_*)) are a reason to install a package.
     type: list
     elements: str
     default: []
@@ -77,6 +81,7 @@ actions:
 """
 
 import os
+import platform
 import re
 from typing import Any
 
@@ -108,6 +113,9 @@ class Kernel:
         self.files = Files(module)
         self.actions: list[list[str]] = []
         self.values: dict[str, str] = {}
+        self.dnf = module.get_bin_path("dnf")
+        # Oracle's own kernel has packages of its own.
+        self.extra = f"kernel{'-uek' if 'uek' in platform.release() else ''}-modules-extra"
 
     def modules(self, required: list[str], optional: list[str]) -> None:
         modprobe = self.module.get_bin_path("modprobe")
@@ -115,16 +123,53 @@ class Kernel:
             [*required, *optional],
             lambda name: bool(modprobe) and self.module.run_command([modprobe, "-n", "-q", name])[0] == 0,
         )
-        missing = [name for name in required if states[name] == "missing"]
+        lacking = [name for name in states if states[name] == "missing"]
+        brought = self.extra_modules([name for name in lacking if name in required or name.startswith("xt_")])
+        missing = [name for name in required if name in lacking and name not in brought]
         if missing:
             raise Failure(
-                f"the kernel lacks {', '.join(missing)}: not built in, and not there as a module. Install the package "
-                "kernel-modules-extra (EL) or linux-modules-extra (Ubuntu), or another kernel"
+                f"the kernel lacks {', '.join(missing)}: not built in, and not there as a module. "
+                + (self.other_kernel() or "Install linux-modules-extra (Ubuntu), or another kernel")
             )
+        states.update(dict.fromkeys(brought, "loadable"))
         self.actions += [["modprobe", name] for name, state in states.items() if state == "loadable"]
-        boot = sorted(name for name, state in states.items() if state != "missing" and kernel.known_to_modprobe(name))
+        boot = sorted(
+            name
+            for name, state in states.items()
+            if state != "missing" and (name in brought or kernel.known_to_modprobe(name))
+        )
         if boot:
             self.files.want("/etc/modules-load.d/bare-mesh.conf", HEADER + "".join(f"{name}\n" for name in boot))
+
+    def extra_modules(self, missing: list[str]) -> list[str]:
+        """Those of the modules that a package for the running kernel brings, whose installation is noted."""
+        # In a container there are no modules of the kernel.
+        if not missing or not self.dnf or not os.path.isdir(f"/lib/modules/{platform.release()}"):
+            return []
+        package = f"{self.extra}-{platform.release()}"
+        query = [self.dnf, "-q", "repoquery", "--available", "--list", package]
+        listed = self.module.run_command(query, environ_update={"LC_ALL": "C"})[1].replace("-", "_")
+        brought = [name for name in missing if f"/{name}.ko" in listed]
+        if brought:
+            self.actions.append(["dnf", "install", package])
+        return brought
+
+    def other_kernel(self) -> str:
+        """What to do on EL, where the running kernel's package is not to be had; empty on other systems."""
+        if not self.dnf:
+            return ""
+        form = "%{version}-%{release}.%{arch}\n"
+        query = [self.dnf, "-q", "repoquery", "--available", "--latest-limit=1", "--qf", form, self.extra]
+        found = self.module.run_command(query, environ_update={"LC_ALL": "C"})[1].split()
+        running = platform.release()
+        if not found or running in found:
+            return f"Install {self.extra} for the running kernel ({running}) from a repository that has it"
+        newest = found[-1]
+        return (
+            f"The repositories have {self.extra} for the kernel {newest} only, and {running} is running: run"
+            f" 'dnf install {self.extra[: -len('-modules-extra')]}-{newest} {self.extra}-{newest}' on the host,"
+            " reboot the host, and run this again"
+        )
 
     def sysctls(self, values: dict[str, str]) -> None:
         self.values = values
@@ -164,7 +209,7 @@ class Kernel:
 
     def apply(self) -> None:
         for action in self.actions:
-            if action[0] == "modprobe":
+            if action[0] in ("dnf", "modprobe"):
                 self.run(action)
         # The loaded modules have brought their sysctls now.
         self.refuse_unknown([])
@@ -172,11 +217,13 @@ class Kernel:
         for action in self.actions:
             if action[0] == "sysctl":
                 self.set_sysctl(action[1], action[2])
-            elif action[0] != "modprobe":
+            elif action[0] not in ("dnf", "modprobe"):
                 self.run(action)
 
     def run(self, action: list[str]) -> None:
-        self.module.run_command([self.module.get_bin_path(action[0], required=True), *action[1:]], check_rc=True)
+        options = ["-y", "--setopt=install_weak_deps=False"] if action[0] == "dnf" else []
+        program = self.module.get_bin_path(action[0], required=True)
+        self.module.run_command([program, *options, *action[1:]], check_rc=True)
 
     def set_sysctl(self, name: str, value: str) -> None:
         try:
@@ -198,7 +245,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         host.selinux_permissive()
     if not module.check_mode:
         host.apply()
-    actions = [" ".join(action[:2]) if action[0] != "sysctl" else f"{action[1]}={action[2]}" for action in host.actions]
+    actions = [" ".join(action) if action[0] != "sysctl" else f"{action[1]}={action[2]}" for action in host.actions]
     live = {
         "before_header": "running kernel",
         "after_header": "running kernel",

@@ -136,6 +136,105 @@ def test_a_kernel_that_lacks_a_module_is_left_alone(kernel, call):
     assert kernel.everything() == before and kernel.ran == []
 
 
+RELEASE = "6.12.0-55.9.1.el10_0.x86_64"
+EXTRA = f"kernel-modules-extra-{RELEASE}"
+LIST, KERNELS = f"dnf -q repoquery --available --list {EXTRA}", "dnf -q repoquery --available --latest-limit=1"
+
+
+@pytest.fixture
+def el10(machine, monkeypatch):
+    """EL 10 with the modules of its package kernel-modules-core, and repositories that have kernel-modules-extra."""
+    monkeypatch.setattr(platform, "release", lambda: RELEASE)
+    machine.programs = {"dnf", "modprobe"}
+    folder = f"/lib/modules/{RELEASE}"
+    machine.put(f"{folder}/modules.dep", "kernel/drivers/net/vxlan/vxlan.ko.xz:\n")
+    loadable = {"vxlan"}
+    # As `repoquery` of dnf 4.20 prints: one path a line.
+    files = [f"{folder}/extra/net/bridge/br_netfilter.ko.xz", f"{folder}/extra/net/netfilter/xt_owner.ko.xz"]
+    machine.looks = {
+        "modprobe -n -q": lambda command: "" if command.split()[-1] in loadable else (1, "", ""),
+        LIST: "\n".join([folder, *files, ""]),
+        KERNELS: f"{RELEASE}\n",
+    }
+
+    def install(_command):
+        loadable.update(("br_netfilter", "xt_owner"))
+        machine.put(
+            f"{folder}/modules.dep", "extra/net/bridge/br_netfilter.ko.xz:\nextra/net/netfilter/xt_owner.ko.xz:\n"
+        )
+
+    def load(command):
+        name = command.split()[-1]
+        assert name in loadable, command
+        machine.path(f"/sys/module/{name}").mkdir(parents=True)
+        if name == "br_netfilter":
+            machine.put("/proc/sys/net/bridge/bridge-nf-call-iptables", "0\n")
+
+    machine.acts = {"dnf -y": install, "modprobe": load}
+    return machine
+
+
+def test_modules_of_a_package_for_the_running_kernel(el10, predicted):
+    wanted = {"modules": ["br_netfilter"], "optional_modules": ["xt_owner", "ip_tables"]}
+    done = predicted(host_kernel, **wanted, sysctls={"net.bridge.bridge-nf-call-iptables": 1})
+    assert done["actions"] == [
+        f"dnf install {EXTRA}",
+        "modprobe br_netfilter",
+        "modprobe xt_owner",
+        "net.bridge.bridge-nf-call-iptables=1",
+    ]
+    assert el10.ran == [
+        f"dnf -y --setopt=install_weak_deps=False install {EXTRA}",
+        "modprobe br_netfilter",
+        "modprobe xt_owner",
+    ]
+    assert el10.text("/etc/modules-load.d/bare-mesh.conf").splitlines()[1:] == ["br_netfilter", "xt_owner"]
+
+
+def test_an_optional_module_alone_is_no_fault(el10, call, predicted):
+    assert predicted(host_kernel, optional_modules=["xt_owner"])["actions"][0] == f"dnf install {EXTRA}"
+    el10.looks[LIST] = ""
+    done = call(host_kernel, optional_modules=["xt_mark", "ip_tables"])
+    assert done["actions"] == [] and "failed" not in done
+
+
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize(
+    ("kernels", "told"),
+    [
+        ("6.12.0-124.8.1.el10_1.x86_64\n", "reboot the host, and run this again"),
+        ("", f"Install kernel-modules-extra for the running kernel ({RELEASE})"),
+        (f"{RELEASE}\n", f"Install kernel-modules-extra for the running kernel ({RELEASE})"),
+    ],
+)
+def test_a_package_that_is_there_only_for_another_kernel(el10, call, check, kernels, told):
+    el10.looks.update({LIST: "", KERNELS: kernels})
+    before = el10.everything()
+    failed = call(host_kernel, check=check, modules=["br_netfilter", "vxlan"])["msg"]
+    assert failed.startswith("the kernel lacks br_netfilter: ") and told in failed
+    if "reboot" in told:
+        new = kernels.strip()
+        assert f"dnf install kernel-{new} kernel-modules-extra-{new}" in failed and f"{RELEASE} is running" in failed
+    assert el10.everything() == before and el10.ran == []
+
+
+def test_the_packages_of_oracles_own_kernel(el10, call, monkeypatch):
+    monkeypatch.setattr(platform, "release", lambda: "6.12.0-1.el10uek.x86_64")
+    el10.path("/lib/modules/6.12.0-1.el10uek.x86_64").mkdir()
+    el10.looks.update({"dnf -q repoquery --available --list kernel-uek-modules-extra-6.12.0-1.el10uek.x86_64": ""})
+    el10.looks[KERNELS] = "6.12.0-2.el10uek.x86_64\n"
+    failed = call(host_kernel, modules=["br_netfilter"])["msg"]
+    assert "dnf install kernel-uek-6.12.0-2.el10uek.x86_64 kernel-uek-modules-extra-6.12.0-2.el10uek.x86_64" in failed
+
+
+def test_a_kernel_of_another_host_gets_no_package(el10, call):
+    """In a container there is no folder of the kernel's modules."""
+    folder = el10.path(f"/lib/modules/{RELEASE}")
+    (folder / "modules.dep").unlink()
+    folder.rmdir()
+    assert call(host_kernel, optional_modules=["xt_owner"])["actions"] == []
+
+
 def test_sysctls_that_cannot_be_set(kernel, call, monkeypatch):
     def refuse(path, *_mode, **_options):
         raise PermissionError(f"Permission denied: {path}")
