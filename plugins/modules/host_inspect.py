@@ -109,6 +109,7 @@ report:
     listening: {description: Port such as V(6443/tcp) to the name of the program that listens on it., type: dict}
     member: {description: Whether kubeadm has begun or finished a node here., type: bool}
     ufw: {description: Whether Ubuntu's ufw is switched on., type: bool}
+    firewalld: {description: Whether firewalld runs or is to start at boot., type: bool}
     packages:
       description: Name to version of the installed ones of O(packages), and of those that would give way to them.
       type: dict
@@ -145,7 +146,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._kubeadm.cluster import 
 # Interfaces that a cluster itself makes.
 OWN_INTERFACES = re.compile(r"^(lo|cni|flannel|veth|kube-|docker|br-|cali|tunl)")
 MEMBER = ("/etc/kubernetes/manifests/*.yaml", "/etc/kubernetes/*.conf", "/var/lib/kubelet/config.yaml")
-CLOUD_SETUP = ("nm-cloud-setup.service", "nm-cloud-setup.timer")
+UNITS = ("nm-cloud-setup.service", "nm-cloud-setup.timer", "firewalld.service")
 # State of a listening TCP socket and of an open UDP one in /proc/net.
 LISTENING = {"tcp": "0A", "tcp6": "0A", "udp": "07", "udp6": "07"}
 
@@ -244,10 +245,10 @@ def instance() -> str:
         return ""
 
 
-def nm_cloud_setup(module: AnsibleModule) -> list[str]:
-    """Those of its units that run, wait for their time, or are to start at boot."""
+def running_units(module: AnsibleModule) -> list[str]:
+    """Those of UNITS that run, wait for their time, or are to start at boot."""
     systemctl = module.get_bin_path("systemctl")
-    command = [systemctl, "show", "--property=Id,ActiveState,UnitFileState", *CLOUD_SETUP]
+    command = [systemctl, "show", "--property=Id,ActiveState,UnitFileState", *UNITS]
     answer = module.run_command(command)[1] if systemctl else ""
     units = [dict(line.split("=", 1) for line in unit.splitlines() if "=" in line) for unit in answer.split("\n\n")]
     return [
@@ -296,6 +297,7 @@ def missing_users(names: list[str]) -> list[str]:
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     clock = time.time() - module.params["sent_at"]
+    units = running_units(module)
     modprobe = module.get_bin_path("modprobe")
     ip = module.get_bin_path("ip")
     macs, networks = interfaces(module.run_command([ip, "-j", "addr"])[1] if ip else "")
@@ -311,7 +313,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         "macs": macs,
         "product_id": product_id(),
         "instance": instance(),
-        "nm_cloud_setup": nm_cloud_setup(module),
+        "nm_cloud_setup": [name for name in units if name.startswith("nm-")],
         "cpus": len(os.sched_getaffinity(0)),
         "memory_mb": int(memory.group(1)) // 1024 if memory else 0,
         # It can have a file system of its own.
@@ -326,6 +328,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         "listening": listening(),
         "member": is_member(),
         "ufw": ufw.is_on(),
+        "firewalld": "firewalld.service" in units,
         "packages": installed(module),
         "apt_sources": apt_sources.entries(),
         "missing_users": missing_users(module.params["users"]),

@@ -17,6 +17,11 @@ options:
     description: Host to the result of M(bare.mesh.host_inspect), which may be a failure.
     type: dict
     required: true
+  reached:
+    description: Host to the result of M(bare.mesh.host_reach), or nothing where it has not run.
+    type: dict
+    default: {}
+    version_added: 0.2.0
   hosts:
     description: The cluster's hosts, as the filter P(bare.mesh.cluster_hosts#filter) returns them.
     type: list
@@ -138,7 +143,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Fail
 from ansible_collections.bare.mesh.plugins.module_utils._base.module import run
 from ansible_collections.bare.mesh.plugins.module_utils._host.fetch import Fetcher
 from ansible_collections.bare.mesh.plugins.module_utils._preflight import cluster as cluster_checks
-from ansible_collections.bare.mesh.plugins.module_utils._preflight import configuration, rivals
+from ansible_collections.bare.mesh.plugins.module_utils._preflight import configuration, network, rivals
 from ansible_collections.bare.mesh.plugins.module_utils._preflight import hosts as host_checks
 from ansible_collections.bare.mesh.plugins.module_utils._preflight import source as source_checks
 from ansible_collections.bare.mesh.plugins.module_utils._preflight.kubeconfig import FIX, describe_other, is_ours
@@ -257,6 +262,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     faults = [host_checks.Finding(**finding) for finding in params["findings"]] + unknown_checks(params["allow"])
     of_hosts, reports = host_checks.judge_hosts(params["inspections"], params["hosts"], params["ports"])
     faults += of_hosts
+    faults += network.lost(params["reached"], params["hosts"], reports)
     repositories = source_checks.repositories(params["settings"], reports) if params["settings"] else []
     if params["settings"]:
         faults += settings_findings(module, reports, repositories)
@@ -285,6 +291,7 @@ def main() -> None:
         work,
         {
             "inspections": {"type": "dict", "required": True},
+            "reached": {"type": "dict", "default": {}},
             "hosts": {"type": "list", "elements": "dict", "required": True},
             "ports": {
                 "type": "dict",

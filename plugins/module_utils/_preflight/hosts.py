@@ -26,6 +26,8 @@ CHECKS = (
         "mac",
         "memory",
         "names",
+        "network",
+        "network_udp",
         "nm_cloud_setup",
         "node_ip",
         "os",
@@ -37,7 +39,7 @@ CHECKS = (
     *("source", "ssh", "sudo", "upgrade", "versions"),
 )
 # Checks whose faults are always only warnings.
-WARNINGS = ("creation", "docker_exec", "end_of_life")
+WARNINGS = ("creation", "docker_exec", "end_of_life", "network_udp")
 # Check, key in report and limits, and what it counts.
 AMOUNTS = (
     ("cpus", "cpus", "CPUs"),

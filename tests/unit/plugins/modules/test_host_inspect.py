@@ -155,7 +155,16 @@ UnitFileState={timer[1]}
 def test_nm_cloud_setup(looked_at, call, service, timer, found):
     looked_at.programs |= {"systemctl"}
     looked_at.looks["systemctl show"] = UNITS.format(service=service, timer=timer)
-    assert call(host_inspect, sent_at=0)["report"]["nm_cloud_setup"] == found
+    report = call(host_inspect, sent_at=0)["report"]
+    assert report["nm_cloud_setup"] == found and not report["firewalld"]
+
+
+def test_firewalld(looked_at, call):
+    assert not call(host_inspect, sent_at=0)["report"]["firewalld"]
+    looked_at.programs |= {"systemctl"}
+    looked_at.looks["systemctl show"] = "Id=firewalld.service\nActiveState=active\nUnitFileState=enabled\n"
+    report = call(host_inspect, sent_at=0)["report"]
+    assert report["firewalld"] and report["nm_cloud_setup"] == []
 
 
 def test_the_running_machine(looked_at, call, monkeypatch):
