@@ -11,6 +11,7 @@ from lab.artifacts import (
     bundle,
     cri_dockerd,
     gobuild,
+    helm_release,
     images,
     istio_release,
     os_packages,
@@ -43,11 +44,15 @@ def parts(others: Iterable[str] = ()) -> list[Item]:
     programs = _programs(wanted)
     debs = os_packages.downloads()
     asked = [versions.load(other=other) for other in others]
+    istio = istio_release.archive(wanted, programs["istio"])
     return [
         *_releases(wanted, programs),
         *(item for each in asked for item in _releases(each, _programs(each))),
         vendor_packages.docker_repositories(wanted, programs),
         cri_dockerd.archive(wanted, programs["cri-dockerd"]),
+        helm_release.archive(wanted, programs["helm"]),
+        # Those of the default release alone: a repository has one index.
+        helm_release.charts(wanted, istio, programs["helm"]),
         images.flannel(wanted, programs),
         images.metallb(wanted, programs),
         images.addons(wanted, programs),

@@ -65,6 +65,7 @@ def components(versions: Versions) -> dict[str, Component]:
     check_go_module("cri-dockerd", "github.com/Mirantis/cri-dockerd", versions.cri_dockerd)
     check_go_module("flannel", "github.com/flannel-io/flannel", versions.flannel)
     check_go_module("metallb", "go.universe.tf/metallb", versions.metallb)
+    check_go_module("helm", "helm.sh/helm/v4", versions.helm)
     check_addons(versions)
     return {
         each.name: each
@@ -125,6 +126,7 @@ def components(versions: Versions) -> dict[str, Component]:
                 "go.universe.tf/metallb",
                 {"go.universe.tf/metallb/internal/version.version": versions.metallb},
             ),
+            Component("helm", "helm.sh/helm/v4", {"helm.sh/helm/v4/internal/version.version": f"v{versions.helm}"}),
             # Of the ways to find targets, only that by Kubernetes. The pages of the browser are not part of the module.
             Component(
                 "prometheus",

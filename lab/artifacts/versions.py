@@ -35,6 +35,7 @@ class Versions:
     istio: str
     bookinfo: str
     metallb: str
+    helm: str
     prometheus: str
     jaeger: str
 
@@ -66,6 +67,7 @@ def load(meta: Path = REPOSITORY / "meta", other: str = "") -> Versions:
         istio=releases["istio"],
         bookinfo=known["__bare_mesh_bookinfo_version"],
         metallb=known["__bare_mesh_metallb_version"],
+        helm=known["__bare_mesh_helm_version"],
         prometheus=known["__bare_mesh_prometheus_version"],
         jaeger=known["__bare_mesh_jaeger_version"],
     )

@@ -14,7 +14,9 @@ extends_documentation_fragment:
   - bare.mesh.attributes
 options:
   repository:
-    description: URL of the repository, which has an C(index.yaml).
+    description:
+      - URL of the repository, which has an C(index.yaml), with the archives beside it.
+      - Addresses of other servers in the index are not used, so a copy of a repository needs no index of its own.
     type: str
     required: true
   charts:
@@ -99,11 +101,10 @@ def located(index: dict[str, Any], repository: str, name: str, params: dict[str,
     entry: dict[str, Any] = next((one for one in index.get(name) or [] if str(one.get("version")) == version), {})
     if not entry.get("urls"):
         raise Failure(f"{repository}/index.yaml has no chart {name} {version}: correct the version or the repository")
-    url = entry["urls"][0]
     digest = str(params["checksums"].get(name) or entry.get("digest") or "").removeprefix("sha256:").lower()
     if not archive.SHA256.fullmatch(digest):
         raise Failure(f"{repository}/index.yaml states no SHA-256 of {name} {version}: give it in checksums")
-    return (url if "://" in url else f"{repository}/{url}"), digest
+    return f"{repository}/{entry['urls'][0].rpartition('/')[2]}", digest
 
 
 def fetch_chart(fetch: Fetcher, url: str, digest: str, path: str) -> None:

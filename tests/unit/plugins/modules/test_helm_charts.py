@@ -23,7 +23,8 @@ def repository(tmp_path):
         (place / f"{name}-1.31.0.tgz").write_bytes(name.encode())
         url = f"{name}-1.31.0.tgz"
         entries[name] = [{"name": name, "version": "1.31.0", "digest": digest(name.encode()), "urls": [url]}]
-    entries["istiod"][0]["urls"] = [(place / "istiod-1.31.0.tgz").as_uri()]
+    # As in the index of the server that was copied.
+    entries["istiod"][0]["urls"] = ["https://elsewhere.example/charts/istiod-1.31.0.tgz"]
     (place / "index.yaml").write_text(yaml.safe_dump({"apiVersion": "v1", "entries": entries}))
     return place
 
