@@ -17,7 +17,9 @@ extends_documentation_fragment:
   - bare.mesh.attributes
 options:
   source:
-    description: Base URLs in the layout of the official servers, with the keys V(kubernetes) and V(docker).
+    description:
+      - Base URLs in the layout of the official servers, with the keys V(kubernetes) and V(docker).
+      - V(kubernetes_path) is the path of the stable releases below the first one, where it is not V(core:/stable:).
     type: dict
     required: true
   kubernetes_version:

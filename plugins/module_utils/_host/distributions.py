@@ -26,6 +26,8 @@ SUPPORTED_TEXT = (
     "RHEL, CentOS Stream, Rocky, AlmaLinux and Oracle Linux 9 and 10, openEuler 22.03 and 24.03, Anolis OS 8 and 23, "
     "Alibaba Cloud Linux 3 and 4, Kylin Linux Advanced Server V11, Debian 12 and 13, Ubuntu 22.04, 24.04 and 26.04"
 )
+# Where the official server has the stable releases of Kubernetes, below its base URL.
+KUBERNETES_PATH = "core:/stable:"
 MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
@@ -56,11 +58,12 @@ def repositories(
 ) -> list[dict[str, Any]]:
     """The package repositories a cluster host needs, as dicts.
 
-    source has the base URLs `kubernetes` and `docker`. Docker publishes no packages for openEuler, Kylin, Anolis and
-    Alibaba Cloud Linux; EL's fit there. Those of EL 8 are in the repository of RHEL alone.
+    source has the base URLs `kubernetes` and `docker`, and `kubernetes_path` where that is not the official one.
+    Docker publishes no packages for openEuler, Kylin, Anolis and Alibaba Cloud Linux; EL's fit there. Those of EL 8 are
+    in the repository of RHEL alone.
     """
     minor = ".".join(kubernetes_version.split(".")[:2])
-    base = f"{source['kubernetes']}/core:/stable:/v{minor}"
+    base = f"{source['kubernetes']}/{source.get('kubernetes_path') or KUBERNETES_PATH}/v{minor}"
     docker = f"{source['docker']}/linux"
     if family(release) == "deb":
         distribution, codename = release["ID"], release.get("VERSION_CODENAME", "")

@@ -6,9 +6,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 from ansible_collections.bare.mesh.plugins.module_utils._host import distributions, fetch, openpgp
 from ansible_collections.bare.mesh.plugins.modules import host_repositories
 
+ROOT = Path(__file__).parents[4]
 SOURCE = {"kubernetes": "https://k", "docker": "https://d"}
 
 
@@ -47,6 +49,16 @@ def test_repositories(release, docker):
     assert runtime["url"] == docker
     distribution = docker.split("/linux/")[1].partition("/")[0]
     assert runtime["key_url"] == f"https://d/linux/{distribution}/gpg"
+
+
+@pytest.mark.parametrize(("system", "package"), [("debian", "deb"), ("rocky", "rpm")])
+def test_a_mirror_whose_paths_have_no_colons(system, package):
+    """As https://mirrors.aliyun.com/kubernetes-new/core/stable/v1.36/ is laid out."""
+    release = {"ID": system, "VERSION_ID": {"debian": "12", "rocky": "9.6"}[system], "VERSION_CODENAME": "bookworm"}
+    china = yaml.safe_load((ROOT / "meta/sources.yml").read_text())["__bare_mesh_sources"]["china"]
+    kubernetes, _runtime = distributions.repositories(release, "x86_64", china, "1.36.5")
+    assert kubernetes["url"] == f"https://mirrors.aliyun.com/kubernetes-new/core/stable/v1.36/{package}/"
+    assert all(url.startswith(kubernetes["url"]) for url in (kubernetes["key_url"], *kubernetes["signed"]))
 
 
 def test_yum_repositories_check_signatures_and_keep_pinned_packages():
