@@ -47,6 +47,7 @@ fi
 step "check" tools/check.sh
 step "browser" browser
 step "lab up" lab_up || finish
+step "charts" pytest -v tests/charts
 
 # Each scenario starts on bare nodes: --check, the run, --check, the run again, then the tests of the hosts. The last
 # scenario is the whole site. The tests after it use this site.
