@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
-from ansible.plugins.action import ActionBase
+from ansible_collections.bare.mesh.plugins.plugin_utils.in_worker import InWorkerAction
 
 SUFFIXES = (".yml", ".yaml", ".json", ".j2")
 
 
-class ActionModule(ActionBase):
+class ActionModule(InWorkerAction):
     """See the module of the same name."""
 
     _supports_check_mode = True

@@ -54,7 +54,7 @@ def test_services_that_hold_the_node_ports_of_others(given, found, expected):
 
 
 def test_a_credential_that_the_role_itself_made_is_nobody_elses():
-    tasks = yaml.safe_load((ROLE / "tasks/main.yml").read_text())
+    tasks = yaml.safe_load((ROLE / "tasks/apply.yml").read_text())
     (query,) = [
         one["bare.mesh.k8s_info"]["query"] for one in tasks if one["name"].startswith("Look for the credentials")
     ]
