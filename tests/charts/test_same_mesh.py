@@ -187,7 +187,7 @@ def fields(left, right, path=""):
     if isinstance(left, dict) and isinstance(right, dict):
         for name in sorted({*left, *right}, key=str):
             yield from fields(left.get(name, {}), right.get(name, {}), f"{path}.{name}" if path else str(name))
-    elif (isinstance(left, dict) and not right and not isinstance(right, dict)) or left != right:
+    elif left != right:
         yield path
 
 

@@ -31,6 +31,9 @@ def test_the_role_has_these_settings_and_defaults():
         "istio_required_workers",
         "istio_wait_timeout",
         "istio_istioctl",
+        "istio_method",
+        "istio_helm",
+        "istio_chart_checksums",
     }
 
 
