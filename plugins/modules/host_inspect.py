@@ -38,7 +38,7 @@ options:
     type: str
     default: ''
   proxy:
-    description: URL of the proxy by which the registries are reached.
+    description: URL of the proxy by which the registries and dnf's repositories are reached.
     type: str
     default: ''
   packages:
@@ -104,7 +104,12 @@ report:
     disk_gb: {description: Free GiB in the file system of the images (C(/var/lib/containerd))., type: float}
     clock: {description: The host's clock minus O(sent_at)., type: float}
     cgroup: {description: Version of the cgroup file system., type: int}
-    features: {description: 'Kernel feature to V(present), V(loadable) or V(missing).', type: dict}
+    features:
+      description: >-
+        Kernel feature to V(present), V(loadable), V(installable) or V(missing). What is installable comes with a
+        package for the running kernel, which M(bare.mesh.host_kernel) installs.
+      type: dict
+    kernel_advice: {description: What to do about the missing features. Empty where none is missing., type: str}
     networks: {description: The host's own IPv4 and IPv6 networks., type: list}
     listening: {description: Port such as V(6443/tcp) to the name of the program that listens on it., type: dict}
     member: {description: Whether kubeadm has begun or finished a node here., type: bool}
@@ -295,15 +300,28 @@ def missing_users(names: list[str]) -> list[str]:
     return missing
 
 
+def features(module: AnsibleModule) -> tuple[dict[str, str], str]:
+    """(the features' states, what to do about the missing ones), as host_kernel will judge them."""
+    modprobe = module.get_bin_path("modprobe")
+    states = kernel.states(
+        module.params["features"],
+        lambda name: bool(modprobe) and module.run_command([modprobe, "-n", "-q", name])[0] == 0,
+    )
+    extra = kernel.ExtraModules(module, module.params["proxy"])
+    brought = extra.of([name for name, state in states.items() if state == "missing"])
+    states.update(dict.fromkeys(brought, "installable"))
+    return states, extra.advice() if "missing" in states.values() else ""
+
+
 def work(module: AnsibleModule) -> dict[str, Any]:
     clock = time.time() - module.params["sent_at"]
     units = running_units(module)
-    modprobe = module.get_bin_path("modprobe")
     ip = module.get_bin_path("ip")
     macs, networks = interfaces(module.run_command([ip, "-j", "addr"])[1] if ip else "")
     # Nothing is sent to that address: the kernel only says how it would.
     route = module.run_command([ip, "-j", "-4", "route", "get", "8.8.8.8"]) if ip else (1, "", "")
     out = way_out(route[1] if route[0] == 0 else "")
+    states, advice = features(module)
     memory = re.search(r"MemTotal:\s+(\d+)", read("/proc/meminfo").decode())
     report = {
         "user_id": os.geteuid(),
@@ -320,10 +338,8 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         "disk_gb": free_gb("/var/lib/containerd", "/var/lib"),
         "clock": round(clock, 2),
         "cgroup": 2 if os.path.exists("/sys/fs/cgroup/cgroup.controllers") else 1,
-        "features": kernel.states(
-            module.params["features"],
-            lambda name: bool(modprobe) and module.run_command([modprobe, "-n", "-q", name])[0] == 0,
-        ),
+        "features": states,
+        "kernel_advice": advice,
         "networks": networks,
         "listening": listening(),
         "member": is_member(),

@@ -81,7 +81,6 @@ actions:
 """
 
 import os
-import platform
 import re
 from typing import Any
 
@@ -113,9 +112,6 @@ class Kernel:
         self.files = Files(module)
         self.actions: list[list[str]] = []
         self.values: dict[str, str] = {}
-        self.dnf = module.get_bin_path("dnf")
-        # Oracle's own kernel has packages of its own.
-        self.extra = f"kernel{'-uek' if 'uek' in platform.release() else ''}-modules-extra"
 
     def modules(self, required: list[str], optional: list[str]) -> None:
         modprobe = self.module.get_bin_path("modprobe")
@@ -124,13 +120,15 @@ class Kernel:
             lambda name: bool(modprobe) and self.module.run_command([modprobe, "-n", "-q", name])[0] == 0,
         )
         lacking = [name for name in states if states[name] == "missing"]
-        brought = self.extra_modules([name for name in lacking if name in required or name.startswith("xt_")])
+        extra = kernel.ExtraModules(self.module)
+        brought = extra.of([name for name in lacking if name in required or name.startswith("xt_")])
         missing = [name for name in required if name in lacking and name not in brought]
         if missing:
             raise Failure(
-                f"the kernel lacks {', '.join(missing)}: not built in, and not there as a module. "
-                + (self.other_kernel() or "Install linux-modules-extra (Ubuntu), or another kernel")
+                f"the kernel lacks {', '.join(missing)}: not built in, and not there as a module. {extra.advice()}"
             )
+        if brought:
+            self.actions.append(["dnf", "install", extra.package])
         states.update(dict.fromkeys(brought, "loadable"))
         self.actions += [["modprobe", name] for name, state in states.items() if state == "loadable"]
         boot = sorted(
@@ -140,36 +138,6 @@ class Kernel:
         )
         if boot:
             self.files.want("/etc/modules-load.d/bare-mesh.conf", HEADER + "".join(f"{name}\n" for name in boot))
-
-    def extra_modules(self, missing: list[str]) -> list[str]:
-        """Those of the modules that a package for the running kernel brings, whose installation is noted."""
-        # In a container there are no modules of the kernel.
-        if not missing or not self.dnf or not os.path.isdir(f"/lib/modules/{platform.release()}"):
-            return []
-        package = f"{self.extra}-{platform.release()}"
-        query = [self.dnf, "-q", "repoquery", "--available", "--list", package]
-        listed = self.module.run_command(query, environ_update={"LC_ALL": "C"})[1].replace("-", "_")
-        brought = [name for name in missing if f"/{name}.ko" in listed]
-        if brought:
-            self.actions.append(["dnf", "install", package])
-        return brought
-
-    def other_kernel(self) -> str:
-        """What to do on EL, where the running kernel's package is not to be had; empty on other systems."""
-        if not self.dnf:
-            return ""
-        form = "%{version}-%{release}.%{arch}\n"
-        query = [self.dnf, "-q", "repoquery", "--available", "--latest-limit=1", "--qf", form, self.extra]
-        found = self.module.run_command(query, environ_update={"LC_ALL": "C"})[1].split()
-        running = platform.release()
-        if not found or running in found:
-            return f"Install {self.extra} for the running kernel ({running}) from a repository that has it"
-        newest = found[-1]
-        return (
-            f"The repositories have {self.extra} for the kernel {newest} only, and {running} is running: run"
-            f" 'dnf install {self.extra[: -len('-modules-extra')]}-{newest} {self.extra}-{newest}' on the host,"
-            " reboot the host, and run this again"
-        )
 
     def sysctls(self, values: dict[str, str]) -> None:
         self.values = values

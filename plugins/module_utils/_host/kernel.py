@@ -9,6 +9,8 @@ import os
 import platform
 from collections.abc import Callable, Iterable
 
+from ansible.module_utils.basic import AnsibleModule
+
 # Name of a module -> its option. Where neither /lib/modules nor /sys/module lists what is built in, the kernel's
 # configuration does.
 OPTIONS = {
@@ -74,6 +76,46 @@ def known_to_modprobe(name: str) -> bool:
     folder = f"/lib/modules/{platform.release()}"
     listed = _text(f"{folder}/modules.builtin") + _text(f"{folder}/modules.dep")
     return f"/{name}.ko" in listed.replace("-", "_")
+
+
+class ExtraModules:
+    """The package of EL that holds the modules which the main package of the kernel has not."""
+
+    def __init__(self, module: AnsibleModule, proxy: str = "") -> None:
+        self.module = module
+        self.dnf = module.get_bin_path("dnf")
+        # Oracle's own kernel has packages of its own.
+        self.name = f"kernel{'-uek' if 'uek' in platform.release() else ''}-modules-extra"
+        self.package = f"{self.name}-{platform.release()}"
+        # By the environment, because every user can read the arguments of a program, and a proxy can have a password.
+        self.environment = {"LC_ALL": "C", **({"http_proxy": proxy, "https_proxy": proxy} if proxy else {})}
+
+    def query(self, *arguments: str) -> str:
+        command = [self.dnf, "-q", "repoquery", "--available", *arguments]
+        return self.module.run_command(command, environ_update=self.environment)[1]
+
+    def of(self, missing: list[str]) -> list[str]:
+        """Those of the modules that the package for the running kernel brings."""
+        # In a container there are no modules of the kernel.
+        if not missing or not self.dnf or not os.path.isdir(f"/lib/modules/{platform.release()}"):
+            return []
+        listed = self.query("--list", self.package).replace("-", "_")
+        return [name for name in missing if f"/{name}.ko" in listed]
+
+    def advice(self) -> str:
+        """What to do about modules that the package for the running kernel does not bring."""
+        if not self.dnf:
+            return "Install linux-modules-extra (Ubuntu), or another kernel"
+        found = self.query("--latest-limit=1", "--qf", "%{version}-%{release}.%{arch}\n", self.name).split()
+        running = platform.release()
+        if not found or running in found:
+            return f"Install {self.name} for the running kernel ({running}) from a repository that has it"
+        newest = found[-1]
+        return (
+            f"The repositories have {self.name} for the kernel {newest} only, and {running} is running: run"
+            f" 'dnf install {self.name[: -len('-modules-extra')]}-{newest} {self.name}-{newest}' on the host,"
+            " reboot the host, and run this again"
+        )
 
 
 def sysctl_path(name: str) -> str:

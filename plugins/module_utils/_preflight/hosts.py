@@ -126,9 +126,7 @@ def machine(
             yield Finding(check, host, f"{report[key]} {what}, {limits[key]} are needed", fix)
     missing = [name for name, state in report["features"].items() if state == "missing"]
     if missing:
-        extra = "EL: kernel-modules-extra, Ubuntu: linux-modules-extra"
-        fix = f"Install the kernel's extra modules ({extra}), or another kernel"
-        yield Finding("kernel", host, f"the kernel lacks {', '.join(missing)}", fix)
+        yield Finding("kernel", host, f"the kernel lacks {', '.join(missing)}", report["kernel_advice"])
     minor = tuple(int(part) for part in kubernetes_version.split(".")[:2] if part.isdigit())
     if report["cgroup"] == 1 and minor >= CGROUP_V1_REFUSED and kubelet_config.get("failCgroupV1", True):
         fix = "Boot it with systemd.unified_cgroup_hierarchy=1, or set failCgroupV1: false in kubeadm_kubelet_config"

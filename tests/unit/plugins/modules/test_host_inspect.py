@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import platform
 import socket
 import types
 
@@ -98,6 +99,55 @@ def test_what_is_found(looked_at, call):
         assert report["product_id"] == "uuid" and report["ufw"] and not report["member"] and report["cgroup"] == 1
         assert list(report["unreachable"]) == ["127.0.0.1:1"]
         assert facts["os_family"] == "RedHat" and facts["default_ipv4"] == {"address": "10.0.0.5", "interface": "eth0"}
+
+
+EL10 = "6.12.0-55.9.1.el10_0.x86_64"
+
+
+@pytest.mark.parametrize(
+    ("served", "state", "advice"),
+    [
+        (EL10, "installable", ""),
+        ("6.12.0-124.8.1.el10_1.x86_64", "missing", f"for the kernel 6.12.0-124.8.1.el10_1.x86_64 only, and {EL10} is"),
+        ("", "missing", f"Install kernel-modules-extra for the running kernel ({EL10})"),
+    ],
+)
+def test_modules_of_a_package_of_their_own(looked_at, call, monkeypatch, served, state, advice):
+    """As host_kernel will find them; the answers are of dnf 4.20."""
+    monkeypatch.setattr(platform, "release", lambda: EL10)
+    looked_at.path(f"/lib/modules/{EL10}").mkdir(parents=True)
+    looked_at.programs |= {"dnf"}
+    listed = f"/lib/modules/{EL10}/extra/net/bridge/br_netfilter.ko.xz\n" if served == EL10 else ""
+    looked_at.looks[f"dnf -q repoquery --available --list kernel-modules-extra-{EL10}"] = listed
+    looked_at.looks["dnf -q repoquery --available --latest-limit=1"] = f"{served}\n" if served else ""
+    for check in (True, False):
+        report = call(host_inspect, check=check, sent_at=0, features=["overlay", "br_netfilter"])["report"]
+        assert report["features"] == {"overlay": "loadable", "br_netfilter": state}
+        assert advice in report["kernel_advice"] and bool(advice) == bool(report["kernel_advice"])
+    assert looked_at.ran == []
+
+
+def test_other_systems_get_no_package_of_el(looked_at, call):
+    found = call(host_inspect, sent_at=0, features=["vxlan"])["report"]
+    assert found["kernel_advice"] == "Install linux-modules-extra (Ubuntu), or another kernel"
+
+
+def test_the_proxy_of_dnf_is_no_argument(looked_at, call, monkeypatch):
+    """A proxy's URL can have a password, and every user can read the arguments of a program."""
+    monkeypatch.setattr(platform, "release", lambda: EL10)
+    looked_at.path(f"/lib/modules/{EL10}").mkdir(parents=True)
+    looked_at.programs |= {"dnf"}
+    given, plain = [], host_inspect.AnsibleModule.run_command
+
+    def watch(module, command, **options):
+        if command[0].endswith("dnf"):
+            given.append((" ".join(command), options["environ_update"].get("https_proxy")))
+            return 0, "", ""
+        return plain(module, command, **options)
+
+    monkeypatch.setattr(host_inspect.AnsibleModule, "run_command", watch)
+    call(host_inspect, sent_at=0, features=["vxlan"], proxy="http://u:secret@p:1")
+    assert given and all(proxy == "http://u:secret@p:1" and "secret" not in command for command, proxy in given)
 
 
 def test_the_file_system_of_the_images(looked_at, call, monkeypatch):
