@@ -381,6 +381,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
             brought = [one for one in brought if installer.component_of(one) != "Base"]
         changes = engine.absent(brought, "Foreground")
         return {**result, "istioctl_version": "", **outcome(changes, module._diff)}
+    refuse_helm(client, result["namespace"], result["revision"])
     if not istioctl.program and module.check_mode:
         return without_istioctl(module, result, iop)
     version, objects = wanted(istioctl, iop, client)
@@ -391,6 +392,20 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     changes += apply(engine, iop, objects)
     changes += engine.absent([one for one in stale if one["kind"] != AUTOSCALER], "Foreground")
     return {**result, "istioctl_version": version, **outcome(changes, module._diff)}
+
+
+def refuse_helm(client: Client | None, namespace: str, revision: str) -> None:
+    """Raise Failure if a Helm release has istiod: two installers would undo each other's changes, run after run."""
+    selector = {"labelSelector": f"app=istiod,{installer.REVISION}={revision}"}
+    path = f"/apis/apps/v1/namespaces/{namespace}/deployments"
+    for one in client.pages(path, selector) if client else ():
+        release = (one["metadata"].get("annotations") or {}).get("meta.helm.sh/release-name")
+        if release:
+            raise Failure(
+                f"the mesh in {namespace} belongs to Helm, whose release {release} has {one['metadata']['name']}:"
+                " nothing was changed. Go on with Helm (istio_method=helm of the role istio), or remove its releases"
+                " first, with helm uninstall"
+            )
 
 
 def has_other_revisions(client: Client | None, revision: str) -> bool:

@@ -142,6 +142,17 @@ def test_fields_that_istiod_sets_are_not_differences(cluster, run_module, istioc
     assert not run(run_module)["changed"]
 
 
+def test_a_mesh_of_helm_is_refused(cluster, run_module, istioctl):
+    run(run_module)
+    istiod = cluster.objects["/apis/apps/v1/namespaces/istio-system/deployments/istiod"]
+    istiod["metadata"]["labels"]["app"] = "istiod"
+    assert not run(run_module, check=True)["changed"]
+    istiod["metadata"].setdefault("annotations", {})["meta.helm.sh/release-name"] = "control-plane"
+    for check in (True, False):
+        refused = run(run_module, check=check)
+        assert "belongs to Helm, whose release control-plane has istiod: nothing was changed" in refused["msg"]
+
+
 def test_drift_is_seen(cluster, run_module, istioctl):
     run(run_module)
     path = "/apis/apps/v1/namespaces/istio-system/deployments/istiod"
