@@ -33,6 +33,13 @@ options:
     description: Name of a registry to the endpoint that serves its images, as in C(meta/sources.yml).
     type: dict
     default: {}
+  logins:
+    description:
+      - Server of a registry, with its port where it has one, to the name and the password for it, as V(name:password)
+        in base64.
+    type: dict
+    default: {}
+    version_added: 0.2.0
   ca:
     description: Certificate authority that the registries may have, in addition to the system's own, in PEM form.
     type: str
@@ -279,7 +286,7 @@ def refused_images(module: AnsibleModule) -> dict[str, str]:
     """Image -> why it cannot be pulled."""
     params = module.params
     images = [] if is_member() else params["images"]
-    return registry.refusals(images, params["registries"], params["ca"], params["proxy"])
+    return registry.refusals(images, params["registries"], params["ca"], params["proxy"], params["logins"])
 
 
 def installed(module: AnsibleModule) -> dict[str, str]:
@@ -369,6 +376,7 @@ def main() -> None:
             "sent_at": {"type": "float", "required": True},
             "images": {"type": "list", "elements": "str", "default": []},
             "registries": {"type": "dict", "default": {}},
+            "logins": {"type": "dict", "default": {}, "no_log": True},
             "ca": {"type": "str", "default": ""},
             "proxy": {"type": "str", "default": "", "no_log": True},
             "packages": {"type": "list", "elements": "str", "default": []},

@@ -72,7 +72,8 @@ options:
   restore:
     description:
       - Files that an earlier task has replaced with O(files[].keep_original), and that are to be the host's own again.
-      - A file that is the host's own already stays as it is. One without a kept original stays as well, with a warning.
+      - A file that is the host's own already stays as it is. One without a kept original stays as well, with a warning,
+        unless it is also in O(absent).
     type: list
     elements: path
     default: []
@@ -81,6 +82,7 @@ options:
     description:
       - Files to remove, if they were written by this collection, which their first line says.
       - A file of the user's own at that path stays.
+      - A V(*) in a path stands for any names, except those of O(files).
     type: list
     elements: path
     default: []
@@ -113,7 +115,8 @@ EXAMPLES = r"""
       - content: "HTTPS_PROXY={{ proxy }}\n"
         dest: /etc/containerd/proxy.env
         mode: "0600"
-    absent: [/etc/containerd/certs.d/quay.io/hosts.toml]
+    # Those of other registries, which an earlier run has written.
+    absent: [/etc/containerd/certs.d/*/hosts.toml]
     watch: [/usr/bin/containerd]
 
 - name: Keep NetworkManager, where the host has it, away from the interfaces of pods
@@ -157,6 +160,7 @@ actions:
 """
 
 import calendar
+import glob
 import os
 import re
 import time
@@ -226,8 +230,11 @@ def compare(module: AnsibleModule) -> Files:
         if one["keep_original"]:
             keep_original(files, path, one["content"])
         files.want(path, one["content"], int(mode, 8))
-    for path in module.params["absent"]:
-        files.unwant(path)
+    wanted = {one["dest"] for one in module.params["files"]}
+    for pattern in module.params["absent"]:
+        for path in sorted(glob.glob(pattern)) if "*" in pattern else [pattern]:
+            if path not in wanted or "*" not in pattern:
+                files.unwant(path)
     restore(module, files)
     return files
 
@@ -244,7 +251,7 @@ def restore(module: AnsibleModule, files: Files) -> None:
     for path in module.params["restore"]:
         if path in wanted:
             raise Failure(f"restore: {path} is also one of files; leave it out of one of the two")
-        if not files.restore(path):
+        if not files.restore(path) and path not in module.params["absent"]:
             module.warn(
                 f"{path} stays as bare.mesh has written it, because there is no original at {path}{SAVED};"
                 " remove the file and install its package again, or write your own in its place"

@@ -80,6 +80,11 @@ options:
         required: true
       cri_dockerd_version: {description: Version of cri-dockerd for hosts that run docker., type: str, default: ''}
       cri_dockerd_checksum: {description: Pinned checksum of cri-dockerd's archive., type: str, default: ''}
+      credentials:
+        description: Of each entry of C(bare_mesh_registry_credentials) its registry, name, and whether it has a password.
+        type: list
+        elements: list
+        default: []
       fingerprints: {description: Fingerprints of the signing keys., type: dict, required: true}
       ca_file: {description: Certificate that signed the source's., type: path, default: ''}
       firewall: {description: Value of C(host_prep_firewall)., type: str, default: open}
@@ -146,6 +151,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._preflight import cluste
 from ansible_collections.bare.mesh.plugins.module_utils._preflight import configuration, network, rivals
 from ansible_collections.bare.mesh.plugins.module_utils._preflight import hosts as host_checks
 from ansible_collections.bare.mesh.plugins.module_utils._preflight import source as source_checks
+from ansible_collections.bare.mesh.plugins.module_utils._preflight.credentials import credentials
 from ansible_collections.bare.mesh.plugins.module_utils._preflight.kubeconfig import FIX, describe_other, is_ours
 from ansible_collections.bare.mesh.plugins.module_utils._preflight.users import missing_users
 
@@ -172,6 +178,7 @@ SETTINGS = {
     "source": {"type": "dict", "required": True},
     "cri_dockerd_version": {"type": "str", "default": ""},
     "cri_dockerd_checksum": {"type": "str", "default": ""},
+    "credentials": {"type": "list", "elements": "list", "default": [], "no_log": False},
     "fingerprints": {"type": "dict", "required": True, "no_log": False},
     "ca_file": {"type": "path", "default": ""},
     "firewall": {"type": "str", "default": "open"},
@@ -236,6 +243,7 @@ def settings_findings(
     today = datetime.date.today().isoformat()
     faults = list(host_checks.judge_settings(reports, module.params["limits"], settings, today))
     faults += configuration.unknown_fields(settings)
+    faults += credentials(settings)
     faults += cluster_checks.fixed_settings(module.params["hosts"], reports, settings)
     faults += kubeconfig_findings(settings["kubeconfig"], settings["api_url"])
     faults += missing_users(reports)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,6 +14,8 @@ ATTEMPTS = 3
 PARALLEL = 3
 # containerd's directory of registry hosts, the same that the kubelet's pulls use.
 HOSTS = "/etc/containerd/certs.d"
+# Where the role docker keeps names and passwords for docker's command, if there are any.
+DOCKER_CONFIG = "/etc/docker/bare-mesh"
 
 
 class Images:
@@ -84,7 +87,12 @@ class Docker(Images):
     role = "docker"
     data = "/var/lib/docker and /var/lib/containerd"
     listing = ("image", "ls", "--format", "{{.Repository}}:{{.Tag}}")
-    pulling = ("pull", "--quiet")
+    pulling: tuple[str, ...] = ("pull", "--quiet")
+
+    def __init__(self, module: AnsibleModule) -> None:
+        super().__init__(module)
+        if os.path.exists(f"{DOCKER_CONFIG}/config.json"):
+            self.pulling = ("--config", DOCKER_CONFIG, *self.pulling)
 
     def name(self, image: str) -> str:
         """docker leaves its own registry out of a name, and library/ of its official images."""

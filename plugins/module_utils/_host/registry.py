@@ -40,15 +40,24 @@ def base_url(registry: str, endpoints: dict[str, str]) -> str:
     return endpoint if urlsplit(endpoint).path else f"{endpoint}/v2"
 
 
-class Registry:
-    """A repository of a registry, with the token that it asks for."""
+class Refused(Exception):
+    """The registry, or the server of its tokens, does not take the name and the password."""
 
-    def __init__(self, fetcher: Fetcher, url: str) -> None:
+
+class Registry:
+    """A repository of a registry, with the token that it asks for.
+
+    login is what Basic authentication sends, as the container runtimes do: to the registry and to the server of its
+    tokens.
+    """
+
+    def __init__(self, fetcher: Fetcher, url: str, login: str = "") -> None:
         self.fetcher, self.url = fetcher, url
+        self.basic = {"Authorization": f"Basic {login}"} if login else {}
         self.token = ""
 
     def open(self, path: str) -> bytes:
-        headers = {"Accept": ", ".join(MANIFESTS)}
+        headers = {"Accept": ", ".join(MANIFESTS), **self.basic}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
         request = urllib.request.Request(f"{self.url}/{path}", headers=headers)
@@ -61,27 +70,46 @@ class Registry:
             return self.open(path)
         except urllib.error.HTTPError as error:
             challenge = error.headers.get("WWW-Authenticate", "")
+            if error.code == 401 and self.basic and not challenge.startswith("Bearer "):
+                raise Refused from error
             if error.code != 401 or self.token or not challenge.startswith("Bearer "):
                 raise
         asked = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
         query = urlencode({name: asked[name] for name in ("service", "scope") if name in asked})
-        login = f"{asked.get('realm', '')}?{query}"
-        with self.fetcher.opener.open(login, timeout=self.fetcher.timeout) as answer:
-            found = json.loads(answer.read())
-        self.token = found.get("token") or found.get("access_token") or ""
-        return self.open(path)
+        self.token = self.login(f"{asked.get('realm', '')}?{query}")
+        try:
+            return self.open(path)
+        except urllib.error.HTTPError as error:
+            if error.code == 401 and self.basic:
+                raise Refused from error
+            raise
+
+    def login(self, url: str) -> str:
+        """The token that a server of tokens gives."""
+        try:
+            request = urllib.request.Request(url, headers=self.basic)
+            with self.fetcher.opener.open(request, timeout=self.fetcher.timeout) as answer:
+                found = json.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            if error.code in (401, 403) and self.basic:
+                raise Refused from error
+            raise
+        return found.get("token") or found.get("access_token") or ""
 
 
-def refusal(image: str, endpoints: dict[str, str], fetcher: Fetcher) -> str:
+def refusal(image: str, endpoints: dict[str, str], fetcher: Fetcher, logins: dict[str, str]) -> str:
     """Why an image cannot be pulled; empty if it can. Only its smallest blob is fetched."""
     registry, repository, tag = split(image)
     url = f"{base_url(registry, endpoints)}/{repository}"
-    server = Registry(fetcher, url)
+    name = urlsplit(url).netloc
+    server = Registry(fetcher, url, logins.get(name, ""))
     try:
         manifest: dict[str, Any] = json.loads(server.get(f"manifests/{tag}"))
         if "manifests" in manifest:
             manifest = json.loads(server.get(f"manifests/{manifest['manifests'][0]['digest']}"))
         server.get(f"blobs/{manifest['config']['digest']}")
+    except Refused:
+        return f"the registry {name} refuses the name or password"
     except urllib.error.HTTPError as error:
         return f"{error.url} answers {error.code} {error.reason}"
     except OSError as error:
@@ -91,8 +119,10 @@ def refusal(image: str, endpoints: dict[str, str], fetcher: Fetcher) -> str:
     return ""
 
 
-def refusals(images: list[str], endpoints: dict[str, str], ca: str, proxy: str) -> dict[str, str]:
-    """Image to the reason why it cannot be pulled, for those that cannot."""
+def refusals(
+    images: list[str], endpoints: dict[str, str], ca: str, proxy: str, logins: dict[str, str]
+) -> dict[str, str]:
+    """Image to the reason why it cannot be pulled, for those that cannot. logins: server to name:password in base64."""
     with ThreadPoolExecutor(max(len(images), 1)) as pool:
-        reasons = pool.map(lambda image: refusal(image, endpoints, Fetcher(ca, proxy, timeout=10)), images)
+        reasons = pool.map(lambda image: refusal(image, endpoints, Fetcher(ca, proxy, timeout=10), logins), images)
         return {image: reason for image, reason in zip(images, reasons) if reason}

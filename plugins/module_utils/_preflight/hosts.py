@@ -171,6 +171,10 @@ def pull_fix(fault: str) -> str:
     variable = VERSION_VARIABLES.get(image.rpartition("/")[2].partition(":")[0])
     if variable and " answers 404" in why:
         return f"This release may not exist: check {variable}. Otherwise: {fix[0].lower()}{fix[1:]}"
+    if why.endswith("refuses the name or password"):
+        return "Correct them in bare_mesh_registry_credentials, and see that this user may pull the image"
+    if " answers 401" in why:
+        return "Set a name and a password for this registry in bare_mesh_registry_credentials"
     return fix
 
 

@@ -161,6 +161,17 @@ def test_the_file_system_of_the_images(looked_at, call, monkeypatch):
     assert call(host_inspect, sent_at=0)["report"]["disk_gb"] == 1
 
 
+def test_credentials_are_sent_and_not_told(looked_at, call, monkeypatch):
+    given = []
+    monkeypatch.setattr(host_inspect.registry, "refusals", lambda *arguments: given.append(arguments) or {})
+    done = call(host_inspect, sent_at=0, images=["r.io/a:1"], logins={"r.io": "cm9ib3Q6czNjcmV0"})
+    assert given == [(["r.io/a:1"], {}, "", "", {"r.io": "cm9ib3Q6czNjcmV0"})]
+    assert "cm9ib3Q6czNjcmV0" not in str(done)
+    looked_at.put("/etc/kubernetes/kubelet.conf")
+    call(host_inspect, sent_at=0, images=["r.io/a:1"])
+    assert given[-1][0] == []
+
+
 def test_installed_packages(looked_at, call):
     assert call(host_inspect, sent_at=0, packages=["kubelet"])["report"]["packages"] == {}
     looked_at.programs |= {"dnf"}

@@ -158,6 +158,33 @@ def test_check_mode_predicts_the_files(machine, predicted):
     assert sorted(path.name for path in machine.path("/etc").iterdir()) == ["b", "theirs", "x"]
 
 
+def test_files_of_ours_that_nothing_asks_for_any_more(machine, predicted):
+    unit = played(machine, "loaded", "active", "enabled")
+    unit["ActiveEnterTimestamp"] = "Thu 2099-01-01 00:00:00 UTC"
+    for name in ("a.io", "b.io", "c.io:5000"):
+        machine.put(f"/etc/d/{name}/hosts.toml", "# Written by bare.mesh.\n")
+    machine.put("/etc/d/mine.io/hosts.toml", "server = 'https://mine.io'\n")
+    files = [file("/etc/d/a.io/hosts.toml", "# Written by bare.mesh.\n")]
+    done = predicted(host_service, name="x", files=files, absent=["/etc/d/*/hosts.toml"])
+    assert done["files"] == ["/etc/d/b.io/hosts.toml", "/etc/d/c.io:5000/hosts.toml"]
+    left = sorted(path.parent.name for path in machine.path("/etc/d").glob("*/hosts.toml"))
+    assert left == ["a.io", "mine.io"]
+
+
+@pytest.mark.parametrize("theirs", ["", '{"auths": {}}'])
+def test_a_file_that_goes_or_becomes_the_hosts_own_again(machine, predicted, theirs):
+    unit = played(machine, "loaded", "active", "enabled")
+    unit["ActiveEnterTimestamp"] = "Thu 2099-01-01 00:00:00 UTC"
+    path = "/var/lib/x/config.json"
+    if theirs:
+        machine.put(path, theirs)
+    predicted(host_service, name="x", files=[file(path, '{"//": "Written by bare.mesh."}', keep_original=True)])
+    done = predicted(host_service, name="x", absent=[path], restore=[path])
+    assert done["changed"] and not done.get("warnings")
+    assert (machine.text(path) == theirs) if theirs else not machine.path(path).exists()
+    assert len(list(machine.path("/var/lib/x").iterdir())) == bool(theirs)
+
+
 @pytest.mark.parametrize(("restart", "actions"), [(True, ["restart"]), (False, [])])
 def test_a_file_that_is_read_when_needed_restarts_nothing(machine, predicted, restart, actions):
     unit = played(machine, "loaded", "active", "enabled")

@@ -22,7 +22,7 @@ def containerd(machine, monkeypatch):
             machine.images.append(image)
         return (1, "", reason) if reason else ""
 
-    machine.acts = {"ctr -n k8s.io images pull": pull, "docker pull": pull}
+    machine.acts = {"ctr -n k8s.io images pull": pull, "docker pull": pull, "docker --config": pull}
     return machine
 
 
@@ -109,6 +109,10 @@ def test_docker_lists_short_names(containerd, call, predicted):
     wanted = ["docker.io/istio/pilot:1", "docker.io/library/busybox:1", "ghcr.io/a/b:1", "docker.io/istio/pilot:2"]
     assert predicted(node_images, images=wanted, runtime="docker")["pulled"] == ["docker.io/istio/pilot:2"]
     assert containerd.ran[-1] == "docker pull --quiet docker.io/istio/pilot:2"
+    # The names and passwords for registries, which the role docker has written.
+    containerd.put("/etc/docker/bare-mesh/config.json", "{}")
+    assert predicted(node_images, images=["docker.io/mine/a:1"], runtime="docker")["pulled"] == ["docker.io/mine/a:1"]
+    assert containerd.ran[-1] == "docker --config /etc/docker/bare-mesh pull --quiet docker.io/mine/a:1"
     containerd.programs.discard("docker")
     assert (
         "docker is not installed on this host; run the role docker"

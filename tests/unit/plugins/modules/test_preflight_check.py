@@ -100,6 +100,14 @@ def test_a_kubeconfig_of_the_user_s(machine, call, judged, check):
     assert "failed" not in call(preflight_check, check=check, **settings)
 
 
+def test_credentials_that_cannot_be_used(machine, call, judged):
+    machine.programs = {"gpgv"}
+    wrong = {"credentials": [["https://docker.io", "me", True], ["quay.io", "me", False]]}
+    failed = call(preflight_check, **{**WANTED, "settings": {**WANTED["settings"], **wrong}})["msg"]
+    assert failed.startswith("2 faults") and "entry 1 (https://docker.io) [settings]: the registry is not" in failed
+    assert "entry 2 (quay.io) [settings]: the password is empty" in failed
+
+
 def test_misspelt_fields_of_kubelet_and_cluster_are_named_together(machine, call, judged):
     machine.programs = {"gpgv"}
     config = {"kubelet_config": {"maxPodz": 50}, "cluster_config": {"networking": {"podSubnt": "10.1.0.0/16"}}}

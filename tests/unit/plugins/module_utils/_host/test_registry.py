@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,7 +20,12 @@ class Handler(BaseHTTPRequestHandler):
         server = self.server
         server.asked.append((self.path, self.headers.get("Authorization")))
         answer = server.answers.get(self.path.split("?")[0], 404)
-        if server.token and self.path.startswith("/v2/") and self.headers.get("Authorization") != "Bearer secret":
+        given = self.headers.get("Authorization")
+        if server.basic and self.path.startswith(server.asks) and given != server.basic:
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="r"')
+            self.end_headers()
+        elif server.token and self.path.startswith("/v2/") and self.headers.get("Authorization") != "Bearer secret":
             self.send_response(401)
             realm = f'Bearer realm="{server.url}/token",service="s",scope="repository:a/b:pull"'
             self.send_header("WWW-Authenticate", realm)
@@ -46,6 +52,8 @@ def servers():
     for _name in ("registry", "store"):
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         server.url, server.asked, server.token = f"http://127.0.0.1:{server.server_port}", [], False
+        # What the user must send, and where it is asked for: in the registry, or where tokens are got.
+        server.basic, server.asks = "", ""
         threading.Thread(target=server.serve_forever, daemon=True).start()
         started.append(server)
     here, store = started
@@ -66,7 +74,7 @@ def servers():
 def test_an_image_that_is_served(servers, token):
     here, store = servers
     here.token = token
-    assert registry.refusals(["r.io/a/b:1"], {"r.io": here.url}, "", "") == {}
+    assert registry.refusals(["r.io/a/b:1"], {"r.io": here.url}, "", "", {}) == {}
     # The store of the blobs was asked, and did not get the token.
     assert store.asked == [("/two", None)]
     if token:
@@ -77,20 +85,20 @@ def test_an_image_that_is_served(servers, token):
 def test_images_that_are_not(servers):
     here, store = servers
     endpoints = {"r.io": f"{here.url}/v2", "closed.io": "http://127.0.0.1:1"}
-    found = registry.refusals(["r.io/a/b:2", "r.io/a/b:1", "closed.io/x:1"], endpoints, "", "")
+    found = registry.refusals(["r.io/a/b:2", "r.io/a/b:1", "closed.io/x:1"], endpoints, "", "", {})
     assert found["r.io/a/b:2"] == f"{here.url}/v2/a/b/manifests/2 answers 404 Not Found"
     assert found["closed.io/x:1"] == "http://127.0.0.1:1/v2/x cannot be reached: [Errno 111] Connection refused"
     assert "r.io/a/b:1" not in found
     store.answers = {}
-    assert registry.refusals(["r.io/a/b:1"], endpoints, "", "") == {
+    assert registry.refusals(["r.io/a/b:1"], endpoints, "", "", {}) == {
         "r.io/a/b:1": f"{store.url}/two answers 404 Not Found"
     }
     here.answers["/v2/a/b/manifests/1"] = {"schemaVersion": 1}
-    assert "is not an image's manifest" in registry.refusals(["r.io/a/b:1"], endpoints, "", "")["r.io/a/b:1"]
+    assert "is not an image's manifest" in registry.refusals(["r.io/a/b:1"], endpoints, "", "", {})["r.io/a/b:1"]
     # A token that does not help is not asked for again and again.
     here.token, here.answers["/token"] = True, {"token": "wrong"}
     here.asked.clear()
-    assert "answers 401" in registry.refusals(["r.io/a/b:1"], endpoints, "", "")["r.io/a/b:1"]
+    assert "answers 401" in registry.refusals(["r.io/a/b:1"], endpoints, "", "", {})["r.io/a/b:1"]
     assert len(here.asked) == 3
 
 
@@ -106,3 +114,35 @@ def test_the_address_of_a_registry(endpoints, url):
     assert registry.base_url("docker.io", endpoints) == url
     assert registry.base_url("ghcr.io", {}) == "https://ghcr.io/v2"
     assert registry.split("registry.k8s.io/coredns/coredns:v1") == ("registry.k8s.io", "coredns/coredns", "v1")
+
+
+GOOD = base64.b64encode(b"robot:s3cret").decode()
+
+
+@pytest.mark.parametrize(("token", "asks"), [(False, "/v2/"), (True, "/token")])
+def test_a_registry_that_asks_for_a_name(servers, token, asks):
+    """As registries with htpasswd do, and those with a server of tokens, such as Harbor."""
+    here, store = servers
+    here.token, here.basic, here.asks = token, f"Basic {GOOD}", asks
+    name, endpoints = here.url.partition("//")[2], {"r.io": here.url}
+    assert registry.refusals(["r.io/a/b:1"], endpoints, "", "", {name: GOOD}) == {}
+    assert (f"Basic {GOOD}") in {given for path, given in here.asked if path.startswith(asks)}
+    # The store of the blobs is another server, and gets neither the name nor the token.
+    assert store.asked == [("/two", None)]
+    wrong = {name: base64.b64encode(b"robot:old").decode()}
+    refused = {"r.io/a/b:1": f"the registry {name} refuses the name or password"}
+    assert registry.refusals(["r.io/a/b:1"], endpoints, "", "", wrong) == refused
+    # Those of other servers are not sent.
+    here.asked.clear()
+    unknown = registry.refusals(["r.io/a/b:1"], endpoints, "", "", {"r.io": GOOD})
+    assert " answers 401 Unauthorized" in unknown["r.io/a/b:1"]
+    assert not any(given for _path, given in here.asked)
+
+
+def test_a_user_who_may_not_pull(servers):
+    """The server of tokens gives one to every user; the registry sees what is in it."""
+    here, _store = servers
+    here.token, here.answers["/token"] = True, {"access_token": "for nothing"}
+    name = here.url.partition("//")[2]
+    found = registry.refusals(["r.io/a/b:1"], {"r.io": here.url}, "", "", {name: GOOD})
+    assert found == {"r.io/a/b:1": f"the registry {name} refuses the name or password"}

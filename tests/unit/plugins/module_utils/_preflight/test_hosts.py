@@ -285,3 +285,10 @@ def test_every_check_is_named():
 )
 def test_names_for_the_certificate_of_the_api_server(url, accepted):
     assert [fault.where for fault in hosts.api_server(url)] == ([] if accepted else ["kubeadm_api_url"])
+
+
+def test_fixes_of_a_registry_that_asks_for_a_name():
+    fix = hosts.pull_fix("h.io/a:1: the registry h.io refuses the name or password")
+    assert fix.startswith("Correct them in bare_mesh_registry_credentials")
+    fix = hosts.pull_fix("h.io/a:1: https://h.io/v2/a/manifests/1 answers 401 Unauthorized")
+    assert fix == "Set a name and a password for this registry in bare_mesh_registry_credentials"
