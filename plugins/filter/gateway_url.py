@@ -9,6 +9,8 @@ description:
   - The base URL of a gateway, from its Service and its pods as M(bare.mesh.k8s_info) returns them.
   - A load balancer's address comes first, then the host of a pod on the host network, then the host of a pod with the
     node port. A load balancer that has no address yet is reached by its node port.
+  - Where a node's host is reached by another address than the node's own, as in clouds with private networks, that
+    other address takes its place, if the host has it for itself alone.
 positional: _input
 options:
   _input:
@@ -20,6 +22,14 @@ options:
     description: Number of the Service's port.
     type: int
     default: 80
+  hosts:
+    description:
+      - The hosts of the cluster, as P(bare.mesh.cluster_hosts#filter) returns them.
+      - Without them, the URL has the node's own address.
+    type: list
+    elements: dict
+    default: []
+    version_added: 0.2.0
 author:
   - The bare.mesh authors (@bare-mesh)
 """
@@ -34,7 +44,7 @@ EXAMPLES = r"""
 
 - name: Name the page
   ansible.builtin.debug:
-    msg: "{{ gateway.resources | bare.mesh.gateway_url }}/productpage"
+    msg: "{{ gateway.resources | bare.mesh.gateway_url(hosts=groups | bare.mesh.cluster_hosts(hostvars)) }}/productpage"
 """
 
 RETURN = r"""
@@ -44,6 +54,8 @@ _value:
   sample: http://192.0.2.11:31380
 """
 
+import ipaddress
+from collections import Counter
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
@@ -64,7 +76,29 @@ def _pod_port(pod: dict[str, Any], target: Any) -> Any:
     return named.get(target, target)
 
 
-def gateway_url(objects: list[dict[str, Any]], port: int = 80) -> str:
+def _outside(host: dict[str, Any]) -> str:
+    """The address by which the controller reaches the host's machine; empty where only its SSH server is there."""
+    address = str(host["ssh_address"])
+    try:
+        return "" if ipaddress.ip_address(address).is_loopback else address
+    except ValueError:
+        # A name of the inventory that is not set as ansible_host may be known to ssh alone.
+        return "" if address in ("localhost", host["name"]) else address
+
+
+def _addresses(objects: list[dict[str, Any]], hosts: list[dict[str, Any]]) -> dict[str, str]:
+    """A node's own address -> the one by which its host is reached."""
+    shared = {address for address, times in Counter(str(host["ssh_address"]) for host in hosts).items() if times > 1}
+    reached = {host["node_name"]: _outside(host) for host in hosts if str(host["ssh_address"]) not in shared}
+    found = {host["node_ip"]: reached.get(host["node_name"], "") for host in hosts}
+    for one in objects:
+        # What the API server says needs no facts of the host.
+        if one["kind"] == "Pod" and (one.get("status") or {}).get("hostIP"):
+            found[one["status"]["hostIP"]] = reached.get(one["spec"].get("nodeName"), "")
+    return {own: address for own, address in found.items() if address}
+
+
+def gateway_url(objects: list[dict[str, Any]], port: int = 80, hosts: list[dict[str, Any]] | None = None) -> str:
     """The base URL; raises where nothing outside the cluster can reach the gateway."""
     service = next((one for one in objects if one["kind"] == "Service"), None)
     if service is None:
@@ -96,6 +130,7 @@ def gateway_url(objects: list[dict[str, Any]], port: int = 80) -> str:
         host, number = serving[0]["status"]["hostIP"], entry["nodePort"]
     else:
         raise AnsibleFilterError(f"no pod of the service {name} is running")
+    host = _addresses(objects, hosts or []).get(host, host)
     return f"http://[{host}]:{number}" if ":" in host else f"http://{host}:{number}"
 
 

@@ -81,7 +81,7 @@ options:
       cri_dockerd_version: {description: Version of cri-dockerd for hosts that run docker., type: str, default: ''}
       cri_dockerd_checksum: {description: Pinned checksum of cri-dockerd's archive., type: str, default: ''}
       credentials:
-        description: Of each entry of C(bare_mesh_registry_credentials) its registry, name, and whether it has a password.
+        description: Registry, name, and whether there is a password, of each of C(bare_mesh_registry_credentials).
         type: list
         elements: list
         default: []

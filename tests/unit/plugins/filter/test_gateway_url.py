@@ -93,3 +93,68 @@ def test_what_the_roles_read_of_the_objects_is_enough(objects):
 def test_what_cannot_be_reached_says_so(arguments, message):
     with pytest.raises(AnsibleFilterError, match=message):
         gateway_url(*arguments)
+
+
+def host(name, ssh_address, node_ip=""):
+    """An entry of cluster_hosts. Without facts, its node_ip is the address of SSH."""
+    return {"name": name, "node_name": name.lower(), "ssh_address": ssh_address, "node_ip": node_ip or ssh_address}
+
+
+def on(node, address, **options):
+    found = pod(address, **options)
+    found["spec"]["nodeName"] = node
+    return found
+
+
+CLOUD = [host("CP1", "203.0.113.1"), host("W1", "203.0.113.2"), host("w2", "w2.example.com")]
+NODE_PORT = service()
+HOST_NETWORK = service("ClusterIP", node_port=None)
+
+
+@pytest.mark.parametrize(
+    ("objects", "url"),
+    [
+        ([NODE_PORT, on("w1", "10.0.0.2"), on("w2", "10.0.0.3")], "http://203.0.113.2:31380"),
+        ([NODE_PORT, on("w2", "10.0.0.3")], "http://w2.example.com:31380"),
+        ([HOST_NETWORK, on("w1", "10.0.0.2", host_network=True)], "http://203.0.113.2:8080"),
+        ([service("LoadBalancer"), on("w1", "10.0.0.2")], "http://203.0.113.2:31380"),
+        # A load balancer that gives the addresses of nodes, and one that has its own.
+        ([service("LoadBalancer", ingress=[{"ip": "10.0.0.2"}]), on("w1", "10.0.0.2")], "http://203.0.113.2:80"),
+        ([service("LoadBalancer", ingress=[{"ip": "10.0.0.99"}]), on("w1", "10.0.0.2")], "http://10.0.0.99:80"),
+        # A node that somebody else has added.
+        ([NODE_PORT, on("other", "10.0.0.9")], "http://10.0.0.9:31380"),
+    ],
+)
+def test_hosts_that_are_reached_by_other_addresses(objects, url):
+    assert gateway_url(objects, hosts=CLOUD) == url
+    assert gateway_url(jmespath.search(QUERY, objects), hosts=CLOUD) == url
+    assert "203.0.113" not in gateway_url(objects) and "example.com" not in gateway_url(objects)
+
+
+@pytest.mark.parametrize(
+    "hosts",
+    [
+        # Machines behind one address, a machine behind a port of this computer, and names that only ssh may know.
+        [host("w1", "203.0.113.9"), host("w2", "203.0.113.9")],
+        [host("w1", "127.0.0.1")],
+        [host("w1", "localhost")],
+        [host("w1", "w1")],
+        [],
+        # The address of the node itself.
+        [host("w1", "10.0.0.2")],
+    ],
+)
+def test_hosts_of_which_only_ssh_is_reached(hosts):
+    assert gateway_url([NODE_PORT, on("w1", "10.0.0.2")], hosts=hosts) == "http://10.0.0.2:31380"
+
+
+def test_inventory_names_that_are_addresses():
+    hosts = [host("203.0.113.2", "203.0.113.2"), host("2001:db8::2", "2001:db8::2")]
+    hosts[1]["node_name"] = "w2"
+    assert gateway_url([NODE_PORT, on("203.0.113.2", "10.0.0.2")], hosts=hosts) == "http://203.0.113.2:31380"
+    assert gateway_url([NODE_PORT, on("w2", "10.0.0.3")], hosts=hosts) == "http://[2001:db8::2]:31380"
+
+
+def test_the_load_balancer_of_a_node_without_a_pod():
+    hosts = [host("w1", "203.0.113.2", "10.0.0.2")]
+    assert gateway_url([service("LoadBalancer", ingress=[{"ip": "10.0.0.2"}])], hosts=hosts) == "http://203.0.113.2:80"
