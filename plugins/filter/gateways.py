@@ -24,6 +24,10 @@ options:
     type: list
     elements: dict
     default: []
+  revision:
+    description: Revision of the gateways that name none. Empty for the default revision.
+    type: str
+    default: ""
 author:
   - The bare.mesh authors (@bare-mesh)
 """
@@ -61,9 +65,10 @@ from ansible_collections.bare.mesh.plugins.module_utils._istio.gateway_config im
 from ansible_collections.bare.mesh.plugins.module_utils._istio.gateway_objects import gateway_objects
 
 
-def gateways(given: Any, owner: str, ingress_ports: Any = ()) -> dict[str, Any]:
+def gateways(given: Any, owner: str, ingress_ports: Any = (), revision: str = "") -> dict[str, Any]:
     """See DOCUMENTATION."""
-    listed = [dict(one) for one in given]
+    default = {"revision": revision} if revision else {}
+    listed = [{**default, **one} for one in given]
     faults = [fault._asdict() for fault in faults_of_gateways(listed, ingress_ports)]
     found: dict[str, Any] = {"faults": faults, "objects": [], "unwanted": [], "config": []}
     for one in [] if faults else listed:

@@ -103,3 +103,34 @@ def test_other_releases_reach_the_page(play, minor):
     # An upgrade is not a setting.
     run = play("site.yml")
     assert run["code"] != 0 and run["changed"] == {} and "bare_mesh_kubernetes_version [upgrade]" in run["output"]
+
+
+@pytest.mark.feature("mesh-namespace", "mesh-revision", "profile-demo")
+@pytest.mark.parametrize("more", [["istio_profile=demo"], ["istio_method=helm"]], ids=["istioctl", "helm"])
+def test_a_mesh_with_another_name(play, more):
+    """Namespace and revision are set once: everything that belongs to the mesh follows."""
+    lab("reset", *ADDRESSES)
+    chosen = ["istio_namespace=mesh", "istio_revision=blue", *more]
+    arguments = [word for one in chosen for word in ("-e", one)]
+    predicted = play("site.yml", "--check", *arguments)
+    run = play("site.yml", *arguments)
+    assert run["code"] == 0, run["errors"]
+    assert disagreements(predicted, run) == []
+    again = play("site.yml", *arguments)
+    assert (again["code"], again["changed"]) == (0, {}), again["errors"]
+    run = play("playbooks/verify.yml", *arguments)
+    assert run["code"] == 0, run["errors"]
+    config.load_kube_config(str(LAB / "kubeconfig"))
+    api = client.CoreV1Api()
+    pods = {pod.metadata.labels["app"]: pod for pod in api.list_namespaced_pod("mesh").items}
+    assert {"istiod", "istio-ingressgateway"} <= set(pods)
+    assert pods["istiod"].metadata.labels["istio.io/rev"] == "blue"
+    assert "istio-system" not in {one.metadata.name for one in api.list_namespace().items}
+    for pod in api.list_namespaced_pod("bookinfo").items:
+        address = {
+            one.name: one.value
+            for container in [*pod.spec.containers, *pod.spec.init_containers]
+            if container.name == "istio-proxy"
+            for one in container.env
+        }["CA_ADDR"]
+        assert address == "istiod-blue.mesh.svc:15012"
