@@ -80,6 +80,8 @@ options:
         required: true
       cri_dockerd_version: {description: Version of cri-dockerd for hosts that run docker., type: str, default: ''}
       cri_dockerd_checksum: {description: Pinned checksum of cri-dockerd's archive., type: str, default: ''}
+      proxy_mode: {description: Value of C(bare_mesh_proxy_mode)., type: str, default: auto}
+      auto_proxy_mode: {description: What V(auto) means with these hosts., type: str, default: iptables}
       credentials:
         description: Registry, name, and whether there is a password, of each of C(bare_mesh_registry_credentials).
         type: list
@@ -178,6 +180,8 @@ SETTINGS = {
     "source": {"type": "dict", "required": True},
     "cri_dockerd_version": {"type": "str", "default": ""},
     "cri_dockerd_checksum": {"type": "str", "default": ""},
+    "proxy_mode": {"type": "str", "default": "auto"},
+    "auto_proxy_mode": {"type": "str", "default": "iptables"},
     "credentials": {"type": "list", "elements": "list", "default": [], "no_log": False},
     "fingerprints": {"type": "dict", "required": True, "no_log": False},
     "ca_file": {"type": "path", "default": ""},

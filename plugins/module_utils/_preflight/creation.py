@@ -57,6 +57,30 @@ def differences(wanted: dict[str, Any], live: dict[str, Any]) -> Iterator[str]:
             yield str(name)
 
 
+def proxy_mode(settings: dict[str, Any], documents: dict[str, str], yaml: Any) -> Iterator[Finding]:
+    """Another mode of kube-proxy than the cluster's. auto asks for none, except where a host has no iptables."""
+    asked, auto = settings.get("proxy_mode"), settings.get("auto_proxy_mode")
+    wanted = auto if asked == "auto" and auto == "nftables" else asked
+    try:
+        live = yaml.safe_load(documents.get("kube_proxy_config", ""))
+    except yaml.YAMLError:
+        return
+    # The field of kubeadm_kube_proxy_config goes before the variable, and is compared as the others are.
+    if (
+        wanted in (None, "", "auto")
+        or not isinstance(live, dict)
+        or "mode" in (settings.get("kube_proxy_config") or {})
+    ):
+        return
+    running = live.get("mode") or "iptables"
+    if wanted != running:
+        means = f"is auto, which means {wanted} with these hosts" if asked == "auto" else f"is {wanted}"
+        what = f"{means}, but kube-proxy of the cluster has the mode {running}, and flannel follows that"
+        change = f"et mode: {wanted} in the ConfigMap kube-proxy of kube-system, restart its pods, and run this again"
+        fix = f"S{change}" if asked == "auto" else f"Set it to {running}, or s{change}"
+        yield Finding("creation", "bare_mesh_proxy_mode", what, fix)
+
+
 def unused_settings(settings: dict[str, Any], documents: dict[str, str]) -> Iterator[Finding]:
     """Fields of kubeadm's settings that the existing cluster does not have, so they have no effect.
 
@@ -64,6 +88,7 @@ def unused_settings(settings: dict[str, Any], documents: dict[str, str]) -> Iter
     """
     # Only on the controller, where ansible-core brings it.
     yaml = importlib.import_module("yaml")
+    yield from proxy_mode(settings, documents, yaml)
     for name, elsewhere in ELSEWHERE.items():
         wanted = settings.get(name) or {}
         try:

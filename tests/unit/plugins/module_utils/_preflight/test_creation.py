@@ -81,3 +81,43 @@ def test_what_has_no_effect(name, config, paths):
 @pytest.mark.parametrize("documents", [{}, {"kubelet_config": "a: ["}, {"kubelet_config": "text"}])
 def test_what_is_not_known_is_not_judged(documents):
     assert found(documents, kubelet_config={"maxPods": 50}) == []
+
+
+IPTABLES, NFTABLES, IPVS = ("iptables", 'mode: ""\n'), ("nftables", "mode: nftables\n"), ("ipvs", "mode: ipvs\n")
+
+
+@pytest.mark.parametrize(
+    ("asked", "auto", "running", "told"),
+    [
+        ("nftables", "iptables", IPTABLES, "is nftables, but kube-proxy of the cluster has the mode iptables"),
+        ("iptables", "nftables", NFTABLES, "is iptables, but kube-proxy of the cluster has the mode nftables"),
+        ("iptables", "iptables", IPVS, "is iptables, but kube-proxy of the cluster has the mode ipvs"),
+        # A host of EL 10 that is to join a cluster whose rules it cannot write.
+        ("auto", "nftables", IPTABLES, "is auto, which means nftables with these hosts, but"),
+        ("auto", "nftables", IPVS, "has the mode ipvs, and flannel follows that"),
+        ("auto", "nftables", NFTABLES, ""),
+        # Every host can write these rules.
+        ("auto", "iptables", NFTABLES, ""),
+        ("auto", "iptables", IPVS, ""),
+        ("iptables", "iptables", IPTABLES, ""),
+        ("nftables", "nftables", NFTABLES, ""),
+    ],
+)
+def test_the_mode_of_kube_proxy(asked, auto, running, told):
+    mode, text = running
+    settings = {"proxy_mode": asked, "auto_proxy_mode": auto, "kube_proxy_config": {}}
+    findings = list(creation.unused_settings(settings, {"kube_proxy_config": f"kind: x\n{text}"}))
+    assert len(findings) == bool(told)
+    for one in findings:
+        assert one.where == "bare_mesh_proxy_mode" and told in one.what and one.check == "creation"
+        # Back to what such a host cannot have is no way out.
+        assert one.fix.startswith("Set mode: nftables in the ConfigMap" if asked == "auto" else f"Set it to {mode}, or")
+
+
+def test_the_mode_in_kubeadms_own_setting_goes_first():
+    settings = {"proxy_mode": "iptables", "auto_proxy_mode": "iptables", "kube_proxy_config": {"mode": "ipvs"}}
+    assert list(creation.unused_settings(settings, {"kube_proxy_config": "mode: ipvs\n"})) == []
+    (only,) = creation.unused_settings(settings, {"kube_proxy_config": "mode: nftables\n"})
+    assert only.where == "kubeadm_kube_proxy_config, mode"
+    assert list(creation.unused_settings({"proxy_mode": "nftables"}, {"kube_proxy_config": "mode: ["})) == []
+    assert list(creation.unused_settings({"proxy_mode": "nftables"}, {})) == []
