@@ -11,7 +11,13 @@ from lab.artifacts.store import Item, workspace
 from lab.artifacts.versions import Versions
 
 # Name of the chart in the repository -> its directory in the release archive.
-CHARTS = {"base": "base", "istiod": "istio-control/istio-discovery", "cni": "istio-cni", "gateway": "gateway"}
+CHARTS = {
+    "base": "base",
+    "istiod": "istio-control/istio-discovery",
+    "cni": "istio-cni",
+    "ztunnel": "ztunnel",
+    "gateway": "gateway",
+}
 REPOSITORY = Path("istio-release.storage.googleapis.com/charts")
 
 

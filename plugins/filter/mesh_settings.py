@@ -33,21 +33,27 @@ _value:
   type: dict
   contains:
     faults:
-      description: What is wrong with them. If there is anything, the rest is empty.
+      description: What is wrong with them. If there is anything, the rest is empty, except the profile.
       type: list
       elements: dict
       contains:
         where: {description: The variable., type: str}
         what: {description: What is wrong with it., type: str}
         fix: {description: What to do., type: str}
+    profile: {description: The profile; that of the data plane mode if no other is chosen., type: str}
     spec: {description: The spec of an IstioOperator, without the profile., type: dict}
-    injected: {description: Namespaces whose new pods get a sidecar., type: list, elements: str}
+    injected: {description: Namespaces whose pods are in the mesh., type: list, elements: str}
+    waypoints:
+      description: The waypoints, with C(name), C(namespace) and C(for).
+      type: list
+      elements: dict
     policies: {description: "Manifests for M(bare.mesh.istio_config#module).", type: list, elements: dict}
 """
 
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.bare.mesh.plugins.module_utils._istio.ambient import profile, waypoints
 from ansible_collections.bare.mesh.plugins.module_utils._istio.mesh_settings import (
     SETTINGS,
     mesh_faults,
@@ -63,10 +69,18 @@ def mesh_settings(given: Any) -> dict[str, Any]:
     if unknown:
         raise AnsibleFilterError(f"mesh_settings: {', '.join(unknown)} is not a setting of the role istio")
     faults = [fault._asdict() for fault in mesh_faults(given)]
+    settings = {**SETTINGS, **given}
     if faults:
-        return {"faults": faults, "spec": {}, "policies": [], "injected": []}
-    injected = ranges(given.get("istio_injected_namespaces"))
-    return {"faults": [], "spec": operator_spec(given), "policies": policies(given), "injected": injected}
+        made: dict[str, Any] = {"spec": {}, "policies": [], "injected": [], "waypoints": []}
+        return {"faults": faults, "profile": str(settings["istio_profile"]), **made}
+    return {
+        "faults": [],
+        "profile": profile(settings),
+        "spec": operator_spec(given),
+        "policies": policies(given),
+        "injected": ranges(given.get("istio_injected_namespaces")),
+        "waypoints": waypoints(settings),
+    }
 
 
 class FilterModule:

@@ -7,8 +7,8 @@ module: istio_charts
 short_description: Installs, changes and removes a mesh as Helm releases of Istio's charts
 version_added: 0.2.0
 description:
-  - Turns the spec of an IstioOperator into values of Istio's charts C(base), C(istiod), C(cni) and C(gateway), and
-    installs them as Helm releases, in this order. C(helm list) shows them.
+  - Turns the spec of an IstioOperator into values of Istio's charts C(base), C(istiod), C(cni), C(ztunnel) and
+    C(gateway), and installs them as Helm releases, in this order. C(helm list) shows them.
   - A release whose charts render what the release has stored, and whose objects in the cluster are so, is not upgraded,
     so it gets no new revision. What somebody has changed in the cluster is an upgrade.
   - A mesh that M(bare.mesh.istio_operator) or C(istioctl install) made is taken over. What the charts do not have is

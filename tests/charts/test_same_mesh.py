@@ -103,6 +103,11 @@ LAB = {
         "values": {"telemetry": {"enabled": False}, "pilot": {"env": {"PILOT_ENABLE_ALPN_FILTER": "false"}}}
     },
 }
+AMBIENT = {"istio_dataplane_mode": "ambient"}
+ZTUNNEL = {
+    "components": {"ztunnel": {"k8s": {"tolerations": [{"key": "z", "operator": "Exists"}]}}},
+    "values": {"ztunnel": {"resources": {"requests": {"cpu": "70m"}}, "logLevel": "debug"}},
+}
 MESHES = {
     "default": ({}, {}),
     "every variable": (RICH, {}),
@@ -114,6 +119,15 @@ MESHES = {
     "revision": ({"istio_pilot_min_replicas": 2}, {"revision": "canary"}),
     "own images": ({"istio_cni_enabled": True}, {"hub": "mirror:5000/istio", "tag": "1.31.0-own"}),
     "namespace": ({"istio_namespace": "mesh"}, {"namespace": "mesh"}),
+    "ambient": (AMBIENT, {"profile": "ambient"}),
+    "ambient with a revision, own images and a gateway": (
+        {**AMBIENT, "istio_ingress_enabled": True, "istio_operator_spec": ZTUNNEL},
+        {"profile": "ambient", "revision": "canary", "hub": "mirror:5000/istio", "tag": "1.31.0-own"},
+    ),
+    "ambient in another namespace": (
+        {**AMBIENT, "istio_namespace": "mesh"},
+        {"profile": "ambient", "namespace": "mesh"},
+    ),
 }
 
 

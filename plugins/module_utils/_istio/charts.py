@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The Helm releases that make the mesh of an IstioOperator spec, and their values.
 
-Istio publishes the charts base, istiod, cni and gateway. An IstioOperator has more than their values can say: istioctl
-patches what its charts have rendered. What the published charts have no value for is refused, with the name of the
-variable. Source: operator/pkg/render and manifests/profiles of Istio 1.31.
+Istio publishes the charts base, istiod, cni, ztunnel and gateway. An IstioOperator has more than their values can say:
+istioctl patches what its charts have rendered. What the published charts have no value for is refused, with the name of
+the variable. Source: operator/pkg/render and manifests/profiles of Istio 1.31.
 """
 
 from __future__ import annotations
@@ -40,11 +40,15 @@ def _gateways(ingress: bool, egress: bool) -> Values:
     }
 
 
-# What istioctl's profiles are, beyond what the charts know by values.profile. Profiles that need ztunnel or another
-# platform are not among them.
+# What istioctl's profiles are, beyond what the charts know by values.profile. Profiles that need another platform are
+# not among them.
 _BASE: Values = {"components": {"base": {"enabled": True}, "pilot": {"enabled": True}, **_gateways(True, False)}}
 _PROFILES: dict[str, Values] = {
     "default": {},
+    "ambient": {
+        "components": {**_gateways(False, False), "cni": {"enabled": True}, "ztunnel": {"enabled": True}},
+        "values": {"profile": "ambient"},
+    },
     "demo": {"components": _gateways(True, True), "values": {"profile": "demo"}},
     "minimal": {"components": _gateways(False, False)},
     "empty": {"components": {"base": {"enabled": False}, "pilot": {"enabled": False}, **_gateways(False, False)}},
@@ -117,7 +121,9 @@ _KUBERNETES: dict[str, dict[str, str]] = {
         **{name: name for name in _POD},
     },
     "cni": {name: name for name in _POD if name != "nodeSelector"},
+    "ztunnel": {name: name for name in _POD},
 }
+_COMPONENTS = ("base", "pilot", "cni", "ztunnel", "ingressGateways", "egressGateways")
 _SPEC_FIELDS = ("profile", "revision", "hub", "tag", "meshConfig", "values", "components", "compatibilityVersion")
 
 
@@ -207,7 +213,7 @@ def releases(spec: Values, namespace: str = "istio-system", default_revision: st
     faults = [_fault(f"{VARIABLE}.{name}", value) for name, value in spec.items() if name not in _SPEC_FIELDS]
     components = spec.get("components") or {}
     for name, one in components.items():
-        if name not in ("base", "pilot", "cni", "ingressGateways", "egressGateways") and one.get("enabled", True):
+        if name not in _COMPONENTS and one.get("enabled", True):
             faults.append(_fault(f"{VARIABLE}.components.{name}", one))
     revision = (spec.get("values") or {}).get("revision") or spec.get("revision") or ""
     spec = {**spec, "revision": revision}
@@ -229,6 +235,11 @@ def releases(spec: Values, namespace: str = "istio-system", default_revision: st
         patched = _translate(cni.get("k8s") or {}, _KUBERNETES["cni"], f"{VARIABLE}.components.cni.k8s", faults)
         own = {"cni": merge((spec.get("values") or {}).get("cni") or {}, patched)}
         found.append(Release("istio-cni", "cni", cni.get("namespace") or namespace, {**_shared(common), **own}))
+    ztunnel = _component(spec, "ztunnel", faults)
+    if ztunnel.get("enabled"):
+        place = f"{VARIABLE}.components.ztunnel.k8s"
+        patched = _translate(ztunnel.get("k8s") or {}, _KUBERNETES["ztunnel"], place, faults)
+        found.append(Release("ztunnel", "ztunnel", namespace, merge(_ztunnel(common), patched)))
     for kind in ("ingressGateways", "egressGateways"):
         for one in components.get(kind) or []:
             if one.get("enabled", True):
@@ -257,6 +268,11 @@ def _shared(common: Values) -> Values:
     """The values that all charts read, except gateway."""
     names = ("global", "revision", "profile", "compatibilityVersion", "platform")
     return {name: copy.deepcopy(common[name]) for name in names if name in common}
+
+
+def _ztunnel(common: Values) -> Values:
+    """This chart has its own values at the root, where it also looks for those of global."""
+    return merge(_shared(common), common.get("ztunnel") or {})
 
 
 def _istiod(common: Values, spec: Values, with_cni: bool, tagged: bool) -> Values:

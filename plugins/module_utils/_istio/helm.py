@@ -25,7 +25,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._k8s.resource import loa
 
 # The field manager of the program helm 4.
 MANAGER = "helm"
-# The labels of a stored release by which the next run knows it again. All revisions share base and cni.
+# The labels of a stored release by which the next run knows it again. All revisions share base, cni and ztunnel.
 NAMESPACE, REVISION, SHARED = "bare.mesh/istio-namespace", "bare.mesh/istio-revision", "shared"
 KEEP = ("helm.sh/resource-policy", "keep")
 # Seconds that helm may take, besides those that it waits, and the code of the program timeout when they are over.

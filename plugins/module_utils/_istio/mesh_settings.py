@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.bare.mesh.plugins.module_utils._istio import gateway_settings
+from ansible_collections.bare.mesh.plugins.module_utils._istio import ambient, gateway_settings
 from ansible_collections.bare.mesh.plugins.module_utils._istio.collector import Collector, read_collector
 from ansible_collections.bare.mesh.plugins.module_utils._istio.gateway_settings import SettingFault
 from ansible_collections.bare.mesh.plugins.module_utils._istio.resource_faults import resource_faults
@@ -16,8 +16,11 @@ from ansible_collections.bare.mesh.plugins.module_utils._istio.validators import
 
 # The variables of the role that become fields of an IstioOperator or resources, and their defaults.
 SETTINGS: dict[str, Any] = {
+    "istio_profile": "default",
+    "istio_dataplane_mode": "sidecar",
     "istio_namespace": "istio-system",
     "istio_injected_namespaces": [],
+    "istio_waypoints": [],
     "istio_auto_injection": True,
     "istio_access_log": "profile",
     "istio_access_log_format": "",
@@ -114,7 +117,7 @@ def _tracing_faults(settings: dict[str, Any]) -> list[SettingFault]:
 def mesh_faults(given: dict[str, Any]) -> list[SettingFault]:
     """What is wrong with the settings. Types and choices are those of the role's argument specification."""
     settings = {**SETTINGS, **given}
-    found = _range_faults(settings) + _tracing_faults(settings)
+    found = ambient.ambient_faults(settings, SETTINGS) + _range_faults(settings) + _tracing_faults(settings)
     sampling, concurrency = settings["istio_trace_sampling"], settings["istio_proxy_concurrency"]
     if not _is_number_in(sampling, 0, 100):
         found.append(SettingFault("istio_trace_sampling", f"is {sampling}", "Give a percentage from 0 to 100"))
@@ -193,9 +196,14 @@ def _pilot_values(settings: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def _has_cni(settings: dict[str, Any]) -> bool:
+    """Without the CNI plugin, no traffic reaches ztunnel."""
+    return bool(settings["istio_cni_enabled"]) or ambient.is_ambient(settings)
+
+
 def _components(settings: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    if settings["istio_cni_enabled"]:
+    if _has_cni(settings):
         found["cni"] = {"enabled": True, "namespace": settings["istio_cni_namespace"]}
     ingress = _select(settings, "istio_ingress_")
     fields = gateway_settings.kubernetes_settings(
@@ -238,7 +246,7 @@ def operator_spec(given: dict[str, Any]) -> dict[str, Any]:
         values["global"] = {"proxy": proxy}
     if pilot:
         values["pilot"] = pilot
-    if settings["istio_cni_enabled"]:
+    if _has_cni(settings):
         values["cni"] = {"excludeNamespaces": ranges(settings["istio_cni_excluded_namespaces"])}
     parts = {"meshConfig": _mesh_config(settings), "components": _components(settings), "values": values}
     return _merged({name: part for name, part in parts.items() if part}, settings["istio_operator_spec"])

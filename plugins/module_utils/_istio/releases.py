@@ -24,7 +24,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failu
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.resource import key
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.waiter import wait_ready
 
-SHARED_CHARTS = ("base", "cni")
+SHARED_CHARTS = ("base", "cni", "ztunnel")
 # Seconds to wait for the CA in the webhooks. After that the run continues, for example if the CA comes from another
 # source.
 CA_PATIENCE = 20
@@ -182,9 +182,9 @@ class Mesh:
         """The releases of earlier runs that are not wanted, those first that need the others."""
         mine = [one for one in self.stored.values() if one.labels.get(helm_program.NAMESPACE) == self.namespace]
         revisions = {one.labels.get(helm_program.REVISION) for one in mine} - {helm_program.SHARED}
-        # base and cni are also those of other revisions.
+        # base, cni and ztunnel are also those of other revisions.
         owned = {self.revision} if revisions - {self.revision} else {self.revision, helm_program.SHARED}
-        order = ("gateway", "cni", "istiod", "base")
+        order = ("gateway", "ztunnel", "cni", "istiod", "base")
         found = [
             one
             for one in mine

@@ -70,6 +70,8 @@ _NAMESPACED: dict[str, dict[str, str]] = {
         "RequestAuthentication": "requestauthentications",
     },
     "telemetry.istio.io": {"Telemetry": "telemetries"},
+    # https://gateway-api.sigs.k8s.io/. Last, because a Gateway without its group is rather meant to be Istio's.
+    "gateway.networking.k8s.io": {"Gateway": "gateways"},
 }
 _CLUSTER_WIDE: dict[str, dict[str, str]] = {
     "": {"Namespace": "namespaces", "Node": "nodes", "PersistentVolume": "persistentvolumes"},

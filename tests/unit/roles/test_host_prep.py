@@ -7,6 +7,8 @@ import configparser
 import fnmatch
 from pathlib import Path
 
+import jinja2
+import jinja2.nativetypes
 import pytest
 import yaml
 
@@ -29,3 +31,21 @@ def test_network_manager_leaves_the_interfaces_of_pods_alone(link, ours):
     matches = dict(reversed(one.split(":")) for one in parser["keyfile"]["unmanaged-devices+"].split(";"))
     assert set(matches.values()) == {"interface-name"}
     assert any(fnmatch.fnmatchcase(link, pattern) for pattern in matches) is ours
+
+
+def test_only_an_ambient_mesh_needs_sets_and_marks():
+    """https://istio.io/latest/docs/ops/deployment/platform-requirements/ marks four of them as needed for it alone."""
+    named = yaml.safe_load((ROLE / "vars/main/main.yml").read_text())
+    environment = jinja2.nativetypes.NativeEnvironment()
+
+    def modules(**settings):
+        known = {
+            **{name: named[name] for name in ("__host_prep_sidecar_modules", "__host_prep_ambient_modules")},
+            "__host_prep_ambient": environment.from_string(named["__host_prep_ambient"]).render(settings),
+        }
+        return environment.from_string(named["__host_prep_optional_modules"]).render(known)
+
+    ambient = {"ip_set", "ip_set_hash_ip", "xt_connmark", "xt_mark"}
+    assert ambient <= set(modules(istio_dataplane_mode="ambient")) > set(modules())
+    assert not ambient & set(modules()) and modules() == modules(istio_dataplane_mode="sidecar")
+    assert "xt_owner" in modules()

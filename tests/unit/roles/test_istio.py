@@ -44,7 +44,7 @@ OBJECTS = [
 ]
 
 
-def render(template, objects, policies=()):
+def render(template, objects):
     """The template's text on what the role's query returns."""
     query = yaml.safe_load((ROLE / "vars/main/main.yml").read_text())["__istio_objects_query"]
     environment = jinja2.Environment(trim_blocks=True)
@@ -52,16 +52,16 @@ def render(template, objects, policies=()):
         to_json=json.dumps,
         difference=lambda one, other: [item for item in one if item not in other],
         combine=lambda one, other: {**one, **other},
+        zip=zip,
         regex_replace=lambda text, _start, words: words + text,
     )
     known = {
         "__istio_objects": {"result": jmespath.search(query.replace("{{ __istio_owner }}", OWNER), objects)},
         "__istio_injection": {"istio-injection": "enabled"},
         "__istio_mark": {"bare.mesh/injected-by": OWNER},
-        "__istio_mesh": {"injected": ["shop"], "policies": policies},
-        "__istio_ruled": {"bare.mesh/ruled-by": OWNER},
+        "__istio_mesh": {"injected": ["shop"], "policies": [], "waypoints": [], "profile": "default"},
+        "__istio_marks": {},
         "istio_namespace": "istio-system",
-        "istio_profile": "default",
         "bare_mesh_istio_version": "1.31.0",
     }
     return environment.from_string((ROLE / "templates" / template).read_text()).render(known)
@@ -78,19 +78,3 @@ def test_the_report():
     ]
     # In check mode on bare hosts, there is no cluster yet.
     assert render("report.j2", []).splitlines() == ["Istio 1.31.0, profile default, in istio-system"]
-
-
-def test_a_namespace_that_is_no_longer_named_loses_its_label():
-    labels = {
-        one["metadata"]["name"]: one["metadata"].get("labels")
-        for one in yaml.safe_load(render("namespaces.yml.j2", OBJECTS))
-    }
-    assert labels == {"shop": {"istio-injection": "enabled", "bare.mesh/injected-by": OWNER}, "left": None}
-
-
-@pytest.mark.parametrize(("policies", "live"), [([{}], False), ([], True), ([{}], True)])
-def test_the_namespace_of_the_mesh_says_that_there_are_resources_of_the_settings(policies, live):
-    """Until they are removed, also if the settings name none any more."""
-    mesh = {"kind": "Namespace", "metadata": {"name": "istio-system", "labels": {"bare.mesh/ruled-by": OWNER}}}
-    made = yaml.safe_load(render("namespaces.yml.j2", [*OBJECTS, *([mesh] if live else [])], policies))
-    assert {"name": "istio-system", "labels": {"bare.mesh/ruled-by": OWNER}} in [one["metadata"] for one in made]

@@ -17,6 +17,14 @@ def test_correct_settings():
     assert made["injected"] == []
 
 
+def test_the_profile_and_the_waypoints():
+    assert (mesh_settings({})["profile"], mesh_settings({})["waypoints"]) == ("default", [])
+    waypoint = {"name": "web", "namespace": "shop"}
+    made = mesh_settings({"istio_dataplane_mode": "ambient", "istio_waypoints": [waypoint]})
+    assert (made["faults"], made["profile"]) == ([], "ambient")
+    assert made["waypoints"] == [{**waypoint, "for": "service"}]
+
+
 def test_namespaces_of_the_command_line():
     assert mesh_settings({"istio_injected_namespaces": "shop, web"})["injected"] == ["shop", "web"]
 
@@ -25,7 +33,9 @@ def test_wrong_settings():
     # Only judged, because no spec can be made of them.
     made = mesh_settings({"istio_tracing": "zipkin"})
     assert made["faults"][0]["where"] == "istio_tracing_collector"
-    assert (made["spec"], made["policies"]) == ({}, [])
+    assert (made["spec"], made["policies"], made["waypoints"]) == ({}, [], [])
+    # It names the charts that are downloaded.
+    assert made["profile"] == "default"
 
 
 def test_other_variables_are_refused():

@@ -67,7 +67,7 @@ def secret(name, namespace, chart, version, status, values, objects, labels):
 @pytest.fixture
 def played(monkeypatch, cluster, tmp_path):
     """helm, and what it was asked to do."""
-    for name in ("base", "istiod", "cni", "gateway"):
+    for name in ("base", "istiod", "cni", "ztunnel", "gateway"):
         (tmp_path / f"{name}-1.31.0.tgz").touch()
     state = {"program": "/bin/helm", "asked": [], "charts": str(tmp_path), "fail": ""}
 
@@ -273,12 +273,27 @@ def test_two_revisions_share_base(run, played):
     assert played["asked"] == ["uninstall istiod-one", "uninstall istio-base"]
 
 
+@pytest.mark.feature("ambient")
+def test_from_sidecars_to_ambient_and_back(cluster, run, played):
+    run(profile="minimal")
+    predicted = run(check=True, profile="ambient")
+    done = run(profile="ambient")
+    assert changed(predicted) == changed(done) and actions(predicted) == actions(done)
+    assert played["asked"] == ["upgrade istiod 2", "upgrade istio-cni 1", "upgrade ztunnel 1"]
+    assert not run(profile="ambient")["changed"]
+    predicted = run(check=True, profile="minimal")
+    done = run(profile="minimal")
+    assert changed(predicted) == changed(done) and actions(predicted) == actions(done)
+    # What needs the CNI plugin goes before it.
+    assert played["asked"][-2:] == ["uninstall ztunnel", "uninstall istio-cni"]
+
+
 def test_faults_before_anything_else(cluster, run, played):
     played["program"] = ""
-    result = run(spec={"components": {"ztunnel": {"enabled": True}}, "unvalidatedValues": {"a": 1}})
-    assert "istio_operator_spec.components.ztunnel" in result["msg"] and "unvalidatedValues" in result["msg"]
+    result = run(spec={"components": {"ztunnel": {"namespace": "x"}}, "unvalidatedValues": {"a": 1}})
+    assert "istio_operator_spec.components.ztunnel.namespace" in result["msg"] and "unvalidatedValues" in result["msg"]
     assert "unknown" in run(spec={"meshConfig": {"nothing": 1}})["msg"] and not cluster.requests
-    assert "istio_profile is ambient" in run(profile="ambient")["msg"]
+    assert "istio_profile is remote" in run(profile="remote")["msg"]
 
 
 def test_without_helm_charts_or_cluster(cluster, run, played, tmp_path):

@@ -20,6 +20,7 @@ def made(settings=None, profile="", revision="", **rest):
         ("minimal", ["istio-base", "istiod"]),
         ("demo", ["istio-base", "istiod", "istio-ingressgateway", "istio-egressgateway"]),
         ("empty", []),
+        ("ambient", ["istio-base", "istiod", "istio-cni", "ztunnel"]),
     ],
 )
 def test_releases_of_a_profile_in_their_order(profile, names):
@@ -31,6 +32,27 @@ def test_the_cni_plugin_is_a_release_in_its_namespace_and_istiod_knows_it():
     assert list(found)[2] == "istio-cni" and found["istio-cni"].namespace == "kube-system"
     assert found["istio-cni"].values["cni"] == {"excludeNamespaces": ["a"]}
     assert found["istiod"].values["pilot"]["cni"] == {"enabled": True}
+
+
+@pytest.mark.feature("ambient")
+def test_ztunnel_is_a_release_with_its_values_at_the_root():
+    ztunnel = {"logLevel": "debug", "resources": {"requests": {"cpu": "70m"}}}
+    kubernetes = {"resources": {"requests": {"memory": "1Gi"}}, "tolerations": [{"key": "z"}]}
+    spec = {"values": {"ztunnel": ztunnel}, "components": {"ztunnel": {"k8s": kubernetes}}}
+    settings = {"istio_dataplane_mode": "ambient", "istio_operator_spec": spec}
+    found = made(settings, profile="ambient", revision="canary")
+    assert list(found) == ["istio-base", "istiod-canary", "istio-cni", "ztunnel"]
+    assert found["ztunnel"].namespace == "istio-system" and found["ztunnel"].values == {
+        "global": {"istioNamespace": "istio-system"},
+        "profile": "ambient",
+        "revision": "canary",
+        "logLevel": "debug",
+        "resources": {"requests": {"cpu": "70m", "memory": "1Gi"}},
+        "tolerations": [{"key": "z"}],
+    }
+    assert found["istio-cni"].namespace == "kube-system" and found["istio-cni"].values["profile"] == "ambient"
+    assert found["istiod-canary"].values["pilot"] == {"cni": {"enabled": True}}
+    assert "ztunnel" not in found["istiod-canary"].values
 
 
 def test_mesh_settings_and_hub_reach_the_charts():
@@ -96,7 +118,12 @@ def test_settings_of_components():
         ({"components": {"pilot": {"k8s": {"overlays": []}}}}, "istio_operator_spec.components.pilot.k8s.overlays"),
         ({"components": {"pilot": {"namespace": "x"}}}, "istio_operator_spec.components.pilot.namespace"),
         ({"components": {"base": {"k8s": {"env": []}}}}, "istio_operator_spec.components.base.k8s.env"),
-        ({"components": {"ztunnel": {"enabled": True}}}, "istio_operator_spec.components.ztunnel"),
+        ({"components": {"ztunnel": {"namespace": "x"}}}, "istio_operator_spec.components.ztunnel.namespace"),
+        (
+            {"components": {"ztunnel": {"enabled": True, "k8s": {"env": []}}}},
+            "istio_operator_spec.components.ztunnel.k8s.env",
+        ),
+        ({"components": {"other": {"enabled": True}}}, "istio_operator_spec.components.other"),
         ({"components": {"cni": {"enabled": True, "hub": "x"}}}, "istio_operator_spec.components.cni.hub"),
         (
             {"components": {"ingressGateways": [{"name": "x", "k8s": {"service": {"clusterIP": "None"}}}]}},
@@ -121,5 +148,5 @@ def test_all_faults_at_once_and_unknown_profiles():
         made({"istio_ingress_host_network": True, "istio_operator_spec": {"unvalidatedValues": {"a": 1}}})
     assert len(refused.value.args) == 2
     with pytest.raises(Unsupported) as refused:
-        made(profile="ambient")
+        made(profile="openshift-ambient")
     assert refused.value.args[0].where == "istio_profile" and "minimal" in refused.value.args[0].fix

@@ -24,7 +24,6 @@ def test_the_role_has_these_settings_and_defaults():
     assert yaml.safe_load((ROLE / "vars/main/settings.yml").read_text())["__istio_settings"] == list(SETTINGS)
     # The rest is what istio_operator and the tasks take.
     assert set(defaults) - set(SETTINGS) == {
-        "istio_profile",
         "istio_revision",
         "istio_hub",
         "istio_tag",
