@@ -40,6 +40,14 @@ HOSTS = {
     "rhel9-seen": preflight("rhel", "9.6"),
     "centos10-seen": preflight("centos", "10"),
     "oracle10-seen": preflight("ol", "10.1"),
+    "kylin-seen": preflight("kylin", "V11"),
+    "alinux4-seen": preflight("alinux", "4"),
+    "anolis23-seen": preflight("anolis", "23.3"),
+    "openeuler-seen": preflight("openEuler", "24.03"),
+    # As Ansible names them, which knows no others of these.
+    "kylin": setup("Kylin Linux Advanced Server", "V11"),
+    "alinux": setup("Alibaba", "4"),
+    "ubuntu26": setup("Ubuntu", "26.04"),
     "silent": {},
 }
 # The beginning and the end of what kubeadm 1.36 keeps in the ConfigMap kube-proxy.
@@ -52,6 +60,10 @@ CASES = [
     (["ubuntu-seen", "centos10-seen"], {}, "", ("nftables", "nftables")),
     (["rocky9", "oracle10-seen", "silent"], {}, "", ("nftables", "nftables")),
     (["silent"], {}, "", ("iptables", "iptables")),
+    # Their releases have larger numbers than EL's, and their kernels have iptables.
+    (["kylin-seen", "alinux4-seen", "anolis23-seen", "openeuler-seen"], {}, "", ("iptables", "iptables")),
+    (["kylin", "alinux", "ubuntu26"], {}, "", ("iptables", "iptables")),
+    (["anolis23-seen", "centos10-seen"], {}, "", ("nftables", "nftables")),
     (["rocky9"], {"bare_mesh_proxy_mode": "nftables"}, "", ("nftables", "nftables")),
     (["alma10"], {"bare_mesh_proxy_mode": "iptables"}, "", ("iptables", "iptables")),
     (["rocky9"], {"kubeadm_kube_proxy_config": {"mode": "nftables"}}, "", ("nftables", "nftables")),
