@@ -83,7 +83,7 @@ options:
       proxy_mode: {description: Value of C(bare_mesh_proxy_mode)., type: str, default: auto}
       auto_proxy_mode: {description: What V(auto) means with these hosts., type: str, default: iptables}
       credentials:
-        description: Registry, name, and whether there is a password, of each of C(bare_mesh_registry_credentials).
+        description: Registry, name, and V(yes) where there is a password, of each of C(bare_mesh_registry_credentials).
         type: list
         elements: list
         default: []

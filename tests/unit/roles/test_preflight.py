@@ -43,3 +43,28 @@ def test_images_of_refused_versions_are_not_looked_for(tmp_path, settings, image
     command = ["ansible-playbook", "-i", "localhost,", "-c", "local", "-e", json.dumps(settings), tmp_path / "play.yml"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("wrong", [[], [{"check": "settings"}]])
+def test_what_is_told_of_credentials(tmp_path, wrong):
+    """preflight_check gets no password, and host_inspect no values of the wrong kind."""
+    entries = [
+        {"registry": "docker.io", "username": "me", "password": "s3cret"},
+        {"registry": "r.example:5000", "username": "robot", "password": ""},
+        {"registry": "quay.io", "username": "robot", "password": 123},
+    ]
+    logins = {
+        "registry-1.docker.io": "bWU6czNjcmV0",
+        "r.example:5000": "cm9ib3Q6",
+        "quay.io": "cm9ib3Q6MTIz",
+    }
+    told = [["docker.io", "me", "yes"], ["r.example:5000", "robot", ""], ["quay.io", "robot", "yes"]]
+    checks = [f"__preflight_credentials == {told}", f"__preflight_logins == { ({} if wrong else logins) }"]
+    check = {"ansible.builtin.assert": {"that": checks}}
+    tasks = [ROLE, {"ansible.builtin.include_vars": str(VARIABLES)}, check]
+    (tmp_path / "play.yml").write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
+    command = ["ansible-playbook", "-i", "localhost,", "-c", "local", "-e", "@vars.yml", "play.yml"]
+    given = {"bare_mesh_registry_credentials": entries, "__preflight_wrong_values": wrong}
+    (tmp_path / "vars.yml").write_text(yaml.safe_dump(given))
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

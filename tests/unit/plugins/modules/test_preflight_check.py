@@ -102,7 +102,7 @@ def test_a_kubeconfig_of_the_user_s(machine, call, judged, check):
 
 def test_credentials_that_cannot_be_used(machine, call, judged):
     machine.programs = {"gpgv"}
-    wrong = {"credentials": [["https://docker.io", "me", True], ["quay.io", "me", False]]}
+    wrong = {"credentials": [["https://docker.io", "me", "yes"], ["quay.io", "me", ""]]}
     failed = call(preflight_check, **{**WANTED, "settings": {**WANTED["settings"], **wrong}})["msg"]
     assert failed.startswith("2 faults") and "entry 1 (https://docker.io) [settings]: the registry is not" in failed
     assert "entry 2 (quay.io) [settings]: the password is empty" in failed

@@ -9,27 +9,27 @@ from ansible_collections.bare.mesh.plugins.module_utils._preflight.credentials i
 
 @pytest.mark.parametrize("registry", ["docker.io", "harbor.example:8443", "192.0.2.1:5000", "[2001:db8::1]:5000"])
 def test_servers(registry):
-    assert list(credentials({"credentials": [[registry, "me", True]]})) == []
+    assert list(credentials({"credentials": [[registry, "me", "yes"]]})) == []
     assert list(credentials({})) == []
 
 
 @pytest.mark.parametrize(
     ("entry", "told"),
     [
-        (["https://docker.io", "me", True], "not the name of a server"),
-        (["harbor.example/istio", "me", True], "not the name of a server"),
-        (["", "me", True], "not the name of a server"),
-        (["docker.io", "", True], "the username is empty"),
-        (["docker.io", "a:b", True], "the username has a colon"),
-        (["docker.io", "me", False], "the password is empty"),
+        (["https://docker.io", "me", "yes"], "not the name of a server"),
+        (["harbor.example/istio", "me", "yes"], "not the name of a server"),
+        (["", "me", "yes"], "not the name of a server"),
+        (["docker.io", "", "yes"], "the username is empty"),
+        (["docker.io", "a:b", "yes"], "the username has a colon"),
+        (["docker.io", "me", ""], "the password is empty"),
     ],
 )
 def test_what_cannot_be_used(entry, told):
-    (fault,) = credentials({"credentials": [["quay.io", "me", True], entry]})
+    (fault,) = credentials({"credentials": [["quay.io", "me", "yes"], entry]})
     assert fault.check == "settings" and told in str(fault)
     assert fault.where == f"bare_mesh_registry_credentials, entry 2 ({entry[0]})"
 
 
 def test_a_registry_that_is_there_twice():
-    (fault,) = credentials({"credentials": [["docker.io", "a", True], ["docker.io", "b", True]]})
+    (fault,) = credentials({"credentials": [["docker.io", "a", "yes"], ["docker.io", "b", "yes"]]})
     assert "has docker.io 2 times" in str(fault)
