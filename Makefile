@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help site url lab-up lab-down check test test-lifecycle bench docs venv lab-host mutation matrix
+.PHONY: help site url lab-up lab-down check test guest test-lifecycle bench docs venv lab-host mutation matrix
 
 PYTHON ?= python3
 VENV := $(CURDIR)/.venv
@@ -38,6 +38,10 @@ check: venv ## lint, types, sanity, unit tests
 
 test: lab-host venv ## everything: check, Molecule scenarios, site, lab and browser tests
 	tools/test.sh
+
+guest: lab-host venv ## a cluster of one node on a virtual machine: swap, modules, sysctls and reboots with a kernel of its own
+	python -m lab artifacts
+	pytest -v tests/guest
 
 test-lifecycle: lab-host venv ## scenarios too long for every run
 	tools/test.sh lifecycle

@@ -26,6 +26,7 @@ Each row is a claim, with the tests that prove it. Where they run:
 
 - lab: on the lab's machines, in `make test`
 - lifecycle: on the lab's machines, in `make test-lifecycle`
+- guest: on a virtual machine with a kernel of its own, in `make guest` and `make test-lifecycle`
 - unit: without machines, in `make check`. That is enough only for claims about what is refused or judged.
 
 {nothing}: no test on machines proves the claim. The code for it may exist, and unit tests, if the row names some.
@@ -91,7 +92,7 @@ def marks(folder: Path = TESTS) -> list[Mark]:
     found: list[Mark] = []
     for path in sorted(folder.rglob("test_*.py")):
         inside = path.relative_to(folder)
-        where = "lab" if inside.parts[0] == "lab" else "unit"
+        where = inside.parts[0] if inside.parts[0] in ("guest", "lab") else "unit"
         found += marks_in(ast.parse(path.read_text(encoding="utf-8")), f"tests/{inside}", where)
     return found
 

@@ -9,7 +9,7 @@ tree=$1/ansible_collections/bare/mesh
 mkdir -p "$tree"
 # Follow the links between roles and meta/, like the build of the collection.
 git ls-files -z --cached --others --exclude-standard -- \
-  ':!lab' ':!benchmarks' ':!molecule' ':!tests/lab' ':!tools' ':!.ci' ':!.github' |
+  ':!lab' ':!benchmarks' ':!molecule' ':!tests/lab' ':!tests/guest' ':!tools' ':!.ci' ':!.github' |
   while IFS= read -r -d '' file; do if [ -e "$file" ]; then printf '%s\0' "$file"; fi; done |
   xargs -0 cp -dP --parents -t "$tree"
 # Each ansible-core names the pip for its virtual environments, and would fetch it from a site of its own.
