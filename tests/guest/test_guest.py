@@ -156,7 +156,6 @@ def test_the_node_is_ready(node, guest):
     assert info.kernel_version == node.check_output("uname -r")
 
 
-@pytest.mark.feature("swap-off")
 def test_no_swap_below_the_kubelet(node):
     assert node.service("kubelet").is_enabled and node.service("kubelet").is_running
     assert swaps(node) == set()
