@@ -40,3 +40,14 @@ def test_manual_injection_and_removal(play, api, custom_api, clean):
     for plural in ("gateways", "virtualservices", "destinationrules"):
         assert not custom_api.list_namespaced_custom_object("networking.istio.io", "v1", NAMESPACE, plural)["items"]
     assert play(*removal)["changed"] == {}
+
+
+def test_a_page_that_the_controller_does_not_reach(play, api):
+    """Nothing listens there: the message has the address, what happened, and the port to open."""
+    address = api.list_node().items[0].status.addresses[0].address
+    changed = ["-e", f"__bookinfo_url=http://{address}:9/productpage", "-e", "__bookinfo_attempts=1"]
+    run = play("playbooks/deploy_bookinfo.yml", *changed)
+    assert run["code"] != 0 and run["changed"] == {}
+    said = " ".join(run["output"].split())
+    assert f"http://{address}:9/productpage does not answer as it should: Status code was -1" in said
+    assert f"open port 9 of {address} for this machine" in said
