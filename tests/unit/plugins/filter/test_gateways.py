@@ -20,7 +20,10 @@ def test_correct_gateways():
 def test_the_revision_of_the_mesh_is_that_of_its_gateways():
     made = gateways([{"name": "a"}, {"name": "b", "revision": "green"}], "me", (), "blue")
     pods = {one["metadata"]["name"]: one["spec"]["template"] for one in made["objects"] if one["kind"] == "Deployment"}
-    assert {name: pod["metadata"]["labels"]["istio.io/rev"] for name, pod in pods.items()} == {"a": "blue", "b": "green"}
+    assert {name: pod["metadata"]["labels"]["istio.io/rev"] for name, pod in pods.items()} == {
+        "a": "blue",
+        "b": "green",
+    }
 
 
 def test_wrong_gateways():
