@@ -14,6 +14,8 @@ description:
   - A mesh that M(bare.mesh.istio_operator) or C(istioctl install) made is taken over. What the charts do not have is
     removed from it.
   - Releases of an earlier run that the spec no longer asks for are uninstalled.
+  - A release that a killed run has left pending is written anew, two minutes after that run began it. Until then, the
+    module waits. A pending release of somebody else is an error.
   - Fields that istiod sets, such as C(caBundle) and C(failurePolicy) of its webhooks, are not differences.
   - What the charts have no value for is refused before anything is written.
   - In check mode without a cluster all objects count as new, and without helm or the charts the whole mesh counts as

@@ -13,8 +13,8 @@ import os
 import re
 import shutil
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -48,6 +48,18 @@ class Stored:
     config: dict[str, Any]
     labels: dict[str, str]
     objects: Objects
+    # The name of the Secret, and when it was made.
+    secret: str
+    written: str
+
+    def is_pending(self) -> bool:
+        """Whether a helm writes it, or did when it was killed."""
+        return self.status.startswith("pending")
+
+    def age(self) -> float:
+        """Seconds since this revision was begun."""
+        began = datetime.fromisoformat(self.written.replace("Z", "+00:00"))
+        return (datetime.now(timezone.utc) - began).total_seconds()
 
     def removable(self) -> Objects:
         """The objects that helm deletes with the release."""
@@ -71,6 +83,8 @@ def decoded(secret: dict[str, Any]) -> Stored:
             config=release.get("config") or {},
             labels=meta.get("labels") or {},
             objects=load_yaml(release["manifest"], f"the manifest of the release {release['name']}"),
+            secret=meta["name"],
+            written=meta["creationTimestamp"],
         )
     except (KeyError, TypeError, ValueError, OSError, EOFError, zlib.error) as error:
         raise Failure(
@@ -79,8 +93,13 @@ def decoded(secret: dict[str, Any]) -> Stored:
         ) from error
 
 
-def stored(client: Client | None, names: list[str], namespace: str) -> dict[tuple[str, str], Stored]:
-    """The releases with these names in any namespace, and all that this module made for the mesh of a namespace."""
+def stored(
+    client: Client | None, names: list[str], namespace: str, without: tuple[str, ...] = ()
+) -> dict[tuple[str, str], Stored]:
+    """The releases with these names in any namespace, and all that this module made for the mesh of a namespace.
+
+    without: names of Secrets that do not count.
+    """
     if client is None:
         return {}
     wanted = ",".join(names)
@@ -89,7 +108,8 @@ def stored(client: Client | None, names: list[str], namespace: str) -> dict[tupl
         query = {"labelSelector": f"owner=helm,status!=superseded,status!=uninstalled,{selector}"}
         for secret in client.pages("/api/v1/secrets", query):
             place = (secret["metadata"]["namespace"], secret["metadata"]["labels"]["name"])
-            if place not in newest or _version(secret) > _version(newest[place]):
+            counts = secret["metadata"]["name"] not in without
+            if counts and (place not in newest or _version(secret) > _version(newest[place])):
                 newest[place] = secret
     return {place: decoded(secret) for place, secret in newest.items()}
 
@@ -167,13 +187,9 @@ class Helm:
         self.run(arguments + (["--wait", "--timeout", f"{TIMEOUT - 10}s"] if wait else []), config)
 
 
-def pending(releases: dict[tuple[str, str], Stored], names: list[tuple[str, str]]) -> Iterator[str]:
-    """What to do about releases that another helm is writing, or one that was killed."""
-    for place in names:
-        one = releases.get(place)
-        if one and one.status.startswith("pending"):
-            secret = f"sh.helm.release.v1.{one.name}.v{one.version}"
-            yield (
-                f"the release {one.name} is {one.status}: wait until the other helm has ended; if none runs any more,"
-                f" kubectl delete secret --namespace {one.namespace} {secret}"
-            )
+def unlocking(one: Stored) -> str:
+    """What to do about a release that another helm is writing, or one that was killed."""
+    return (
+        f"the release {one.name} is {one.status}: wait until the other helm has ended; if none runs any more,"
+        f" kubectl delete secret --namespace {one.namespace} {one.secret}"
+    )

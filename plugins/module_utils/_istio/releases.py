@@ -80,8 +80,31 @@ class Mesh:
         )
 
     def read(self, wanted: list[Release]) -> None:
-        """Read what the cluster has of these releases, and of those of earlier runs."""
-        self.stored = helm_program.stored(self.client, [one.name for one in wanted], self.namespace)
+        """Read what the cluster has of these releases, and of those of earlier runs.
+
+        What a killed helm has left pending is removed, once no helm of this module can still be writing it. Raises
+        Failure for a pending release of somebody else.
+        """
+        names = [one.name for one in wanted]
+        while True:
+            self.stored = helm_program.stored(self.client, names, self.namespace)
+            stuck = [one for one in self.stored.values() if one.is_pending()]
+            young = [one for one in stuck if one.age() < helm_program.TIMEOUT]
+            if not young or self.module.check_mode:
+                break
+            time.sleep(2)
+        foreign = [one for one in stuck if helm_program.NAMESPACE not in one.labels]
+        if foreign:
+            raise Failure("; ".join(helm_program.unlocking(one) for one in foreign))
+        for one in stuck:
+            self.module.warn(
+                f"revision {one.version} of the release {one.name} was left {one.status}: it is written anew"
+            )
+            if self.client and not self.module.check_mode:
+                self.client.delete(f"/api/v1/namespaces/{one.namespace}/secrets/{one.secret}")
+        if stuck:
+            without = tuple(one.secret for one in stuck)
+            self.stored = helm_program.stored(self.client, names, self.namespace, without)
 
     def default_revision(self) -> str | None:
         """The revision that the base of the mesh has as default, if that is another one and is there."""
@@ -97,9 +120,6 @@ class Mesh:
     def present(self, wanted: list[Release], archives: dict[str, str]) -> None:
         """Install and upgrade what differs, then remove what is no longer asked for."""
         places = [(one.namespace, one.name) for one in wanted]
-        stuck = list(helm_program.pending(self.stored, places))
-        if stuck:
-            raise Failure("; ".join(stuck))
         kubernetes = ""
         if self.client:
             kubernetes = str((self.client.get("/version") or {}).get("gitVersion", ""))

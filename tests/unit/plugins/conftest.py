@@ -117,7 +117,7 @@ class Cluster:
         self.requests.append(("LIST", path))
         selector = (query or {}).get("labelSelector", "")
         wanted = dict(part.split("=") for part in selector.split(",") if "=" in part and "!=" not in part)
-        unwanted = dict(part.split("!=") for part in selector.split(",") if "!=" in part)
+        unwanted = [part.split("!=") for part in selector.split(",") if "!=" in part]
         for where, one in sorted(self.objects.items()):
             labels = one["metadata"].get("labels") or {}
             plural = path.rpartition("/")[2]
@@ -125,7 +125,7 @@ class Cluster:
                 "/namespaces/" in where and where.split("/")[-2] == plural and path.count("/") < 5
             )
             if inside and all(labels.get(name) == value for name, value in wanted.items()):
-                if any(labels.get(name) == value for name, value in unwanted.items()):
+                if any(labels.get(name) == value for name, value in unwanted):
                     continue
                 yield copy.deepcopy(one)
 

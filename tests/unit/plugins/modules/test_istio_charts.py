@@ -10,12 +10,13 @@ import copy
 import gzip
 import json
 import stat
+from datetime import datetime, timezone
 
 import pytest
 import yaml
 from ansible_collections.bare.mesh.plugins.module_utils._istio import helm as helm_program
 from ansible_collections.bare.mesh.plugins.module_utils._istio import releases
-from ansible_collections.bare.mesh.plugins.module_utils._istio.helm import Helm, decoded, marked
+from ansible_collections.bare.mesh.plugins.module_utils._istio.helm import NAMESPACE, REVISION, Helm, decoded, marked
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure, Unreachable
 from ansible_collections.bare.mesh.plugins.modules import istio_charts
 
@@ -61,6 +62,7 @@ def secret(name, namespace, chart, version, status, values, objects, labels):
     packed = base64.b64encode(base64.b64encode(gzip.compress(json.dumps(release).encode()))).decode()
     own = {"owner": "helm", "name": name, "status": status, "version": str(version), **labels}
     meta = {"name": f"sh.helm.release.v1.{name}.v{version}", "namespace": namespace, "labels": own}
+    meta["creationTimestamp"] = "2026-01-01T00:00:00Z"
     return {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "data": {"release": packed}}
 
 
@@ -197,12 +199,46 @@ def test_a_release_that_failed_is_upgraded_again(run, played):
     assert not run()["changed"]
 
 
-def test_a_release_that_another_helm_writes_is_left_alone(cluster, run, played):
-    one = secret("istiod", "istio-system", "istiod", 1, "pending-install", {}, [], {})
-    cluster.objects[f"/api/v1/namespaces/istio-system/secrets/{one['metadata']['name']}"] = one
+def left_pending(cluster, labels, written="2026-01-01T00:00:00Z"):
+    """As a killed helm leaves istiod's release."""
+    one = secret("istiod", "istio-system", "istiod", 2, "pending-upgrade", {}, [], labels)
+    one["metadata"]["creationTimestamp"] = written
+    path = f"/api/v1/namespaces/istio-system/secrets/{one['metadata']['name']}"
+    cluster.objects[path] = one
+    return path
+
+
+def test_a_pending_release_of_somebody_else_is_left_alone(cluster, run, played):
+    left_pending(cluster, {})
     result = run()
-    assert "istiod is pending-install" in result["msg"] and "sh.helm.release.v1.istiod.v1" in result["msg"]
+    assert "istiod is pending-upgrade" in result["msg"] and "sh.helm.release.v1.istiod.v2" in result["msg"]
     assert played["asked"] == []
+
+
+def test_a_killed_helm_is_no_obstacle(cluster, run, played, monkeypatch):
+    said = []
+    monkeypatch.setattr(istio_charts.AnsibleModule, "warn", lambda self, text: said.append(text))
+    run()
+    path = left_pending(cluster, {NAMESPACE: "istio-system", REVISION: "default"})
+    predicted = run(check=True)
+    assert not predicted["changed"] and path in cluster.objects
+    assert run() == predicted and path not in cluster.objects and played["asked"] == []
+    assert said == ["revision 2 of the release istiod was left pending-upgrade: it is written anew"] * 2
+
+
+def test_a_helm_that_may_still_be_running_is_waited_for(cluster, run, played, monkeypatch):
+    run()
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
+    path = left_pending(cluster, {NAMESPACE: "istio-system", REVISION: "default"}, now)
+    waited = []
+
+    def sleep(seconds):
+        waited.append(seconds)
+        # The other helm ends.
+        cluster.objects[path] = secret("istiod", "istio-system", "istiod", 2, "superseded", {}, [], {})
+
+    monkeypatch.setattr(releases.time, "sleep", sleep)
+    assert not run()["changed"] and waited == [2]
 
 
 def test_a_release_that_is_no_longer_asked_for_is_uninstalled(cluster, run, played):
