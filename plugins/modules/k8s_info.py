@@ -47,6 +47,12 @@ options:
   until:
     description: JMESPath expression on the list of objects. The module waits until it is true.
     type: str
+  until_required:
+    description:
+      - Whether the module fails if O(until) is not true in time. With V(false), RV(met) says whether it is.
+    type: bool
+    default: true
+    version_added: 0.2.0
   wait_timeout:
     description: Seconds to wait for O(until).
     type: int
@@ -95,7 +101,7 @@ result:
   returned: when O(query) is given
   type: raw
 met:
-  description: Whether O(until) is true. It can be false in check mode only.
+  description: Whether O(until) is true. It can be false in check mode, and with O(until_required=false).
   returned: when O(until) is given
   type: bool
 """
@@ -119,6 +125,7 @@ ARGUMENTS: dict[str, Any] = {
     "field_selectors": {"type": "list", "elements": "str", "default": []},
     "query": {"type": "str"},
     "until": {"type": "str"},
+    "until_required": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int", "default": 120},
     "wait_sleep": {"type": "float", "default": 1},
 }
@@ -148,7 +155,10 @@ def read(client: Client, kinds: Kinds, params: dict[str, Any], unknown: set[str]
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
-    """Read the objects, if asked for until they have a state. Raises Failure with the objects after the timeout."""
+    """Read the objects, if asked for until they have a state.
+
+    Raises Failure with the objects after the timeout, where the state is required.
+    """
     params = module.params
     if params["wait_sleep"] <= 0:
         raise Failure(f"wait_sleep is {params['wait_sleep']:g}: give a number of seconds above 0")
@@ -163,6 +173,8 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         if met or module.check_mode:
             break
         if time.monotonic() + params["wait_sleep"] > deadline:
+            if not params["until_required"]:
+                break
             raise Failure(
                 f"after {params['wait_timeout']} s the {len(found)} objects of kind {', '.join(params['kind'])} that"
                 f" were found do not meet until: {params['until']}",

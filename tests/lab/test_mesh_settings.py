@@ -141,6 +141,39 @@ def test_a_cluster_that_is_too_small_is_refused(play):
     assert "istio_required_workers is 9, and the cluster has 2 ready nodes" in " ".join(run["output"].split())
 
 
+@pytest.fixture
+def without_dns():
+    """A cluster whose DNS has no pod."""
+    apps, core = clients().apps, clients().core
+    replicas = apps.read_namespaced_deployment("coredns", "kube-system").spec.replicas
+
+    def scale(number):
+        apps.patch_namespaced_deployment_scale("coredns", "kube-system", {"spec": {"replicas": number}})
+
+    def ready():
+        found = core.list_namespaced_pod("kube-system", label_selector="k8s-app=kube-dns").items
+        return sum(one.ready for pod in found for one in pod.status.container_statuses or [])
+
+    try:
+        scale(0)
+        wait_until(lambda: ready() == 0, "coredns did not stop")
+        yield
+    finally:
+        scale(replicas)
+    wait_until(lambda: ready() == replicas, "coredns did not come back")
+
+
+@pytest.mark.feature("dns-checked")
+def test_a_cluster_without_dns_is_refused_with_its_other_faults(play, without_dns):
+    short = ("-e", "istio_required_workers=9", "-e", "istio_wait_timeout=3")
+    for options in ((), ("--check",)):
+        run = play("playbooks/install_mesh.yml", *short, *options)
+        assert run["code"] != 0 and run["changed"] == {}
+        said = " ".join(run["output"].split())
+        assert "istio_required_workers is 9, and the cluster has 2 ready nodes" in said
+        assert "The cluster's DNS, the Service kube-system/kube-dns, has no ready pod" in said
+
+
 @pytest.mark.usefixtures("round_one")
 class TestRoundOne:
     @pytest.mark.feature("injection-off")

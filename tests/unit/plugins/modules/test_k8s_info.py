@@ -38,6 +38,8 @@ def test_until(pods, run_module):
     failed = run_module(k8s_info, kind="Pod", namespace="shop", until="[?status.ready=='no']", wait_timeout=0)
     assert failed["failed"] and "after 0 s the 2 objects of kind Pod" in failed["msg"] and len(failed["resources"]) == 2
     assert run_module(k8s_info, check=True, kind="Pod", namespace="shop", until="[?status.ready=='no']")["met"] is False
+    late = {"until": "[?status.ready=='no']", "until_required": False, "wait_timeout": 0, "query": "length(@)"}
+    assert run_module(k8s_info, kind="Pod", namespace="shop", **late) == {"changed": False, "met": False, "result": 2}
 
 
 @pytest.mark.parametrize(

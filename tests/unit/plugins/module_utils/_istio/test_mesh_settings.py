@@ -28,6 +28,7 @@ def test_the_role_has_these_settings_and_defaults():
         "istio_hub",
         "istio_tag",
         "istio_required_workers",
+        "istio_dns_service",
         "istio_wait_timeout",
         "istio_istioctl",
         "istio_method",
