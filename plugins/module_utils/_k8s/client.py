@@ -93,6 +93,16 @@ class Client:
         Raises ApiError for an error answer, Unreachable without an answer, and Failure for a certificate that is not
         trusted and for an answer that is not a Kubernetes object.
         """
+        return self._content(self._send(method, path, query, body, content_type))
+
+    def text(self, path: str, query: Object | None = None) -> str:
+        """What is no object, such as the log of a container. Raises Failure like request."""
+        return str(self._send("GET", path, query).data.decode(errors="replace"))
+
+    def _send(
+        self, method: str, path: str, query: Object | None = None, body: Any = None, content_type: str = ""
+    ) -> Any:
+        """Send a request, again while the server is busy, and return the answer with its status and data."""
         url = self.host + path + (f"?{urlencode(query)}" if query else "")
         data = None if body is None else _encoded(body)
         headers = self._headers(content_type or ("application/json" if data else ""))
@@ -115,7 +125,7 @@ class Client:
                     ) from error
             else:
                 if answer.status < 300:
-                    return self._content(answer)
+                    return answer
                 failure = _api_error(answer, self.source)
                 failure.repeated = lost
                 if not _passing(failure):

@@ -68,6 +68,15 @@ def test_credentials_and_apply(client):
     assert headers["Content-Type"] == "application/apply-patch+yaml"
 
 
+def test_text_is_no_object(client):
+    """The log of a container, with what is no UTF-8. Errors are those of other requests."""
+    client.pool = Pool(Answer(200, b"first\n\xffsecond\n"), Answer(404, {"message": "no such pod"}))
+    assert client.text("/api/v1/x/log", {"sinceSeconds": 60}) == "first\n\ufffdsecond\n"
+    assert client.pool.asked[0][:2] == ("GET", "https://127.0.0.1:1/api/v1/x/log?sinceSeconds=60")
+    with pytest.raises(ApiError, match="no such pod"):
+        client.text("/api/v1/x/log")
+
+
 def test_what_is_applied_can_be_read_as_yaml(client):
     """As the API server does, also where JSON and YAML write a character differently."""
     data = {
