@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import yaml
@@ -16,11 +17,14 @@ from test_traffic import opener, versions
 from tests.istio_kinds import load
 from tests.module_process import run_module
 
+PAGE = (ROOT / "docs/routing.md").read_text()
 PLAYS = {
     play[0]["name"]: text
-    for text in re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/routing.md").read_text(), re.DOTALL)
+    for text in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     if "hosts" in (play := yaml.safe_load(text))[0]
 }
+# Files next to the playbooks. Their names are in the first line.
+FILES = dict(re.findall(r"```yaml\n# (\S+\.yml)\n(.*?)```", PAGE, re.DOTALL))
 CONFIG = {"kubeconfig": str(LAB / "kubeconfig")}
 
 
@@ -48,6 +52,8 @@ def run(tmp_path):
 
     def run(name, *options):
         (tmp_path / "play.yml").write_text(PLAYS[name])
+        for file, text in FILES.items():
+            (tmp_path / file).write_text(text)
         done = subprocess.run(
             ["ansible-playbook", tmp_path / "play.yml", *options],
             env={**os.environ, "HOME": str(home)}, capture_output=True, text=True, check=False, timeout=300,
@@ -101,6 +107,38 @@ def test_a_canary_release(run, page_url):
         run(name)
     assert share() == 100 and run(name) == 0
     assert set(versions(page_url, 30)) == {"v3"}
+
+
+@pytest.mark.feature("canary-pauses")
+def test_a_canary_release_in_one_run(run, page_url):
+    run("Send all requests to the first version")
+    name = "Send all requests to the new version in steps"
+    assert run(name, "--check") == 4 and share() == 0
+    # When each share was seen first.
+    seen = {0: time.monotonic()}
+    with ThreadPoolExecutor(1) as pool:
+        release = pool.submit(run, name, "-e", "canary_pause=10")
+        while not release.done():
+            now = share()
+            seen.setdefault(now, time.monotonic())
+            if now == 50:
+                assert set(versions(page_url, 60)) == {"v1", "v3"}
+        assert release.result() == 4
+    assert list(seen) == [0, 10, 25, 50, 100]
+    times = list(seen.values())[1:]
+    # A share is seen up to some seconds late: it is read between two pages.
+    assert all(later - earlier > 5 for earlier, later in zip(times, times[1:])), seen
+    assert set(versions(page_url, 30)) == {"v3"}
+    assert run(name) == 0
+
+
+def test_a_canary_release_goes_on_where_it_was(run):
+    run("Send all requests to the first version")
+    run("Send more requests to the new version")
+    run("Send more requests to the new version")
+    assert share() == 20
+    assert run("Send all requests to the new version in steps", "-e", "canary_pause=0") == 3
+    assert share() == 100
 
 
 def test_a_fault_for_one_user(run, page_url):
