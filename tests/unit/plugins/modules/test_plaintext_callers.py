@@ -80,6 +80,7 @@ def warned(monkeypatch, run_module):
     return said
 
 
+@pytest.mark.feature("plaintext-callers")
 def test_a_pod_without_a_sidecar_is_found_and_one_with_mutual_tls_is_not(world, run_module):
     world.pod("shop/cart-5c8-b", "10.244.1.8", sidecar="", deployment="cart")
     world.logs["bookinfo/reviews-v1-5c8-a"] = (
