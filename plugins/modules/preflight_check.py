@@ -57,6 +57,10 @@ options:
       istio_minors: {description: Known Istio minor versions., type: dict, required: true}
       istio_profile: {description: Profile of Istio., type: str, required: true}
       istioctl_checksum: {description: Pinned checksum of Istio's archive., type: str, default: ''}
+      istio_platform:
+        description: The controller's platform in the name of Istio's archive.
+        type: str
+        default: linux-amd64
       kubelet_config: {description: Fields of KubeletConfiguration., type: dict, default: {}}
       cluster_config: {description: Fields of kubeadm's ClusterConfiguration., type: dict, default: {}}
       kube_proxy_config: {description: Fields of the KubeProxyConfiguration., type: dict, default: {}}
@@ -167,6 +171,7 @@ SETTINGS = {
     "istio_minors": {"type": "dict", "required": True},
     "istio_profile": {"type": "str", "required": True},
     "istioctl_checksum": {"type": "str", "default": ""},
+    "istio_platform": {"type": "str", "default": "linux-amd64"},
     "kubelet_config": {"type": "dict", "default": {}},
     "cluster_config": {"type": "dict", "default": {}},
     "kube_proxy_config": {"type": "dict", "default": {}},

@@ -147,7 +147,7 @@ def istio_archive(settings: dict[str, Any], fetcher: Fetcher) -> list[Finding]:
     version, pinned = settings["istio_version"], str(settings["istioctl_checksum"]).rsplit(":", 1)[-1].lower()
     if not is_known(version, settings["istio_minors"]):
         return []
-    url = f"{settings['source']['istio']}/{version}/istio-{version}-linux-amd64.tar.gz.sha256"
+    url = f"{settings['source']['istio']}/{version}/istio-{version}-{settings['istio_platform']}.tar.gz.sha256"
     try:
         published = fetcher.get(url).decode(errors="replace").split()
     except FetchError as error:

@@ -31,6 +31,7 @@ SETTINGS = {
     "istio_version": "1.31.0",
     "istio_minors": {"1.31": {}},
     "istioctl_checksum": "",
+    "istio_platform": "linux-amd64",
     "packages": [],
     "source": {
         "kubernetes": "k",
