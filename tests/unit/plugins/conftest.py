@@ -93,6 +93,8 @@ class Cluster:
         self.refuse = {}
         self.lock = threading.Lock()
         self.unreachable = []
+        # Path of a container's log (pods/log) -> its text, or the error with which the server answers.
+        self.logs = {}
 
     def reach(self):
         for error in self.unreachable:
@@ -128,6 +130,14 @@ class Cluster:
                 if any(labels.get(name) == value for name, value in unwanted):
                     continue
                 yield copy.deepcopy(one)
+
+    def text(self, path, query=None):
+        """All of a log. Tests with limits give it a log that is as long as the limit."""
+        self.requests.append(("LOG", path, query))
+        log = self.logs.get(path, "")
+        if isinstance(log, Exception):
+            raise log
+        return log
 
     def apply(self, path, body, manager, dry_run=False, validation="Strict"):
         with self.lock:

@@ -14,8 +14,9 @@ from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import ApiEr
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Unreachable
 from ansible_collections.bare.mesh.plugins.modules import plaintext_callers
 
-REVIEWS = "10.244.1.4"
+REVIEWS, REVIEWS_POD = "10.244.1.4", "bookinfo/reviews-v1-5c8-a"
 SNI = "outbound_.9080_._.reviews.bookinfo.svc.cluster.local"
+LOG = "/api/v1/namespaces/{}/pods/{}/log"
 NOT_IN_THE_FORMAT = '[2026-01-31T12:00:00.123Z] "GET / HTTP/1.1" 200\n'
 
 
@@ -28,10 +29,10 @@ def line(remote, server_name="-", time="12:00:00", local=f"{REVIEWS}:9080"):
 
 
 class World:
-    """The pods of a cluster, and the logs of their sidecars."""
+    """The pods of a cluster and the logs of their sidecars."""
 
     def __init__(self, cluster):
-        self.cluster, self.logs, self.asked = cluster, {}, []
+        self.cluster = cluster
 
     def pod(self, where, ip, sidecar="sidecar", native=False, deployment="", started="10:00:00", **more):
         namespace, name = where.split("/")
@@ -51,18 +52,18 @@ class World:
             "status": {"phase": "Running", "startTime": f"2026-01-31T{started}Z", "podIPs": [{"ip": ip}]},
         }
 
-    def text(self, path, query):
-        self.asked.append((path, query))
-        log = self.logs.get(path.removeprefix("/api/v1/namespaces/").removesuffix("/log").replace("/pods/", "/"), "")
-        if isinstance(log, Exception):
-            raise log
-        return log
+    def log(self, where, text):
+        """What the sidecar of a pod has written, or the server's error."""
+        self.cluster.logs[LOG.format(*where.split("/"))] = text
+
+    @property
+    def asked(self):
+        return [request[1:] for request in self.cluster.requests if request[0] == "LOG"]
 
 
 @pytest.fixture
-def world(cluster, monkeypatch):
+def world(cluster):
     made = World(cluster)
-    monkeypatch.setattr(cluster, "text", made.text, raising=False)
     cluster.objects["/api/v1/nodes/node1"] = {
         "metadata": {"name": "node1"},
         "spec": {"podCIDRs": ["10.244.1.0/24"]},
@@ -83,11 +84,14 @@ def warned(monkeypatch, run_module):
 @pytest.mark.feature("plaintext-callers")
 def test_a_pod_without_a_sidecar_is_found_and_one_with_mutual_tls_is_not(world, run_module):
     world.pod("shop/cart-5c8-b", "10.244.1.8", sidecar="", deployment="cart")
-    world.logs["bookinfo/reviews-v1-5c8-a"] = (
-        "2026-01-31T10:00:00.1Z\tinfo\tEnvoy proxy is ready\n"
-        + line("10.244.1.8:4001", time="12:00:05")
-        + line("10.244.1.7:4000")
-        + line("10.244.1.9:4002", SNI)
+    world.log(
+        REVIEWS_POD,
+        (
+            "2026-01-31T10:00:00.1Z\tinfo\tEnvoy proxy is ready\n"
+            + line("10.244.1.8:4001", time="12:00:05")
+            + line("10.244.1.7:4000")
+            + line("10.244.1.9:4002", SNI)
+        ),
     )
     for check in (False, True):
         result = run_module(plaintext_callers, check=check)
@@ -129,9 +133,7 @@ def test_the_kinds_of_callers(world, run_module):
     world.pod("shop/later", "10.244.1.7", sidecar="", started="13:00:00")
     world.pod("kube-system/agent", "192.0.2.1", sidecar="", hostNetwork=True)
     callers = ["10.244.1.7:1", "10.244.1.20:1", "10.244.1.99:1", "10.244.1.1:1", "192.0.2.1:1", "203.0.113.9:1"]
-    world.logs["bookinfo/reviews-v1-5c8-a"] = "".join(map(line, [*callers, "203.0.113.9:0"])) + line(
-        "203.0.113.9:2", "reviews.example"
-    )
+    world.log(REVIEWS_POD, "".join(map(line, [*callers, "203.0.113.9:0"])) + line("203.0.113.9:2", "reviews.example"))
     found = run_module(plaintext_callers)["callers"]
     kinds = [(one["caller"]["kind"], one["caller"]["name"], one["caller"]["address"], one["count"]) for one in found]
     assert kinds == [
@@ -156,44 +158,44 @@ def test_which_pods_are_read(world, run_module):
     world.pod("istio-system/gateway", "10.244.1.31", sidecar="router")
     world.pod("shop/done", "10.244.1.32")
     world.cluster.objects["/api/v1/namespaces/shop/pods/done"]["status"]["phase"] = "Succeeded"
-    world.logs["bookinfo/reviews-v1-5c8-a"] = line("10.244.1.7:1")
+    world.log(REVIEWS_POD, line("10.244.1.7:1"))
     result = run_module(plaintext_callers, since=60, limit=1)
     assert (result["sidecars"], result["silent"]) == (1, ["shop/native"])
     assert sorted(path.split("/")[-2] for path, _query in world.asked) == ["native", "reviews-v1-5c8-a"]
     assert world.asked[0][1] == {"container": "istio-proxy", "sinceSeconds": 60, "limitBytes": 1024 * 1024}
-    world.asked.clear()
+    world.cluster.requests.clear()
     run_module(plaintext_callers, namespaces=["bookinfo"])
     assert [path.split("/")[4] for path, _query in world.asked] == ["bookinfo"]
 
 
 def test_nobody_calls_in_plain_text(world, run_module):
-    world.logs["bookinfo/reviews-v1-5c8-a"] = line("10.244.1.7:1", SNI)
+    world.log(REVIEWS_POD, line("10.244.1.7:1", SNI))
     result = run_module(plaintext_callers)
     assert (result["callers"], result["sidecars"]) == ([], 1)
 
 
 @pytest.mark.parametrize("log", ["", NOT_IN_THE_FORMAT])
 def test_no_log_that_says_it_is_an_error(world, run_module, log):
-    world.logs["bookinfo/reviews-v1-5c8-a"] = log
+    world.log(REVIEWS_POD, log)
     result = run_module(plaintext_callers, namespaces=["bookinfo"])
     assert result["failed"] and result["msg"] == (
         "none of the 1 sidecars of bookinfo has written an access log in the last 3600 seconds that says how calls"
         " came: set istio_access_log=json and leave istio_access_log_format empty (role istio), let calls come, and ask"
         " again"
     )
-    world.logs["bookinfo/reviews-v1-5c8-a"] = ApiError(500, "node1 does not answer")
+    world.log(REVIEWS_POD, ApiError(500, "node1 does not answer"))
     assert "(1 could not be read: bookinfo/reviews-v1-5c8-a: node1 does not" in run_module(plaintext_callers)["msg"]
 
 
 def test_logs_that_are_cut_off_or_cannot_be_read(world, run_module, warned):
     world.pod("shop/other", "10.244.1.30")
-    world.logs["shop/other"] = ApiError(500, "node1 does not answer")
-    world.logs["bookinfo/reviews-v1-5c8-a"] = line("10.244.1.7:1") + "x" * 1024 * 1024
+    world.log("shop/other", ApiError(500, "node1 does not answer"))
+    world.log(REVIEWS_POD, line("10.244.1.7:1") + "x" * 1024 * 1024)
     result = run_module(plaintext_callers, limit=1)
     assert (result["truncated"], result["silent"]) == (["bookinfo/reviews-v1-5c8-a"], [])
     assert result["unread"] == ["shop/other: node1 does not answer"] and len(result["callers"]) == 1
     assert len(warned) == 2 and "larger limit: bookinfo/reviews" in warned[0] and "shop/other: node1" in warned[1]
-    world.logs["shop/other"] = ApiError(403, "pods/log is forbidden")
+    world.log("shop/other", ApiError(403, "pods/log is forbidden"))
     assert run_module(plaintext_callers, limit=1)["msg"] == "pods/log is forbidden"
 
 
@@ -215,7 +217,7 @@ def test_without_a_cluster(world, cluster, run_module):
 
 
 def test_every_field_is_documented(world, run_module):
-    world.logs["bookinfo/reviews-v1-5c8-a"] = line("10.244.1.7:1")
+    world.log(REVIEWS_POD, line("10.244.1.7:1"))
     result = run_module(plaintext_callers)
     described = yaml.safe_load(plaintext_callers.RETURN)
     assert set(result) - {"changed"} == set(described)
@@ -225,12 +227,12 @@ def test_every_field_is_documented(world, run_module):
 
 
 def test_the_examples_are_valid(world, run_module):
-    world.logs["bookinfo/reviews-v1-5c8-a"] = line("10.244.1.7:1")
+    world.log(REVIEWS_POD, line("10.244.1.7:1"))
     for task in yaml.safe_load(plaintext_callers.EXAMPLES):
         assert len(run_module(plaintext_callers, **(task["bare.mesh.plaintext_callers"] or {}))["callers"]) == 1
 
 
 def test_the_password_of_a_proxy_is_not_printed(world, run_for_real):
-    world.logs["bookinfo/reviews-v1-5c8-a"] = line("10.244.1.7:1")
+    world.log(REVIEWS_POD, line("10.244.1.7:1"))
     printed = run_for_real(plaintext_callers, proxy="http://user:correct-horse@p:1")
     assert "correct-horse" not in printed and '"callers": [' in printed
