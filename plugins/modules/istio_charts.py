@@ -26,29 +26,8 @@ extends_documentation_fragment:
   - bare.mesh.connection
   - bare.mesh.connection.api_host
   - bare.mesh.waiting
+  - bare.mesh.mesh
 options:
-  spec:
-    description:
-      - The spec of an IstioOperator, as for M(bare.mesh.istio_operator).
-      - Reference U(https://istio.io/latest/docs/reference/config/istio.operator.v1alpha1/).
-    type: dict
-    default: {}
-  profile:
-    description: Profile on which the spec is based. Overrides C(spec.profile).
-    type: str
-  revision:
-    description: Revision of the control plane. Overrides C(spec.revision). Empty for the default revision.
-    type: str
-  hub:
-    description: Registry and path of Istio's images. Overrides C(spec.hub).
-    type: str
-  tag:
-    description: Tag of Istio's images. Overrides C(spec.tag).
-    type: str
-  namespace:
-    description: Namespace of the control plane. Overrides C(spec.values.global.istioNamespace). It is created if it
-      does not exist.
-    type: str
   version:
     description: Version of the charts, which is the version of the mesh.
     type: str
@@ -72,17 +51,6 @@ options:
     type: str
     choices: [present, absent, rendered, validated]
     default: present
-  wait:
-    default: true
-  wait_timeout:
-    default: 600
-attributes:
-  check_mode:
-    support: full
-    details: The API server validates each change with a dry run.
-  diff_mode:
-    support: full
-    details: Shows only what differs.
 requirements:
   - Helm 4
 author:
@@ -155,24 +123,16 @@ from ansible_collections.bare.mesh.plugins.module_utils._istio import charts, in
 from ansible_collections.bare.mesh.plugins.module_utils._istio.helm import Helm
 from ansible_collections.bare.mesh.plugins.module_utils._istio.istioctl import REFERENCE
 from ansible_collections.bare.mesh.plugins.module_utils._istio.schemas.operator import DEFINITIONS, ROOT
-from ansible_collections.bare.mesh.plugins.module_utils._k8s.argspec import WAITING
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.change import outcome
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.module import connect, run
 
 ARGUMENTS: dict[str, Any] = {
-    "spec": {"type": "dict", "default": {}},
-    "profile": {"type": "str"},
-    "revision": {"type": "str"},
-    "hub": {"type": "str"},
-    "tag": {"type": "str"},
-    "namespace": {"type": "str"},
+    **installer.MESH,
     "version": {"type": "str", "required": True},
     "charts": {"type": "path", "required": True},
     "helm": {"type": "str", "default": "helm"},
     "state": {"type": "str", "choices": ["present", "absent", "rendered", "validated"], "default": "present"},
-    "wait": {**WAITING["wait"], "default": True},
-    "wait_timeout": {**WAITING["wait_timeout"], "default": 600},
 }
 
 

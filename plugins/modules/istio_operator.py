@@ -20,32 +20,11 @@ extends_documentation_fragment:
   - bare.mesh.connection
   - bare.mesh.connection.api_host
   - bare.mesh.waiting
+  - bare.mesh.mesh
 options:
-  spec:
-    description:
-      - The spec of the IstioOperator.
-      - Reference U(https://istio.io/latest/docs/reference/config/istio.operator.v1alpha1/).
-    type: dict
-    default: {}
   src:
     description: File on the controller with an IstioOperator. O(spec) overrides its spec.
     type: path
-  profile:
-    description: Profile on which the spec is based. Overrides C(spec.profile).
-    type: str
-  revision:
-    description: Revision of the control plane. Overrides C(spec.revision). Empty for the default revision.
-    type: str
-  hub:
-    description: Registry and path of Istio's images. Overrides C(spec.hub).
-    type: str
-  tag:
-    description: Tag of Istio's images. Overrides C(spec.tag).
-    type: str
-  namespace:
-    description: Namespace of the control plane. Overrides C(spec.values.global.istioNamespace). It is created if it
-      does not exist.
-    type: str
   istioctl:
     description: Path of istioctl, or its name if it is in C($PATH).
     type: str
@@ -70,17 +49,6 @@ options:
       profile: {description: Another profile., type: str}
       spec: {description: Another spec., type: dict}
       istioctl: {description: Path of another istioctl., type: str}
-  wait:
-    default: true
-  wait_timeout:
-    default: 600
-attributes:
-  check_mode:
-    support: full
-    details: The API server validates each change with a dry run.
-  diff_mode:
-    support: full
-    details: Shows only what differs.
 requirements:
   - istioctl of the version to install
 author:
@@ -182,7 +150,6 @@ from ansible_collections.bare.mesh.plugins.module_utils._istio.comparison import
 from ansible_collections.bare.mesh.plugins.module_utils._istio.istioctl import REFERENCE, Istioctl
 from ansible_collections.bare.mesh.plugins.module_utils._istio.schemas.operator import DEFINITIONS, ROOT
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.apply import Engine
-from ansible_collections.bare.mesh.plugins.module_utils._k8s.argspec import WAITING
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.change import Change, outcome
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import Client
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure
@@ -196,21 +163,14 @@ CA_PATIENCE = 20
 AUTOSCALER = "HorizontalPodAutoscaler"
 STATES = ["present", "absent", "rendered", "validated"]
 ARGUMENTS: dict[str, Any] = {
-    "spec": {"type": "dict", "default": {}},
+    **installer.MESH,
     "src": {"type": "path"},
-    "profile": {"type": "str"},
-    "revision": {"type": "str"},
-    "hub": {"type": "str"},
-    "tag": {"type": "str"},
-    "namespace": {"type": "str"},
     "istioctl": {"type": "str", "default": "istioctl"},
     "state": {"type": "str", "choices": STATES, "default": "present"},
     "compare_with": {
         "type": "dict",
         "options": {"profile": {"type": "str"}, "spec": {"type": "dict"}, "istioctl": {"type": "str"}},
     },
-    "wait": {**WAITING["wait"], "default": True},
-    "wait_timeout": {**WAITING["wait_timeout"], "default": 600},
 }
 
 

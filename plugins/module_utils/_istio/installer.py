@@ -10,6 +10,15 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.argspec import WAITING
+
+# The arguments of the modules that install a mesh: doc_fragments/mesh.py.
+MESH: dict[str, Any] = {
+    "spec": {"type": "dict", "default": {}},
+    **{name: {"type": "str"} for name in ("profile", "revision", "hub", "tag", "namespace")},
+    "wait": {**WAITING["wait"], "default": True},
+    "wait_timeout": {**WAITING["wait_timeout"], "default": 600},
+}
 MANAGER = "istio-operator"
 COMPONENT = "operator.istio.io/component"
 OWNER = "install.operator.istio.io/owning-resource"
