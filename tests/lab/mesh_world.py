@@ -2,11 +2,12 @@
 """The pods with which test_mesh_settings.py looks at a mesh, in the namespace settings.
 
 client and web ask for a sidecar, plain has none. collector counts what arrives by the protocols of Zipkin and of
-OpenTelemetry.
+OpenTelemetry. A lookalike has what the CNI plugin knows a pod with a sidecar by, but nothing that listens.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from types import SimpleNamespace
@@ -18,18 +19,18 @@ from kubernetes import client, config
 from tests.istio_kinds import load
 from tests.module_process import run_module
 
-NAMESPACE = "settings"
+NAMESPACE, EXCLUDED = "settings", "settings-excluded"
 CALLER = "app"
-# Counts the traces of requests to web, and requests with OpenTelemetry's spans.
+# Counts the traces of requests to web. OpenTelemetry's spans are binary, with the URLs as text.
 COLLECTOR = """
-import http.server, json
-seen = {"zipkin": set(), "otlp": 0}
+import http.server, json, re
+seen = {"zipkin": set(), "otlp": set()}
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.body()
         if self.path == "/v1/traces":
-            seen["otlp"] += 1
+            seen["otlp"] |= set(re.findall(rb"counted=[0-9]+", body))
         else:
             seen["zipkin"] |= {span["traceId"] for span in json.loads(body) if "counted" in json.dumps(span)}
         self.answer({})
@@ -44,7 +45,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return whole
 
     def do_GET(self):
-        self.answer({"zipkin": len(seen["zipkin"]), "otlp": seen["otlp"]})
+        self.answer({protocol: len(found) for protocol, found in seen.items()})
 
     def answer(self, found):
         self.send_response(200)
@@ -56,6 +57,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 http.server.ThreadingHTTPServer(("", 9411), Handler).serve_forever()
 """
+_VERSION = yaml.safe_load((ROOT / "meta/versions.yml").read_text())["__bare_mesh_bookinfo_version"]
+# One of Bookinfo's images, which has Python and curl.
+IMAGE = f"docker.io/istio/examples-bookinfo-ratings-v1:{_VERSION}"
 PROGRAMS = {
     "client": ["sleep", "infinity"],
     "plain": ["sleep", "infinity"],
@@ -70,14 +74,12 @@ def clients():
     """Clients of the lab's API server."""
     config.load_kube_config(str(LAB / "kubeconfig"))
     return SimpleNamespace(
-        core=client.CoreV1Api(), policy=client.PolicyV1Api(), apps=client.AppsV1Api(), custom=client.CustomObjectsApi()
+        core=client.CoreV1Api(),
+        policy=client.PolicyV1Api(),
+        apps=client.AppsV1Api(),
+        custom=client.CustomObjectsApi(),
+        scaling=client.AutoscalingV2Api(),
     )
-
-
-def _image():
-    """One of Bookinfo's images, which has Python and curl."""
-    version = yaml.safe_load((ROOT / "meta/versions.yml").read_text())["__bare_mesh_bookinfo_version"]
-    return f"docker.io/istio/examples-bookinfo-ratings-v1:{version}"
 
 
 def _pod(name, silent=()):
@@ -85,7 +87,7 @@ def _pod(name, silent=()):
     if name in silent:
         # Without a word about the sidecar, so that the mesh decides.
         del labels["sidecar.istio.io/inject"]
-    container = {"name": CALLER, "image": _image(), "command": PROGRAMS[name]}
+    container = {"name": CALLER, "image": IMAGE, "command": PROGRAMS[name]}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -120,17 +122,46 @@ def remove():
     _run("k8s", resources=[_pod(name) for name in PROGRAMS], state="absent", wait=True, wait_timeout=120)
 
 
+def _lookalike(namespace):
+    containers = [{"name": name, "image": IMAGE, "command": ["sleep", "infinity"]} for name in (CALLER, "istio-proxy")]
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": "lookalike",
+            "namespace": namespace,
+            "annotations": {"sidecar.istio.io/status": "{}"},
+        },
+        "spec": {"containers": containers, "terminationGracePeriodSeconds": 1},
+    }
+
+
+@contextlib.contextmanager
+def lookalikes():
+    """A lookalike in each of the two namespaces."""
+    space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": EXCLUDED}}
+    pods = [_lookalike(namespace) for namespace in (NAMESPACE, EXCLUDED)]
+    _run("k8s", resources=[space])
+    accounts = clients().core.list_namespaced_service_account
+    wait_until(lambda: accounts(EXCLUDED).items, "the namespace has no account for pods")
+    try:
+        _run("k8s", resources=pods, wait=True, wait_timeout=120)
+        yield
+    finally:
+        _run("k8s", resources=[*pods, space], state="absent", wait=True, wait_timeout=120)
+
+
 def remove_namespace():
     space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
     _run("k8s", resources=[space], state="absent", wait=True, wait_timeout=120)
 
 
-def execute(pod, container, command):
+def execute(pod, container, command, namespace=NAMESPACE):
     """Run a command in a pod."""
     return run_module(
         load("modules", "k8s_exec"),
         kubeconfig=str(LAB / "kubeconfig"),
-        namespace=NAMESPACE,
+        namespace=namespace,
         pod=pod,
         container=container,
         command=command,

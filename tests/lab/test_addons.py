@@ -100,6 +100,13 @@ def test_prometheus_has_the_metrics_of_the_mesh(installed, run):
     assert query("sum(pilot_info) > 0") and query("sum(envoy_cluster_upstream_rq_total) > 0")
 
 
+@pytest.mark.feature("no-storage")
+def test_a_cluster_without_storage_classes_is_enough(installed, api):
+    """With mesh, Bookinfo and add-ons there. What does not run here is held by a unit test of the roles."""
+    assert client.StorageV1Api(api.api_client).list_storage_class().items == []
+    assert api.list_persistent_volume_claim_for_all_namespaces().items == []
+
+
 @pytest.mark.feature("jaeger")
 def test_jaeger_takes_spans_and_shows_them(installed):
     """From a pod of the mesh, whose sidecar may need a moment to know the new Service."""

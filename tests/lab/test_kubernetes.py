@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import stat
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
 import yaml
 from conftest import ADDRESSES, KUBERNETES, LAB, PAUSE
+from mesh_world import IMAGE
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +83,41 @@ def test_pods_reach_pods_of_other_nodes(node1, api):
         assert (
             node1.run(f"python3 -c 'import socket; socket.create_connection((\"{pod.status.pod_ip}\", 53), 5)'").rc == 0
         )
+
+
+@pytest.fixture
+def host_port(api):
+    """A pod on node2 that answers at a port of the node."""
+    command = ["python3", "-m", "http.server", "8000"]
+    ports = [{"containerPort": 8000, "hostPort": 18000}]
+    spec = {
+        "containers": [{"name": "web", "image": IMAGE, "command": command, "ports": ports}],
+        "nodeSelector": {"kubernetes.io/hostname": "node2"},
+        "terminationGracePeriodSeconds": 1,
+    }
+    api.create_namespaced_pod("default", {"metadata": {"name": "host-port"}, "spec": spec})
+    yield 18000
+    api.delete_namespaced_pod("host-port", "default")
+
+
+def answers(address, port):
+    try:
+        with urllib.request.urlopen(f"http://{address}:{port}/", timeout=5) as page:
+            return page.status == 200
+    except OSError:
+        return False
+
+
+@pytest.mark.feature("flannel-host-ports")
+def test_a_host_port_is_reached_at_its_node(api, node1, host_port):
+    end = time.monotonic() + 120
+    while not answers(ADDRESSES["node2"], host_port):
+        assert time.monotonic() < end, api.read_namespaced_pod("host-port", "default").status
+        time.sleep(1)
+    # The same from another node, and no other node answers.
+    url = f"http://{ADDRESSES['node2']}:{host_port}/"
+    assert node1.run(f"python3 -c 'import urllib.request; urllib.request.urlopen(\"{url}\", timeout=5)'").rc == 0
+    assert not answers(ADDRESSES["node3"], host_port)
 
 
 @pytest.mark.feature("join")

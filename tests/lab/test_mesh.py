@@ -11,6 +11,9 @@ import pytest
 from conftest import ISTIO
 from kubernetes import client
 
+from tests.istio_kinds import load
+from tests.module_process import run_module
+
 PREFIX = Path.home() / ".local"
 
 
@@ -41,13 +44,41 @@ def test_zsh_completion_names_its_command():
     assert (PREFIX / "share/zsh/site-functions/_istioctl").read_text().startswith("#compdef istioctl")
 
 
-@pytest.mark.feature("report-services")
-def test_a_second_run_changes_nothing_and_reports_the_mesh(play):
+@pytest.mark.feature("report-services", "report-pods")
+def test_a_second_run_changes_nothing_and_reports_the_mesh(play, api):
     run = play("playbooks/install_mesh.yml")
     assert run["code"] == 0, run["errors"]
     assert run["changed"] == {}
     assert f"Istio {ISTIO}, profile default, in istio-system" in run["output"]
     assert "service istio-ingressgateway: NodePort" in run["output"]
+    said, pods = " ".join(run["output"].split()), api.list_namespaced_pod("istio-system").items
+    assert {pod.metadata.labels["app"] for pod in pods} >= {"istiod", "istio-ingressgateway"}
+    for pod in pods:
+        assert f"pod {pod.metadata.name}: 1/1 ready on {pod.spec.node_name}, {pod.spec.containers[0].image}" in said
+
+
+@pytest.mark.feature("profile-differences")
+def test_the_differences_between_two_profiles():
+    """By the real istioctl, without a cluster: demo has an egress gateway and more."""
+
+    def compare(profile, other):
+        done = run_module(
+            load("modules", "istio_operator"),
+            istioctl=str(PREFIX / "bin/istioctl"),
+            profile=profile,
+            state="rendered",
+            compare_with={"profile": other},
+        )
+        assert "failed" not in done and not done["changed"], done
+        return {f"{one['kind']} {one['name']}": one for one in done["differences"]}
+
+    found = compare("demo", "default")
+    assert found["Deployment istio-egressgateway"]["action"] == "created"
+    mesh = found["ConfigMap istio"]
+    assert mesh["action"] == "updated"
+    assert "accessLogFile: /dev/stdout" in mesh["after"] and "accessLogFile" not in mesh["before"]
+    assert compare("default", "demo")["Deployment istio-egressgateway"]["action"] == "deleted"
+    assert compare("demo", "demo") == {}
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,20 @@ def test_every_pod_of_bookinfo_has_its_sidecar(api):
         assert "istio-proxy" in names, pod.metadata.name
 
 
+@pytest.mark.feature("bookinfo-rules")
+def test_every_service_of_bookinfo_has_its_versions(api, custom_api):
+    found = custom_api.list_namespaced_custom_object("networking.istio.io", "v1", "bookinfo", "destinationrules")
+    rules = {one["spec"]["host"]: one["spec"]["subsets"] for one in found["items"]}
+    versions = {"productpage": ["v1"], "details": ["v1"], "ratings": ["v1"], "reviews": ["v1", "v2", "v3"]}
+    assert {host: [subset["name"] for subset in rules.get(host, [])] for host in versions} == versions
+    for host in versions:
+        for subset in rules[host]:
+            labels = {"app": host, **subset["labels"]}
+            selector = ",".join(f"{name}={value}" for name, value in labels.items())
+            (pod,) = api.list_namespaced_pod("bookinfo", label_selector=selector).items
+            assert pod.status.phase == "Running"
+
+
 def test_mesh_is_of_the_wanted_version(api):
     (istiod,) = api.list_namespaced_pod("istio-system", label_selector="app=istiod").items
     assert istiod.spec.containers[0].image.endswith(f":{ISTIO}")

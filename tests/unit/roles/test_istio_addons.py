@@ -146,3 +146,15 @@ def test_prometheus_reads_ipv4_and_ipv6_addresses(written):
         rule for rule in config["scrape_configs"][1]["relabel_configs"] if rule.get("target_label") == "__address__"
     ]
     assert [rule["replacement"] for rule in rules] == ["$1:$2", "[$1]:$2"]
+
+
+@pytest.mark.feature("no-storage")
+def test_nothing_asks_for_a_persistent_volume(written):
+    kinds = {one["kind"] for one in written["objects"]}
+    assert "Deployment" in kinds and not kinds & {"PersistentVolumeClaim", "StatefulSet"}
+    pods = [one["spec"]["template"]["spec"] for one in written["objects"] if one["kind"] == "Deployment"]
+    assert {kind for pod in pods for volume in pod["volumes"] for kind in set(volume) - {"name"}} <= {
+        "configMap",
+        "emptyDir",
+        "secret",
+    }
