@@ -14,7 +14,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._istio.gateway_settings 
 from ansible_collections.bare.mesh.plugins.module_utils._istio.resource_faults import resource_faults
 from ansible_collections.bare.mesh.plugins.module_utils._istio.validators import subnet
 
-# The variables of the role that become fields of an IstioOperator or resources, and their defaults.
+# The variables of the role that become fields of an IstioOperator or resources, or whose text has a form; and their defaults.
 SETTINGS: dict[str, Any] = {
     "istio_profile": "default",
     "istio_dataplane_mode": "sidecar",
@@ -56,6 +56,7 @@ SETTINGS: dict[str, Any] = {
     "istio_namespace_mtls": {},
     "istio_connection_pool": {},
     "istio_sidecar_egress_hosts": [],
+    "istio_dns_service": "kube-system/kube-dns",
     "istio_operator_spec": {},
 }
 INGRESS = "istio-ingressgateway"
@@ -124,6 +125,11 @@ def mesh_faults(given: dict[str, Any]) -> list[SettingFault]:
     if concurrency is not None and not _is_number_in(concurrency, 0, 1024):
         fix = "Give the number of worker threads, or 0 for one a CPU"
         found.append(SettingFault("istio_proxy_concurrency", f"is {concurrency}", fix))
+    dns = str(settings["istio_dns_service"])
+    parts = dns.split("/")
+    if dns and not (len(parts) == 2 and all(gateway_settings.NAME.fullmatch(part) for part in parts)):
+        fix = "Give NAMESPACE/NAME of the Service of the cluster's DNS, or an empty text"
+        found.append(SettingFault("istio_dns_service", f"is {dns!r}", fix))
     found += gateway_settings.text_faults("istio_pilot_node_selector", settings["istio_pilot_node_selector"])
     for name, names in (
         ("istio_namespace", [settings["istio_namespace"]]),

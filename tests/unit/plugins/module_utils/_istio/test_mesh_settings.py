@@ -28,7 +28,6 @@ def test_the_role_has_these_settings_and_defaults():
         "istio_hub",
         "istio_tag",
         "istio_required_workers",
-        "istio_dns_service",
         "istio_wait_timeout",
         "istio_istioctl",
         "istio_method",
@@ -38,7 +37,7 @@ def test_the_role_has_these_settings_and_defaults():
 
 
 def test_defaults_add_nothing():
-    assert mesh_faults({}) == []
+    assert mesh_faults({}) == mesh_faults({"istio_dns_service": ""}) == []
     assert operator_spec({}) == {}
     assert policies({}) == []
 
@@ -348,6 +347,8 @@ def test_no_ranges(given):
             {"istio_ingress_min_replicas": 3, "istio_ingress_max_replicas": 2},
             "istio_ingress_min_replicas is 3, which is more than istio_ingress_max_replicas, 2: Make it smaller",
         ),
+        ({"istio_dns_service": "kube-dns"}, "istio_dns_service is 'kube-dns': Give NAMESPACE/NAME of the Service"),
+        ({"istio_dns_service": "a/b/c"}, "istio_dns_service is 'a/b/c': Give NAMESPACE/NAME of the Service"),
         ({"istio_ingress_ports": [80]}, "istio_ingress_ports[0] is not a port with a name: Write {name: http2"),
         (
             {"istio_ingress_ports": [{"name": "a", "port": 80, "node_port": 31380}]},
