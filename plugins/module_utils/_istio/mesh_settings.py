@@ -14,7 +14,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._istio.gateway_settings 
 from ansible_collections.bare.mesh.plugins.module_utils._istio.resource_faults import resource_faults
 from ansible_collections.bare.mesh.plugins.module_utils._istio.validators import subnet
 
-# The variables of the role that become fields of an IstioOperator or resources, or whose text has a form; and their defaults.
+# The variables of the role that become fields of an IstioOperator or resources, or have a form; and their defaults.
 SETTINGS: dict[str, Any] = {
     "istio_profile": "default",
     "istio_dataplane_mode": "sidecar",
