@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The mesh by Helm: a mesh of istioctl is taken over, changed by a variable, and given back."""
+"""The mesh by Helm: a mesh of istioctl is taken over, and changed by a variable. istioctl then refuses it."""
 
 from __future__ import annotations
 

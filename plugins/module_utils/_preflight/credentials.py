@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 from ansible_collections.bare.mesh.plugins.module_utils._preflight.finding import Finding, Mapping
 
+# Names of one server. Images have the first, the runtimes ask the second.
+ALIASES = {"docker.io": "registry-1.docker.io"}
 # As the container runtimes name the server: no scheme and no path.
 SERVER = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\])(?::\d+)?\Z")
 
@@ -26,7 +28,9 @@ def credentials(settings: Mapping) -> Iterator[Finding]:
             yield Finding("settings", where, what, "Set the name of a user of the registry")
         if not has_password:
             yield Finding("settings", where, "the password is empty", "Set the password or the token of the user")
-    for registry, count in Counter(str(registry) for registry, *_rest in entries).items():
+    names = [str(registry) for registry, *_rest in entries]
+    for server, count in Counter(ALIASES.get(name, name) for name in names).items():
         if count > 1:
+            same = " and ".join(dict.fromkeys(name for name in names if server in (name, ALIASES.get(name))))
             fix = "Leave one of them: a server is told one name"
-            yield Finding("settings", "bare_mesh_registry_credentials", f"has {registry} {count} times", fix)
+            yield Finding("settings", "bare_mesh_registry_credentials", f"has {same} {count} times", fix)

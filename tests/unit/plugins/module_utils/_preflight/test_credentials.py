@@ -33,3 +33,5 @@ def test_what_cannot_be_used(entry, told):
 def test_a_registry_that_is_there_twice():
     (fault,) = credentials({"credentials": [["docker.io", "a", "yes"], ["docker.io", "b", "yes"]]})
     assert "has docker.io 2 times" in str(fault)
+    (fault,) = credentials({"credentials": [["docker.io", "a", "yes"], ["registry-1.docker.io", "b", "yes"]]})
+    assert "has docker.io and registry-1.docker.io 2 times" in str(fault)
