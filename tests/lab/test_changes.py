@@ -34,7 +34,10 @@ def restored(request, play):
 @pytest.mark.feature("flannel", "control-plane")
 @pytest.mark.usefixtures("restored")
 def test_the_backend_of_flannel(play, api):
-    """When the run ends, flannel has restarted everywhere, and the API server reaches the webhook that routes need."""
+    """When the run ends, flannel has restarted everywhere, and the API server reaches the webhook that routes need.
+
+    The page answers after firewalld has been reloaded, too.
+    """
     apps = client.AppsV1Api(api.api_client)
     for backend, routing, route in (("host-gw", "all-v1", "via 10.87.0.11"), ("vxlan", "default", "dev flannel.1")):
         settings = ["-e", f"flannel_backend={backend}", "-e", f"bookinfo_routing={routing}"]
@@ -45,6 +48,11 @@ def test_the_backend_of_flannel(play, api):
         assert status.updated_number_scheduled == status.number_available == 3
         assert route in node("node2").check_output(POD_ROUTE)
         assert ("10.87.0.11" in trusted("node2")) == (backend == "host-gw")
+        # Whoever changes something else in firewalld reloads it. That must not take the pods' rules away.
+        for name in ("node1", "node2"):
+            assert node(name).check_output("firewall-cmd --reload") == "success"
+        page = play("playbooks/deploy_bookinfo.yml", *settings)
+        assert (page["code"], page["changed"]) == (0, {}), page["errors"]
         assert play("site.yml", "--check", *settings)["changed"] == {}
 
 

@@ -46,6 +46,7 @@ def callers():
     return [(one["caller"]["kind"], one["caller"]["name"], one["port"], one["transport"]) for one in rows]
 
 
+@pytest.mark.feature("plaintext-callers")
 def test_a_pod_without_a_sidecar_is_found_and_one_with_a_sidecar_is_not():
     wait_until(lambda: call("client", WEB) == "200", "client does not reach web")
     assert call("plain", WEB) == "200"
