@@ -134,3 +134,20 @@ def test_a_mesh_with_another_name(play, more):
             for one in container.env
         }["CA_ADDR"]
         assert address == "istiod-blue.mesh.svc:15012"
+
+
+def test_the_whole_site_with_nftables(play):
+    """As on hosts of EL 10: kube-proxy and flannel write no rule of iptables."""
+    lab("reset", *ADDRESSES)
+    mode = ["-e", "bare_mesh_proxy_mode=nftables"]
+    predicted = play("site.yml", "--check", *mode)
+    run = play("site.yml", *mode)
+    assert run["code"] == 0, run["errors"]
+    assert disagreements(predicted, run) == []
+    again = play("site.yml", *mode)
+    assert (again["code"], again["changed"]) == (0, {}), again["errors"]
+    run = play("playbooks/verify.yml", *mode)
+    assert run["code"] == 0, run["errors"]
+    tables = node("node2").check_output("nft list tables")
+    assert "table ip kube-proxy" in tables and "table ip flannel-ipv4" in tables
+    assert "KUBE-SVC" not in node("node2").run("iptables-save").stdout
