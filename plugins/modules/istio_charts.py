@@ -25,8 +25,9 @@ extends_documentation_fragment:
   - bare.mesh.attributes
   - bare.mesh.connection
   - bare.mesh.connection.api_host
-  - bare.mesh.waiting
+  # Before the next one, whose defaults are others.
   - bare.mesh.mesh
+  - bare.mesh.waiting
 options:
   version:
     description: Version of the charts, which is the version of the mesh.

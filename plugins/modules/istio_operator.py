@@ -19,8 +19,9 @@ extends_documentation_fragment:
   - bare.mesh.attributes
   - bare.mesh.connection
   - bare.mesh.connection.api_host
-  - bare.mesh.waiting
+  # Before the next one, whose defaults are others.
   - bare.mesh.mesh
+  - bare.mesh.waiting
 options:
   src:
     description: File on the controller with an IstioOperator. O(spec) overrides its spec.
