@@ -11,14 +11,13 @@ import gzip
 import json
 import os
 import re
-import shutil
 import zlib
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, ClassVar
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._istio.charts import Release
+from ansible_collections.bare.mesh.plugins.module_utils._istio.program import TIMEOUT, Program
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import Client
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.resource import load_yaml
@@ -28,9 +27,7 @@ MANAGER = "helm"
 # The labels of a stored release by which the next run knows it again. All revisions share base, cni and ztunnel.
 NAMESPACE, REVISION, SHARED = "bare.mesh/istio-namespace", "bare.mesh/istio-revision", "shared"
 KEEP = ("helm.sh/resource-policy", "keep")
-# Seconds that helm may take, besides those that it waits, and the code of the program timeout when they are over.
-TIMEOUT = 120
-TIMED_OUT = 124
+# Revisions of a release that are kept.
 HISTORY = 10
 
 Objects = list[dict[str, Any]]
@@ -126,32 +123,12 @@ def marked(one: dict[str, Any], release: str, namespace: str) -> dict[str, Any]:
     return {**one, "metadata": {**meta, "labels": labels, "annotations": {**(meta.get("annotations") or {}), **own}}}
 
 
-class Helm:
+class Helm(Program):
     """One helm binary."""
 
-    def __init__(self, module: AnsibleModule, program: str) -> None:
-        self.module = module
-        self.program = shutil.which(os.path.expanduser(program)) or ""
-        self.wanted = program
-
-    def run(self, arguments: list[str], config: str = os.devnull, text: str = "") -> str:
-        """Run helm with a kubeconfig and a text on standard input. Returns its output.
-
-        Raises Failure if helm is missing, fails or does not end in time.
-        """
-        if not self.program:
-            raise Failure(f"helm is not at {self.wanted}: install Helm 4 or set the option helm to its path")
-        # From coreutils, which the controller lacks if it runs macOS.
-        timeout = self.module.get_bin_path("timeout")
-        command = [*([timeout, str(TIMEOUT)] if timeout else []), self.program, *arguments]
-        # Settings of the user's own Helm, such as another storage or plugins, must not change the result.
-        own = {"KUBECONFIG": config, "HELM_DRIVER": "secret", "HELM_PLUGINS": os.devnull, "HELM_DEBUG": "false"}
-        code, out, err = self.module.run_command(command, data=text, environ_update=own)
-        if timeout and code == TIMED_OUT:
-            raise Failure(f"{self.program} did not end within {TIMEOUT} seconds")
-        if code:
-            raise Failure(err.strip().removeprefix("Error: ") or f"{self.program} failed with code {code}")
-        return out
+    MISSING = "helm is not at {}: install Helm 4 or set the option helm to its path"
+    # Settings of the user's own Helm, such as another storage or plugins, must not change the result.
+    ENVIRONMENT: ClassVar[dict[str, str]] = {"HELM_DRIVER": "secret", "HELM_PLUGINS": os.devnull, "HELM_DEBUG": "false"}
 
     def check(self) -> str:
         """The version of helm. Raises Failure if it is older than Helm 4, which cannot take over objects by SSA."""

@@ -6,13 +6,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bare.mesh.plugins.module_utils._istio.program import Program
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.resource import load_yaml
 
@@ -64,38 +63,12 @@ def kubeconfig(client: Client | None) -> Iterator[str]:
         yield stream.name
 
 
-# Seconds that istioctl may take, and the code of the program timeout when they are over.
-TIMEOUT = 120
-TIMED_OUT = 124
-
-
-class Istioctl:
+class Istioctl(Program):
     """One istioctl binary."""
 
-    def __init__(self, module: AnsibleModule, program: str) -> None:
-        self.module = module
-        self.program = shutil.which(os.path.expanduser(program)) or ""
-        self.wanted = program
-
-    def run(self, arguments: list[str], config: str = os.devnull, text: str = "") -> str:
-        """Run istioctl with a kubeconfig and a text on standard input. Returns its output.
-
-        Raises Failure if istioctl is missing, fails or does not end within 120 seconds.
-        """
-        if not self.program:
-            raise Failure(
-                f"istioctl is not at {self.wanted}: install it (the role bare.mesh.istioctl does) or set the option"
-                " istioctl to its path"
-            )
-        # From coreutils, which the controller lacks if it runs macOS.
-        timeout = self.module.get_bin_path("timeout")
-        command = [*([timeout, str(TIMEOUT)] if timeout else []), self.program, *arguments]
-        code, out, err = self.module.run_command(command, data=text, environ_update={"KUBECONFIG": config})
-        if timeout and code == TIMED_OUT:
-            raise Failure(f"{self.program} did not end within {TIMEOUT} seconds")
-        if code:
-            raise Failure(err.strip().removeprefix("Error: ") or f"{self.program} failed with code {code}")
-        return out
+    MISSING = (
+        "istioctl is not at {}: install it (the role bare.mesh.istioctl does) or set the option istioctl to its path"
+    )
 
     def version(self) -> str:
         """The version of istioctl, which it also writes into the labels of installed objects.

@@ -17,6 +17,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._istio import installer,
 from ansible_collections.bare.mesh.plugins.module_utils._istio.charts import Release
 from ansible_collections.bare.mesh.plugins.module_utils._istio.helm import Helm, Objects, Stored, marked
 from ansible_collections.bare.mesh.plugins.module_utils._istio.istioctl import kubeconfig
+from ansible_collections.bare.mesh.plugins.module_utils._istio.program import TIMEOUT
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.apply import Engine
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.change import Change
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import Client
@@ -89,7 +90,7 @@ class Mesh:
         while True:
             self.stored = helm_program.stored(self.client, names, self.namespace)
             stuck = [one for one in self.stored.values() if one.is_pending()]
-            young = [one for one in stuck if one.age() < helm_program.TIMEOUT]
+            young = [one for one in stuck if one.age() < TIMEOUT]
             if not young or self.module.check_mode:
                 break
             time.sleep(2)

@@ -11,7 +11,7 @@ import subprocess
 import pytest
 import yaml
 from ansible_collections.bare.mesh.plugins.module_utils._istio import installer
-from ansible_collections.bare.mesh.plugins.module_utils._istio import istioctl as istioctl_program
+from ansible_collections.bare.mesh.plugins.module_utils._istio import program as shared_program
 from ansible_collections.bare.mesh.plugins.module_utils._istio.istioctl import Istioctl, explain
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure, Unreachable
 from ansible_collections.bare.mesh.plugins.modules import istio_operator
@@ -395,7 +395,7 @@ class Module:
 
 
 def test_istioctl_that_does_not_end(tmp_path, monkeypatch):
-    monkeypatch.setattr(istioctl_program, "TIMEOUT", 0.1)
+    monkeypatch.setattr(shared_program, "TIMEOUT", 0.1)
     program = tmp_path / "istioctl"
     program.write_text("#!/bin/sh\nsleep 20\n")
     program.chmod(0o755)
