@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
-from lab.artifacts.progress import run
+from lab.artifacts import tarball
 from lab.artifacts.store import Item
+from lab.artifacts.tarball import pack
 from lab.artifacts.versions import Versions
 
 
@@ -20,14 +20,7 @@ def archive(versions: Versions, cri_dockerd: Item) -> Item:
         place = top / "releases/download" / f"v{version}"
         place.mkdir(parents=True)
         name = f"cri-dockerd-{version}.amd64.tgz"
-        run(
-            [
-                "tar", "--create", "--sort=name", "--mtime=@0", "--owner=0", "--group=0", "--numeric-owner",
-                "--mode=u+w,go-w,a+rX", "--use-compress-program=gzip -n -6", "--transform=s,^,cri-dockerd/,",
-                "--file", place / name, "--directory", cri_dockerd.path() / "bin", "cri-dockerd",
-            ]
-        )  # fmt: skip
-        digest = hashlib.sha256((place / name).read_bytes()).hexdigest()
+        digest = pack(place / name, cri_dockerd.path() / "bin", "cri-dockerd", "cri-dockerd")
         (top / "SHA256SUMS").write_text(f"{digest} {name}\n", encoding="utf-8")
 
-    return Item("cri-dockerd-release", [cri_dockerd, Path(__file__), versions.cri_dockerd], build)
+    return Item("cri-dockerd-release", [cri_dockerd, Path(__file__), tarball.SOURCE, versions.cri_dockerd], build)

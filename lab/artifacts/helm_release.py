@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
+from lab.artifacts import tarball
 from lab.artifacts.progress import run
 from lab.artifacts.store import Item, workspace
+from lab.artifacts.tarball import pack
 from lab.artifacts.versions import Versions
 
 # Name of the chart in the repository -> its directory in the release archive.
@@ -28,17 +29,10 @@ def archive(versions: Versions, helm: Item) -> Item:
         place = out / "get.helm.sh"
         place.mkdir()
         name = f"helm-v{versions.helm}-linux-amd64.tar.gz"
-        run(
-            [
-                "tar", "--create", "--sort=name", "--mtime=@0", "--owner=0", "--group=0", "--numeric-owner",
-                "--mode=u+w,go-w,a+rX", "--use-compress-program=gzip -n -6", "--transform=s,^,linux-amd64/,",
-                "--file", place / name, "--directory", helm.path() / "bin", "helm",
-            ]
-        )  # fmt: skip
-        digest = hashlib.sha256((place / name).read_bytes()).hexdigest()
+        digest = pack(place / name, helm.path() / "bin", "helm", "linux-amd64")
         (place / f"{name}.sha256sum").write_text(f"{digest}  {name}\n", encoding="utf-8")
 
-    return Item("helm-release", [helm, Path(__file__), versions.helm], build)
+    return Item("helm-release", [helm, Path(__file__), tarball.SOURCE, versions.helm], build)
 
 
 def charts(versions: Versions, istio_release: Item, helm: Item) -> Item:

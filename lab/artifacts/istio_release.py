@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from pathlib import Path
 
+from lab.artifacts import tarball
 from lab.artifacts.progress import run
 from lab.artifacts.store import Item, workspace
+from lab.artifacts.tarball import pack
 from lab.artifacts.versions import Versions
 
 
@@ -22,17 +23,10 @@ def archive(versions: Versions, istio: Item) -> Item:
         with workspace() as work:
             top = work / f"istio-{versions.istio}"
             _lay_out(versions, istio.path(), top)
-            run(
-                [
-                    "tar", "--create", "--sort=name", "--mtime=@0", "--owner=0", "--group=0", "--numeric-owner",
-                    "--mode=u+w,go-w,a+rX", "--use-compress-program=gzip -n -6",
-                    "--file", place / name, "--directory", work, top.name,
-                ]
-            )  # fmt: skip
-        digest = hashlib.sha256((place / name).read_bytes()).hexdigest()
+            digest = pack(place / name, work, top.name)
         (place / f"{name}.sha256").write_text(f"{digest} {name}\n", encoding="utf-8")
 
-    return Item("istio-release", [istio, Path(__file__), versions.istio], build)
+    return Item("istio-release", [istio, Path(__file__), tarball.SOURCE, versions.istio], build)
 
 
 def _lay_out(versions: Versions, built: Path, top: Path) -> None:
