@@ -14,6 +14,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._k8s.bootstrap import (
 )
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import Client
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure
+from ansible_collections.bare.mesh.plugins.plugin_utils import ssh_tunnel
 
 MODULE = "bare.mesh.kubeadm_join"
 
@@ -39,6 +40,9 @@ class ActionModule(ActionBase):
             ) from error
 
     def _join(self, given: dict[str, Any], node: str, task_vars: Any) -> dict[str, Any]:
+        trouble = ssh_tunnel.reach(given)
+        if trouble:
+            raise Failure(trouble)
         client = Client({"kubeconfig": given.get("kubeconfig")})
         client.reach()
         authority, digest = certificate_authority(client)

@@ -7,22 +7,44 @@ import base64
 import os
 import re
 import tempfile
+import textwrap
 from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.path import unfrackpath
-from ansible_collections.bare.mesh.plugins.module_utils._preflight.kubeconfig import FIX, MARK, describe_other, is_ours
+from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.tunnel import Tunnel, describe, tunnel_in
+from ansible_collections.bare.mesh.plugins.module_utils._preflight.kubeconfig import (
+    FIX,
+    MARK,
+    clusters,
+    describe_other,
+    is_ours,
+)
+from ansible_collections.bare.mesh.plugins.plugin_utils.ssh_tunnel import close_tunnel, open_tunnel, plan
 
 
 def refusal(path: Path, existing: str) -> str:
     return f"{path} {describe_other(existing)}. Nothing was changed. {FIX}"
 
 
-def with_server(text: str, server: str) -> str:
-    """The kubeconfig with another address of its API server; all else stays as kubeadm wrote it."""
-    return re.sub(r"^(\s+server:) .*$", lambda found: f"{found[1]} {server}", text, flags=re.MULTILINE)
+def with_server(text: str, server: str, more: str = "") -> str:
+    """The kubeconfig with another server and more lines below it; all else stays as kubeadm wrote it."""
+    lines = "\n".join([f"server: {server}", *more.splitlines()])
+    return re.sub(r"^(\s+)server: .*$", lambda found: textwrap.indent(lines, found[1]), text, flags=re.MULTILINE)
+
+
+def close_old(existing: str, wanted: Tunnel | None = None) -> None:
+    """Close the tunnel of an earlier copy, unless it is the one that is wanted."""
+    try:
+        old = tunnel_in(existing) if MARK in existing else None
+    except Failure:
+        # Whatever it was, it closes itself.
+        return
+    if old and old != wanted:
+        close_tunnel(old)
 
 
 def same(path: Path, text: str) -> bool:
@@ -46,11 +68,18 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
+        try:
+            return self._copy(result, task_vars)
+        except Failure as error:
+            raise AnsibleActionFail(str(error)) from error
+
+    def _copy(self, result: dict[str, Any], task_vars: Any) -> dict[str, Any]:
         _validation, arguments = self.validate_argument_spec(
             argument_spec={
                 "src": {"type": "str", "default": "/etc/kubernetes/admin.conf"},
                 "dest": {"type": "str", "required": True},
                 "server": {"type": "str", "required": True},
+                "ssh_tunnel": {"type": "bool", "default": False},
                 "user": {"type": "str", "default": ""},
                 "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             },
@@ -70,20 +99,30 @@ class ActionModule(ActionBase):
             if not is_ours(existing, arguments["server"]):
                 raise AnsibleActionFail(refusal(path, existing))
             return result
-        text = MARK + with_server(base64.b64decode(host["content"]).decode(), arguments["server"])
+        original = base64.b64decode(host["content"]).decode()
+        tunnel = self._tunnel(path, arguments["server"], original) if arguments["ssh_tunnel"] else None
+        text = MARK + with_server(original, arguments["server"], describe(tunnel) if tunnel else "")
         if not is_ours(existing, arguments["server"], text):
             raise AnsibleActionFail(refusal(path, existing))
         copied = same(path, text)
         result["changed"] = host["changed"] or not copied
-        if not copied and not self._task.check_mode:
-            write(path, text)
+        if not self._task.check_mode:
+            if not copied:
+                close_old(existing, tunnel)
+                write(path, text)
+            if tunnel:
+                open_tunnel(tunnel)
         return result
+
+    def _tunnel(self, path: Path, server: str, original: str) -> Tunnel:
+        return plan(self._connection, path, server, clusters(original)[0]["server"])
 
     def _remove(self, path: Path, existing: str, server: str) -> dict[str, Any]:
         """Removes our copy; another file is left, with a warning, for its cluster is not the one that goes."""
         if not path.is_file() or not is_ours(existing, server):
             return {"changed": False, **({"warnings": [refusal(path, existing)]} if existing else {})}
         if not self._task.check_mode:
+            close_old(existing)
             path.unlink()
         return {"changed": True}
 

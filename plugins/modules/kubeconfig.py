@@ -28,6 +28,15 @@ options:
     description: URL of the API server for the copy.
     type: str
     required: true
+  ssh_tunnel:
+    description:
+      - Whether the controller reaches the API server through SSH, by way of this task's host and its connection.
+        O(server) is then the end of the tunnel on the controller, such as V(https://127.0.0.1:16443).
+      - The copy describes the tunnel, and the modules of this collection open it where it is closed. It closes itself
+        an hour after its last use. It needs a connection of the type C(ssh) without a password.
+    type: bool
+    default: false
+    version_added: 0.2.0
   user:
     description: User of the host who gets a copy. Empty for none.
     type: str
@@ -56,6 +65,12 @@ EXAMPLES = r"""
     dest: ~/.kube/bare_mesh.kubeconfig
     server: https://192.0.2.10:6443
     user: admin
+
+- name: Fetch the kubeconfig of a cluster that is behind a bastion
+  bare.mesh.kubeconfig:
+    dest: ~/.kube/bare_mesh.kubeconfig
+    server: https://127.0.0.1:16443
+    ssh_tunnel: true
 
 - name: Forget the cluster
   bare.mesh.kubeconfig:
@@ -151,6 +166,7 @@ def main() -> None:
             "src": {"type": "path", "default": "/etc/kubernetes/admin.conf"},
             "dest": {"type": "path", "required": True},
             "server": {"type": "str", "required": True},
+            "ssh_tunnel": {"type": "bool", "default": False},
             "user": {"type": "str", "default": ""},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },

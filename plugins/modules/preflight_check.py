@@ -96,6 +96,15 @@ options:
       firewall: {description: Value of C(host_prep_firewall)., type: str, default: open}
       kubeconfig: {description: Path of the cluster's kubeconfig on the controller., type: path, default: ''}
       api_url: {description: URL of the API server in that kubeconfig., type: str, default: ''}
+      tunnel:
+        description: The SSH tunnel to the API server.
+        type: dict
+        default: {}
+        suboptions:
+          wanted: {description: Value of C(bare_mesh_ssh_tunnel)., type: bool, default: false}
+          host: {description: The host that it leads through., type: str, default: ''}
+          connection: {description: That host's C(ansible_connection)., type: str, default: ssh}
+          password: {description: Whether the inventory has a password for that host., type: bool, default: false}
   allow:
     description: Checks whose faults are only warnings.
     type: list
@@ -159,6 +168,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._preflight import hosts 
 from ansible_collections.bare.mesh.plugins.module_utils._preflight import source as source_checks
 from ansible_collections.bare.mesh.plugins.module_utils._preflight.credentials import credentials
 from ansible_collections.bare.mesh.plugins.module_utils._preflight.kubeconfig import FIX, describe_other, is_ours
+from ansible_collections.bare.mesh.plugins.module_utils._preflight.tunnel import tunnel
 from ansible_collections.bare.mesh.plugins.module_utils._preflight.users import missing_users
 
 UNCHECKED = "What depends on these settings was not checked; run again after the fix."
@@ -193,6 +203,16 @@ SETTINGS = {
     "firewall": {"type": "str", "default": "open"},
     "kubeconfig": {"type": "path", "default": ""},
     "api_url": {"type": "str", "default": ""},
+    "tunnel": {
+        "type": "dict",
+        "default": {},
+        "options": {
+            "wanted": {"type": "bool", "default": False},
+            "host": {"type": "str", "default": ""},
+            "connection": {"type": "str", "default": "ssh"},
+            "password": {"type": "bool", "default": False, "no_log": False},
+        },
+    },
 }
 
 
@@ -255,6 +275,7 @@ def settings_findings(
     faults += credentials(settings)
     faults += cluster_checks.fixed_settings(module.params["hosts"], reports, settings)
     faults += kubeconfig_findings(settings["kubeconfig"], settings["api_url"])
+    faults += tunnel(settings)
     faults += missing_users(reports)
     faults += rivals.removed(module.params["hosts"], reports, settings)
     faults += rivals.sources(reports, settings)

@@ -26,6 +26,7 @@ from ansible.module_utils import basic
 from ansible.module_utils.common import json as common_json
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.bare.mesh.plugins.plugin_utils import ssh_tunnel
 
 # How ansible-core 2.19 and newer write arguments and results; "legacy" is what modules in Python have.
 PROFILE = "legacy"
@@ -38,11 +39,20 @@ class InWorkerAction(ActionBase):
         self, module_name: Any = None, module_args: Any = None, tmp: Any = None, task_vars: Any = None, **more: Any
     ) -> dict[str, Any]:
         name = module_name or self._task.resolved_action or self._task.action
+        arguments = dict(self._task.args if module_args is None else module_args)
         result: dict[str, Any]
+        # Without it, the module itself says that the API server does not answer.
+        trouble = ssh_tunnel.reach(arguments)
         if not self._is_here(task_vars or {}):
             result = super()._execute_module(name, module_args, tmp, task_vars=task_vars, **more)
-            return result
-        arguments = dict(self._task.args if module_args is None else module_args)
+        else:
+            result = self._execute_here(name, arguments, task_vars)
+        if trouble:
+            result["warnings"] = [*result.get("warnings", []), trouble]
+        return result
+
+    def _execute_here(self, name: str, arguments: dict[str, Any], task_vars: Any) -> dict[str, Any]:
+        """The result of the module, which runs in a fork."""
         self._update_module_args(name, arguments, task_vars)
         main = load(name)
         Display().vvv(f"{name} runs in a fork of Ansible's worker")

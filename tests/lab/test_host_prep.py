@@ -72,7 +72,7 @@ def test_clock_is_kept(host):
 
 @pytest.mark.feature("firewall-open")
 def test_firewall_stays_on_with_the_ports_of_a_node_open(host):
-    """Open are a zone's own ports, and, once firewalld has been reloaded, those of the services that it knows by name."""
+    """Open are a zone's own ports and, once firewalld has been reloaded, those of its services, which have names."""
     if host.service("firewalld").is_running:
         rules = host.check_output("firewall-cmd --list-all-zones")
         if re.search("^  services:.* ?bare-mesh-node", rules, re.MULTILINE):

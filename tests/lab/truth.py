@@ -21,10 +21,11 @@ def runs(log: Path, playbook: str) -> list[dict[str, Any]]:
     return [run for run in recorded if run["playbook"] == playbook]
 
 
-def play(log: Path, *arguments: str, inventory: bool = True) -> dict[str, Any]:
+def play(log: Path, *arguments: str, inventory: bool = True, prefix: tuple[str, ...] = ()) -> dict[str, Any]:
     """Run ansible-playbook on the lab with the run log. Returns its record with exit code, output and errors.
 
-    errors: what the report of a test shows, because the output as a whole hides the cause.
+    errors: what the report of a test shows, because the output as a whole hides the cause. prefix: a command that runs
+    its arguments.
     """
     environment = {
         **os.environ,
@@ -35,7 +36,7 @@ def play(log: Path, *arguments: str, inventory: bool = True) -> dict[str, Any]:
     }
     before = len(log.read_text(encoding="utf-8").splitlines()) if log.exists() else 0
     done = subprocess.run(
-        ["ansible-playbook", *(["-i", "inventories/lab"] if inventory else []), *arguments],
+        [*prefix, "ansible-playbook", *(["-i", "inventories/lab"] if inventory else []), *arguments],
         cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
     )  # fmt: skip
     lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []

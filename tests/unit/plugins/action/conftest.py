@@ -18,7 +18,7 @@ def make_action():
             args=arguments, check_mode=check, async_val=0, diff=False, action=name, environment=None
         )
         play = types.SimpleNamespace(no_log=False)
-        connection = types.SimpleNamespace(_play_context=play, _shell=types.SimpleNamespace(tmpdir=""))
+        connection = types.SimpleNamespace(transport="ssh", _play_context=play, _shell=types.SimpleNamespace(tmpdir=""))
         return plugin.ActionModule(task, connection, play, loader, templar, shared)
 
     return make

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from ansible.errors import AnsibleActionFail
 from ansible_collections.bare.mesh.plugins.action import kubeconfig
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.tunnel import Tunnel, tunnel_in
 from ansible_collections.bare.mesh.plugins.module_utils._preflight.kubeconfig import MARK
 
 ADMIN = yaml.safe_dump(
@@ -161,3 +162,66 @@ def test_it_supports_check_mode_and_no_async():
 def test_a_folder_is_no_copy(tmp_path):
     assert not kubeconfig.same(tmp_path, "text")
     kubeconfig.write(tmp_path / "kubeconfig", "text")
+
+
+@pytest.fixture
+def tunnelled(act, monkeypatch):
+    """Run the action with a tunnel. Returns its result and what was done with tunnels."""
+    done = []
+    monkeypatch.setattr(kubeconfig, "open_tunnel", lambda tunnel: done.append(("open", tunnel.listen, tunnel.target)))
+    monkeypatch.setattr(kubeconfig, "close_tunnel", lambda tunnel: done.append(("close", tunnel.listen)))
+
+    def plan(_connection, path, server, target):
+        here, there = (url.partition("//")[2] for url in (server, target))
+        return Tunnel(["ssh"], "198.51.100.1", f"/cp/{path.name}", here, there)
+
+    monkeypatch.setattr(kubeconfig, "plan", plan)
+
+    def run(check=False, **arguments):
+        done.clear()
+        return act(check=check, **arguments)[0], list(done)
+
+    return run
+
+
+HERE = {"server": "https://127.0.0.1:16443", "ssh_tunnel": True}
+OPENED = ("open", "127.0.0.1:16443", "192.0.2.10:6443")
+
+
+def test_the_copy_describes_the_tunnel(tunnelled, tmp_path):
+    path = tmp_path / "made/kubeconfig"
+    assert tunnelled(check=True, **HERE) == ({"changed": True, "dest": str(path)}, [])
+    result, done = tunnelled(**HERE)
+    assert result["changed"] is True and done == [OPENED]
+    tunnel = tunnel_in(path.read_text())
+    assert (tunnel.listen, tunnel.target) == ("127.0.0.1:16443", "192.0.2.10:6443")
+    # It may have closed itself since.
+    result, done = tunnelled(**HERE)
+    assert result["changed"] is False and done == [OPENED]
+    result, done = tunnelled(check=True, **HERE)
+    assert result["changed"] is False and not done
+
+
+def test_a_tunnel_that_is_no_longer_described_is_closed(tunnelled, tmp_path):
+    tunnelled(**HERE)
+    other = ("open", "127.0.0.1:17443", "192.0.2.10:6443")
+    _result, done = tunnelled(server="https://127.0.0.1:17443", ssh_tunnel=True)
+    assert done == [("close", "127.0.0.1:16443"), other]
+    result, done = tunnelled()
+    assert result["changed"] is True and done == [("close", "127.0.0.1:17443")]
+    assert tunnel_in((tmp_path / "made/kubeconfig").read_text()) is None
+    tunnelled(**HERE)
+    assert tunnelled(check=True, state="absent")[1] == []
+    assert tunnelled(state="absent")[1] == [("close", "127.0.0.1:16443")]
+
+
+def test_a_damaged_description_is_replaced(tunnelled, tmp_path):
+    path = tmp_path / "made/kubeconfig"
+    kubeconfig.write(path, MARK + "clusters: [{cluster: {extensions: [{name: ssh-tunnel.bare.mesh}]}}]")
+    assert tunnelled(**HERE)[1] == [OPENED] and tunnel_in(path.read_text())
+
+
+def test_no_tunnel_leads_there(act):
+    with pytest.raises(AnsibleActionFail, match="option server"):
+        # The connection is asked only for a URL that fits.
+        act(ssh_tunnel=True)

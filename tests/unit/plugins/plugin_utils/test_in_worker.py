@@ -195,4 +195,9 @@ def test_all_modules_of_the_controller_have_the_action():
     group = set(yaml.safe_load((ROOT / "meta/runtime.yml").read_text())["action_groups"]["k8s"])
     links = {path.stem for path in ACTIONS.glob("*.py") if path.is_symlink()}
     assert all(os.readlink(ACTIONS / f"{name}.py") == "k8s.py" for name in links)
-    assert links == group - {"k8s", "istio_config"} | {"helm_charts", "preflight_check", "release_archive"}
+    assert links == group - {"k8s", "istio_config"} | {
+        "helm_charts",
+        "preflight_check",
+        "release_archive",
+        "ssh_forward",
+    }
