@@ -60,6 +60,8 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.bare.mesh.plugins.filter.address_pool_faults import VARIABLE as ADDRESSES
 from ansible_collections.bare.mesh.plugins.filter.address_pool_faults import address_pool_faults
 from ansible_collections.bare.mesh.plugins.filter.cluster_hosts import cluster_hosts
+from ansible_collections.bare.mesh.plugins.filter.jwt_faults import VARIABLE as TOKENS
+from ansible_collections.bare.mesh.plugins.filter.jwt_faults import jwt_faults
 from ansible_collections.bare.mesh.plugins.filter.tls_credentials import tls_credentials
 from ansible_collections.bare.mesh.plugins.module_utils._istio.gateway_config import VARIABLE as GATEWAYS
 from ansible_collections.bare.mesh.plugins.module_utils._istio.gateway_config import faults_of_gateways
@@ -159,7 +161,11 @@ def _plain(message: str) -> str:
     found = re.match(
         r"argument '.*?' is of type (?:<class ')?(\w+)(?:'>)? and we were unable to convert to (\w+)", message
     )
-    return f"is of the type {found[1]}, not {found[2]}" if found else message
+    if found:
+        return f"is of the type {found[1]}, not {found[2]}"
+    # Fields that a setting does not have. The validator names no verb.
+    found = re.fullmatch(r"(\S.*?)\. Supported parameters include: (.*)", message)
+    return f"has {found[1]}, which is not known. Known are: {found[2]}" if found else message
 
 
 def _faults_of_host(known: Any) -> list[tuple[str, str, str, str]]:
@@ -219,6 +225,13 @@ def _faults_of_addresses(known: Any, hosts: list[dict[str, Any]]) -> list[tuple[
     return [("settings", fault["where"], fault["what"], fault["fix"]) for fault in judged]
 
 
+def _faults_of_tokens(known: Any) -> list[tuple[str, str, str, str]]:
+    """What the argument specification cannot say of whose tokens the demo's page takes."""
+    given = _native(_value(known, TOKENS)[1]) if TOKENS in known else {}
+    judged = jwt_faults(given) if not wrong_values(TOKENS, given or {}) else []
+    return [("settings", fault["where"], fault["what"], fault["fix"]) for fault in judged]
+
+
 def _too_few_workers(groups: Any, known: Any) -> list[tuple[str, str, str, str]]:
     """Whether the inventory has fewer workers than a mesh with these settings must have."""
     name, reason = "istio_required_workers", "istio_high_availability"
@@ -244,6 +257,7 @@ def setting_faults(groups: Any, hostvars: Any) -> list[dict[str, str]]:
         # The mesh has one set of settings, so one address pool, so these are no host's.
         known = hostvars[CONTROLLER]
         faults = _faults_of_mesh(known) + _too_few_workers(groups, known) + _faults_of_addresses(known, cluster)
+        faults += _faults_of_tokens(known)
         found.update(dict.fromkeys(faults, hosts))
     return _faults_of_groups(groups) + [
         {

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ from pathlib import Path
 import jinja2
 import pytest
 import yaml
+from ansible.module_utils.parsing.convert_bool import boolean
 
 from lab.images.bookinfo.images import IMAGES
 
@@ -101,7 +103,7 @@ def test_what_a_scenario_lacks_is_removed(scenario):
 def security(name, **settings):
     """The objects that a template renders, in the namespace shop."""
     environment = jinja2.Environment(trim_blocks=True)
-    environment.filters["to_json"] = json.dumps
+    environment.filters |= {"to_json": json.dumps, "bool": boolean}
     values = {"__bookinfo_callers": SECURITY["__bookinfo_callers"], "bookinfo_namespace": "shop"}
     values |= {"bookinfo_gateway_namespace": "edge", "__bookinfo_scenario": {}, "__bookinfo_extras": {}, **settings}
     text = environment.from_string((ROLE / f"templates/{name}.yml.j2").read_text()).render(values)
@@ -147,9 +149,41 @@ def test_public_keys_are_text_in_the_object_also_if_ansible_has_read_them(keys):
     [rule] = found["RequestAuthentication", "bookinfo-token"]["spec"]["jwtRules"]
     assert rule == JWT
     remote = {"issuer": JWT["issuer"], "jwks_uri": "https://issuer.example/keys", "audiences": ["books"]}
-    found = security("security", __bookinfo_issuer=JWT["issuer"], bookinfo_jwt=remote)
-    [rule] = found["RequestAuthentication", "bookinfo-token"]["spec"]["jwtRules"]
-    assert rule == {"issuer": JWT["issuer"], "jwksUri": remote["jwks_uri"], "audiences": ["books"]}
+    expected = {"issuer": JWT["issuer"], "jwksUri": remote["jwks_uri"], "audiences": ["books"]}
+    # Values of the command line are text.
+    for more, said in (({}, {}), ("no", {}), ("yes", {"forwardOriginalToken": True})):
+        setting = {**remote, "forward_original_token": more} if more else remote
+        found = security("security", __bookinfo_issuer=JWT["issuer"], bookinfo_jwt=setting)
+        [rule] = found["RequestAuthentication", "bookinfo-token"]["spec"]["jwtRules"]
+        assert rule == expected | said
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({}, []),
+        (JWT, []),
+        (
+            {"jwks": '{"keys": []}', "jwks_uri": "ftp://issuer.example", "audiences": [1]},
+            [
+                "issuer is not set",
+                "both jwks and jwks_uri",
+                "jwks_uri is not a URL",
+                "jwks is not a",
+                r"audiences\[0\] is 1",
+            ],
+        ),
+    ],
+    ids=["none", "good", "bad"],
+)
+def test_the_role_alone_says_all_that_is_wrong_with_tokens(tmp_path, given, words):
+    """Without the preflight of site.yml, in one message."""
+    tasks = yaml.safe_load((ROLE / "tasks/validate.yml").read_text())[1:]
+    (tmp_path / "play.yml").write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
+    command = ["ansible-playbook", "-i", "localhost,", "-e", json.dumps({"bookinfo_jwt": given}), "play.yml"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == (2 if words else 0), done.stdout + done.stderr
+    assert [one for one in words if not re.search(one, done.stdout)] == [], done.stdout
 
 
 @pytest.mark.parametrize("arguments", [[], ["name=jason", "http://localhost/page"]])

@@ -18,7 +18,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._base.schema import Faul
 from ansible_collections.bare.mesh.plugins.module_utils._istio import validators
 
 # RFC 7518, section 6.1, and RFC 8037
-_KEY_TYPES = ("EC", "RSA", "oct", "OKP")
+KEY_TYPES = ("EC", "RSA", "oct", "OKP")
 _HEADER = re.compile(r"[-_A-Za-z0-9]+")
 
 
@@ -35,7 +35,7 @@ def _rule(rule: dict[str, Any], path: str) -> Iterator[Fault]:
     if not rule.get("issuer") and not addresses:
         yield Fault(f"{path}.issuer", "is required, or jwksUri")
     for name in addresses:
-        if not _is_url(rule[name]):
+        if not is_url(rule[name]):
             yield Fault(f"{path}.{name}", f"{rule[name]!r} is not a URL that begins with http:// or https://")
     if rule.get("jwks") and not _is_key_set(rule["jwks"]):
         yield Fault(f"{path}.jwks", "is not a JSON Web Key Set (RFC 7517)")
@@ -46,7 +46,7 @@ def _rule(rule: dict[str, Any], path: str) -> Iterator[Fault]:
             yield Fault(where, f"{copied['header']!r} is not a header name: letters, digits, - and _")
 
 
-def _is_url(text: str) -> bool:
+def is_url(text: str) -> bool:
     try:
         parts = urlsplit(text)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -62,4 +62,4 @@ def _is_key_set(text: str) -> bool:
     if not isinstance(found, dict):
         return False
     keys = found.get("keys", [found])
-    return isinstance(keys, list) and all(isinstance(key, dict) and key.get("kty") in _KEY_TYPES for key in keys)
+    return isinstance(keys, list) and all(isinstance(key, dict) and key.get("kty") in KEY_TYPES for key in keys)

@@ -158,6 +158,11 @@ def test_groups_that_are_no_slip():
             {"load_balancer_addresses": ["10.1.2.0/24"], "bare_mesh_pod_cidr": "10.1.0.0/16"},
             "load_balancer_addresses[0] is 10.1.2.0/24, which overlaps bare_mesh_pod_cidr (10.1.0.0/16)",
         ),
+        ({"bookinfo_jwt": {"issuer": "robots"}}, "bookinfo_jwt has no keys"),
+        (
+            {"bookinfo_jwt": {"issuer": "robots", "key": "x"}},
+            "bookinfo_jwt has bookinfo_jwt.key, which is not known. Known are: audiences,",
+        ),
         ({"istio_high_availability": True}, "istio_required_workers is 3, and the inventory has 1 worker"),
         ({"istio_required_workers": "2"}, "istio_required_workers is 2, and the inventory has 1 worker"),
     ],
