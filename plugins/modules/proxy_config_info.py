@@ -277,16 +277,15 @@ result:
   type: raw
 """
 
-import json
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bare.mesh.plugins.module_utils._istio.envoy import CONFIGURATION, page
 from ansible_collections.bare.mesh.plugins.module_utils._istio.proxy_config_dump.clusters import clusters, endpoints
 from ansible_collections.bare.mesh.plugins.module_utils._istio.proxy_config_dump.listeners import listeners
 from ansible_collections.bare.mesh.plugins.module_utils._istio.proxy_config_dump.routes import routes
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import Client
-from ansible_collections.bare.mesh.plugins.module_utils._k8s.commands import execute, find_pod
-from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.commands import find_pod
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.module import connect, run
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.query import evaluate, expression
 
@@ -300,23 +299,13 @@ ARGUMENTS: dict[str, Any] = {
     "query": {"type": "str"},
     "timeout": {"type": "int", "default": 60},
 }
-# Envoy itself listens on the pod's loopback address only. The agent's program is in every image of the proxy.
-COMMAND = ["pilot-agent", "request", "GET", "config_dump?include_eds"]
 
 
 def ask(client: Client, params: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """The pod, and the answer of its proxy. Raises Failure if there is none, or it does not answer."""
-    namespace, container = params["namespace"], params["container"]
+    namespace = params["namespace"]
     pod = params["name"] or find_pod(client, namespace, params["label_selectors"])
-    done = execute(client, namespace, pod, container, COMMAND, params["timeout"])
-    try:
-        dump = json.loads(done["stdout"])
-    except ValueError:
-        dump = None
-    if done["rc"] or not isinstance(dump, dict):
-        said = (done["stderr"] or done["stdout"]).strip() or "it says nothing"
-        raise Failure(f"the container {container} of {namespace}/{pod} does not say what its Envoy does: {said:.200}")
-    return pod, dump
+    return pod, page(client, namespace, pod, params["container"], CONFIGURATION, params["timeout"])
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:

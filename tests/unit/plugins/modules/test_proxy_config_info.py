@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.bare.mesh.plugins.module_utils._istio import envoy as envoy_pages
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure, Unreachable
 from ansible_collections.bare.mesh.plugins.modules import proxy_config_info
 
@@ -32,7 +33,7 @@ def envoy(cluster, monkeypatch):
         played["asked"].append((namespace, pod, container, timeout))
         return {"pod": pod, **played["answer"]}
 
-    monkeypatch.setattr(proxy_config_info, "execute", execute)
+    monkeypatch.setattr(envoy_pages, "execute", execute)
     return played
 
 
@@ -90,7 +91,7 @@ def test_a_container_or_a_pod_that_is_missing(envoy, run_module, monkeypatch):
     def refuse(*_arguments):
         raise Failure(said)
 
-    monkeypatch.setattr(proxy_config_info, "execute", refuse)
+    monkeypatch.setattr(envoy_pages, "execute", refuse)
     assert run_module(proxy_config_info, **WEB)["msg"] == said
     neither = run_module(proxy_config_info, namespace="shop")["msg"]
     assert neither == "one of the following is required: name, label_selectors"
