@@ -120,7 +120,7 @@ client:
   type: dict
   sample: {namespace: bookinfo, name: productpage-v1-54c7887dd5-9zc9r}
 servers:
-  description: The same of the pods that serve, sorted.
+  description: The same of the pods that serve, and of those that the Service selects and that are not ready, sorted.
   returned: always
   type: list
   elements: dict
@@ -130,7 +130,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._istio.diagnosis.diagnose import diagnose
-from ansible_collections.bare.mesh.plugins.module_utils._istio.diagnosis.subject import read
+from ansible_collections.bare.mesh.plugins.module_utils._istio.diagnosis.subject import Subject, read, selected
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.module import connect, run
 
@@ -161,6 +161,13 @@ def reference(pod: dict[str, Any]) -> dict[str, str]:
     return {"namespace": pod["metadata"]["namespace"], "name": pod["metadata"]["name"]}
 
 
+def servers(subject: Subject) -> list[dict[str, str]]:
+    selector = ((subject.service or {}).get("spec") or {}).get("selector")
+    pods = [*subject.servers, *(selected(subject.pods, selector) if selector else [])]
+    names = {(pod["metadata"]["namespace"], pod["metadata"]["name"]) for pod in pods}
+    return [{"namespace": where, "name": name} for where, name in sorted(names)]
+
+
 def work(module: AnsibleModule) -> dict[str, Any]:
     """Check one cause after another."""
     params = module.params
@@ -173,9 +180,10 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     return {
         "changed": False,
         "ok": all(one.ok for one in findings),
-        "findings": [one._asdict() for one in findings],
+        # What pods and proxies say can have several lines.
+        "findings": [{**one._asdict(), "message": " ".join(one.message.split())} for one in findings],
         "client": reference(subject.client),
-        "servers": sorted(map(reference, subject.servers), key=lambda one: one["name"]),
+        "servers": servers(subject),
     }
 
 

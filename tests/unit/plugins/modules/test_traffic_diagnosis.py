@@ -264,7 +264,7 @@ def test_a_selector_that_matches_nothing(world, faults):
     ]
 
 
-def test_pods_that_are_not_ready(world, faults):
+def test_pods_that_are_not_ready(world, faults, run_module):
     pod = world.pod("bookinfo", "reviews-v1", {"app": "reviews", "version": "v1"}, SIDECAR, ready=False)
     waiting = {"reason": "CrashLoopBackOff", "message": "back-off"}
     pod["status"]["containerStatuses"] = [{"name": "app", "state": {"waiting": waiting}}]
@@ -272,6 +272,9 @@ def test_pods_that_are_not_ready(world, faults):
     ((check, message),) = faults()
     assert check == "endpoints"
     assert "1 of 1 pods are not ready: bookinfo/reviews-v1-5c8-x app: CrashLoopBackOff back-off" in message
+    # Their logs say why.
+    servers = run_module(traffic_diagnosis, **CALL)["servers"]
+    assert servers == [{"namespace": "bookinfo", "name": "reviews-v1-5c8-x"}]
 
 
 @pytest.mark.parametrize(
