@@ -39,7 +39,7 @@ check: venv ## lint, types, sanity, unit tests
 test: lab-host venv ## everything: check, Molecule scenarios, site, lab and browser tests
 	tools/test.sh
 
-guest: lab-host venv ## a cluster of one node on a virtual machine: swap, modules, sysctls and reboots with a kernel of its own
+guest: lab-host venv ## a cluster of one node on a virtual machine: swap, modules, sysctls, SELinux and reboots with a kernel of its own
 	python -m lab artifacts
 	pytest -v tests/guest
 

@@ -114,12 +114,13 @@ def _accelerator() -> list[str]:
     return ["-accel", "tcg,thread=multi", "-cpu", "max"]
 
 
-def _qemu(directory: Path, image: Path, ssh_port: int, api_port: int) -> list[str]:
+def _qemu(directory: Path, image: Path, ssh_port: int, api_port: int, options: str) -> list[str]:
     network = f"user,id=net,ipv6=off,hostfwd=tcp:127.0.0.1:{ssh_port}-:22,hostfwd=tcp:127.0.0.1:{api_port}-:6443"
     return [
         *("qemu-system-x86_64", *_accelerator()),
         *("-machine", "q35", "-smp", "2", "-m", str(_MEMORY_MIB), "-nodefaults", "-no-user-config", "-display", "none"),
-        *("-kernel", str(image / "vmlinuz"), "-initrd", str(image / "initrd.img"), "-append", guest_image.COMMAND_LINE),
+        *("-kernel", str(image / "vmlinuz"), "-initrd", str(image / "initrd.img")),
+        *("-append", f"{guest_image.COMMAND_LINE} {options}".rstrip()),
         *("-drive", f"file={directory}/disk.qcow2,if=virtio,cache=unsafe,discard=unmap"),
         *("-drive", f"file={directory}/seed.tar,if=virtio,format=raw,readonly=on"),
         *("-netdev", network, "-device", "virtio-net-pci,netdev=net", "-device", "virtio-rng-pci"),
@@ -185,8 +186,11 @@ def _image() -> Path:
 
 
 @contextmanager
-def running() -> Iterator[Guest]:
-    """Boot a guest from a fresh overlay of the cached disk. At the end, its processes and files are removed."""
+def running(options: str = "") -> Iterator[Guest]:
+    """Boot a guest from a fresh overlay of the cached disk. At the end, its processes and files are removed.
+
+    options are added to the kernel's command line.
+    """
     host_packages.ensure(PACKAGES)
     if not paths.bundle().exists():
         raise HostError("there are no artifacts yet: run python -m lab artifacts first")
@@ -202,7 +206,7 @@ def running() -> Iterator[Guest]:
             host_key = (directory / "host_key.pub").read_text(encoding="utf-8")
             (directory / "known_hosts").write_text(f"[127.0.0.1]:{ssh_port} {host_key}", encoding="utf-8")
             with open(directory / "qemu.log", "wb") as log:
-                command = _qemu(directory, image, ssh_port, api_port)
+                command = _qemu(directory, image, ssh_port, api_port, options)
                 process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
             record.append(process.pid)
             try:

@@ -14,9 +14,14 @@ from lab.nodes.roots import BASE
 _MIB = 1 << 20
 _ROOT_MIB, _SWAP_MIB = 8192, 128
 # A newly installed server, with a kernel of its own and swap of memory at boot.
-PACKAGES = [*BASE, "e2fsprogs", "initramfs-tools", "linux-image-cloud-amd64", "systemd-zram-generator", "udev"]
+PACKAGES = [
+    *BASE, "e2fsprogs", "initramfs-tools", "linux-image-cloud-amd64", "selinux-policy-default",
+    "systemd-zram-generator", "udev",
+]  # fmt: skip
 # QEMU loads kernel and initrd itself, so no boot loader is needed.
 COMMAND_LINE = "root=/dev/vda1 rw console=ttyS0 systemd.show_status=0 quiet"
+# All files have SELinux's labels. Debian's kernel ignores them and the policy unless it is told otherwise.
+SELINUX = "security=selinux selinux=1"
 
 # The second disk is a tar file with what belongs to one run: keys, package sources. It is unpacked at the first boot.
 _SEED_UNIT = """[Unit]
@@ -29,6 +34,8 @@ ConditionPathExists=!/etc/guest-seeded
 [Service]
 Type=oneshot
 ExecStart=/usr/bin/tar -x -f /dev/vdb -C /
+# Without SELinux it does nothing.
+ExecStart=/sbin/restorecon -R /root /etc/ssh /etc/apt /usr/share/keyrings
 ExecStart=/usr/bin/touch /etc/guest-seeded
 """
 _NETWORK = """[Match]
@@ -43,6 +50,7 @@ _FILES = {
     "etc/hostname": "guest1\n",
     "etc/hosts": "127.0.0.1 localhost\n127.0.1.1 guest1\n::1 localhost\n",
     # No DNS server answers there, so that the guest reaches nothing but this computer.
+    "etc/selinux/config": "SELINUX=permissive\nSELINUXTYPE=default\n",
     "etc/resolv.conf": "nameserver 127.0.0.1\n",
     "etc/systemd/network/guest.network": _NETWORK,
     "etc/systemd/system/guest-seed.service": _SEED_UNIT,
@@ -60,6 +68,7 @@ rm -rf "$1"/etc/apt/sources.list.d/* "$1"/var/lib/apt/lists/* "$1"/var/cache/apt
 mkdir -p "$1/etc/systemd/system/sysinit.target.wants"
 ln -s ../guest-seed.service "$1/etc/systemd/system/sysinit.target.wants/"
 chroot "$1" systemctl enable systemd-networkd.service
+chroot "$1" setfiles -F /etc/selinux/default/contexts/files/file_contexts /
 """
 
 

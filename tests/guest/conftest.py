@@ -45,15 +45,16 @@ def inventory(guest):
     }
 
 
-@pytest.fixture(scope="session")
-def guest():
-    with virtual.running() as started:
+@pytest.fixture(scope="module")
+def guest(request):
+    """A machine of the module's own. KERNEL_OPTIONS of the module are added to the kernel's command line."""
+    with virtual.running(getattr(request.module, "KERNEL_OPTIONS", "")) as started:
         text = yaml.safe_dump(inventory(started))
         (started.directory / "inventory.yml").write_text(text, encoding="utf-8")
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def host(guest):
     return testinfra.get_host(
         f"ssh://root@127.0.0.1:{guest.ssh_port}",
@@ -62,7 +63,7 @@ def host(guest):
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def play(guest):
     """Run a playbook on the guest. Returns the changed tasks, the exit code and the output."""
     run = partial(truth.play, Path(guest.directory, "runs.jsonl"), inventory=False)
