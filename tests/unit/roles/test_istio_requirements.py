@@ -14,16 +14,19 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 REQUIREMENTS = ROOT / "roles/istio/vars/main/requirements.yml"
+TASKS = ROOT / "roles/istio/tasks/requirements.yml"
 FILES = ["meta/defaults.yml", "meta/versions.yml", "roles/istio/defaults/main/main.yml", str(REQUIREMENTS)]
 DEFAULT = "kube-system/kube-dns"
+# When a cluster was made: long before, and at the first moment at which it counts as new.
+OLD, SINCE = "2025-12-31T23:59:59Z", "2026-01-01T00:00:00Z"
 
 
-def part(service, *ready, namespace="kube-system"):
+def part(service, *ready, namespace="kube-system", made=OLD):
     """An EndpointSlice, whose addresses have these conditions."""
     labels = {"kubernetes.io/service-name": service}
     endpoints = [{"addresses": [f"10.244.0.{number}"], "conditions": state} for number, state in enumerate(ready)]
     # The slice of a Service without pods has null here.
-    meta = {"name": f"{service}-x", "namespace": namespace, "labels": labels}
+    meta = {"name": f"{service}-x", "namespace": namespace, "labels": labels, "creationTimestamp": made}
     return {"kind": "EndpointSlice", "metadata": meta, "endpoints": endpoints or None}
 
 
@@ -34,11 +37,15 @@ def node(name, release="v1.34.2", taints=None):
 
 READY, NOT, UNKNOWN = {"ready": True}, {"ready": False}, {}
 API = part("kubernetes", READY, namespace="default")
+NEW = part("kubernetes", READY, namespace="default", made=SINCE)
 # Settings, EndpointSlices, nodes (None: not asked for), and the beginnings of what is said.
 CASES = {
     "ready": ({}, [API, part("kube-dns", NOT, READY)], None, []),
     "nobody knows": ({}, [API, part("kube-dns", UNKNOWN)], None, []),
     "down": ({}, [API, part("kube-dns", NOT)], None, ["The cluster's DNS, the Service kube-system/kube-dns, has no"]),
+    "starts in a new cluster": ({}, [NEW, part("kube-dns", NOT, made="2026-01-01T00:00:01Z")], None, []),
+    "starts later in a new cluster": ({}, [NEW, part("kube-dns")], None, []),
+    "no service in a new cluster": ({}, [NEW], None, ["The cluster's DNS"]),
     "no pods": ({}, [API, part("kube-dns")], None, ["The cluster's DNS"]),
     "no service": ({}, [API], None, ["The cluster's DNS"]),
     "of another namespace": ({}, [API, part("kube-dns", READY, namespace="shop")], None, ["The cluster's DNS"]),
@@ -66,12 +73,17 @@ def answers(settings, slices, nodes):
     service = settings.get("istio_dns_service", DEFAULT)
     render = jinja2.Environment().from_string
     name = render(known["__istio_dns_name"]).render(istio_dns_service=service)
-    query = render(known["__istio_dns_query"]).render(istio_dns_service=service, __istio_dns_name=name)
+    given = {"istio_dns_service": service, "__istio_dns_name": name, "__istio_new_since": SINCE}
+    given["__istio_dns_slices"] = render(known["__istio_dns_slices"]).render(given)
+    query = render(known["__istio_dns_query"]).render(given)
     found = {"__istio_dns": {"skipped": True}, "__istio_nodes": {"skipped": True}}
     if slices is not None:
         found["__istio_dns"] = {"result": jmespath.search(query, slices)}
         # The task waits until this is true.
-        assert bool(jmespath.search(f"{query}.ready", slices)) == bool(found["__istio_dns"]["result"]["ready"])
+        until = yaml.safe_load(TASKS.read_text())[1]["bare.mesh.k8s_info"]["until"]
+        result = found["__istio_dns"]["result"]
+        reached = jmespath.search(render(until).render(__istio_dns_query=query), slices)
+        assert bool(reached) == bool(result["ready"] or result["starting"])
     if nodes is not None:
         found["__istio_nodes"] = {"result": jmespath.search(known["__istio_nodes_query"], nodes)}
     return found
