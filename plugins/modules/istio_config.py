@@ -260,6 +260,9 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     ask = params["validate"] == "server"
     engine = Engine(client, MANAGER, check=module.check_mode, namespace=params["namespace"], ask_first=ask)
     more: dict[str, Any] = {}
+    if client:
+        # The warnings need the objects of the batch, too.
+        client.remember()
     if present:
         stale = config.left_over(engine.kinds, objects, owner, MANAGER) if params["prune"] else []
         more["findings"] = advise(module, engine, objects, stale)

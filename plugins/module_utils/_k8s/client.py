@@ -66,6 +66,8 @@ class Client:
         if not self.settings.verify_ssl:
             self.urllib3.disable_warnings()
         self.patience: float = 0
+        # Path of a collection -> its objects, while the client remembers them.
+        self.lists: dict[str, list[Object]] | None = None
 
     def reach(self) -> None:
         """Send a first request, without repeating it. Raises Unreachable if there is no answer.
@@ -103,6 +105,8 @@ class Client:
         self, method: str, path: str, query: Object | None = None, body: Any = None, content_type: str = ""
     ) -> Any:
         """Send a request, again while the server is busy, and return the answer with its status and data."""
+        if method != "GET":
+            self.lists = None
         url = self.host + path + (f"?{urlencode(query)}" if query else "")
         data = None if body is None else _encoded(body)
         headers = self._headers(content_type or ("application/json" if data else ""))
@@ -165,12 +169,24 @@ class Client:
                 return None
             raise
 
+    def remember(self) -> None:
+        """Ask for each whole collection once from here on, until something is written."""
+        self.lists = {}
+
     def pages(self, path: str, query: Object | None = None) -> Iterator[Object]:
         """The objects of a collection, read page by page to save memory. Empty if the kind does not exist.
 
         Raises Failure like request.
         """
-        query = {**(query or {}), "limit": 500}
+        lists = self.lists
+        if query or lists is None:
+            return self._pages(path, query or {})
+        if path not in lists:
+            lists[path] = list(self._pages(path, {}))
+        return iter(lists[path])
+
+    def _pages(self, path: str, query: Object) -> Iterator[Object]:
+        query = {**query, "limit": 500}
         given: set[str] = set()
         while True:
             try:

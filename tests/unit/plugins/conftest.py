@@ -115,6 +115,9 @@ class Cluster:
             return {"resources": known} if version in self.groups.get(group, []) else None
         return copy.deepcopy(self.objects.get(path))
 
+    def remember(self):
+        """Each list is read anew here, which gives the same where nobody else writes."""
+
     def pages(self, path, query=None):
         self.requests.append(("LIST", path))
         selector = (query or {}).get("labelSelector", "")

@@ -427,6 +427,24 @@ def test_pages(client):
     assert "continue=more" in client.pool.asked[1][1] and "labelSelector=a%3Db" in client.pool.asked[1][1]
 
 
+def test_a_collection_is_remembered_until_something_is_written(client):
+    page = {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": [{"metadata": {"name": "a"}}]}
+    empty = {**page, "items": []}
+    client.pool = Pool(*[Answer(200, page)] * 4, Answer(200, {}), Answer(200, empty))
+    pods = [{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}}]
+    for _again in range(2):
+        assert list(client.pages("/x")) == pods
+    assert len(client.pool.asked) == 2, "it remembers nothing unless it is asked to"
+    client.remember()
+    for _again in range(2):
+        assert list(client.pages("/x")) == pods
+    assert len(client.pool.asked) == 3
+    # A part of it is another question.
+    assert list(client.pages("/x", {"labelSelector": "a=b"})) == pods and len(client.pool.asked) == 4
+    client.request("PATCH", "/x/a", body={})
+    assert list(client.pages("/x")) == []
+
+
 def test_paths():
     kinds = Kinds(None)
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "namespace": "b"}}
