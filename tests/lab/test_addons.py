@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import time
@@ -107,20 +108,26 @@ def test_a_cluster_without_storage_classes_is_enough(installed, api):
     assert api.list_persistent_volume_claim_for_all_namespaces().items == []
 
 
+def curl(*options):
+    """From a pod of the mesh, whose sidecar may need a moment to know a new Service."""
+    return run_module(
+        load("modules", "k8s_exec"),
+        kubeconfig=str(LAB / "kubeconfig"),
+        namespace="bookinfo",
+        label_selectors=["app=ratings"],
+        container="ratings",
+        command=["curl", "-sS", "--fail", "--max-time", "20", *options],
+    )
+
+
+def shown_traces(service):
+    """The traces of a service that Jaeger shows by now."""
+    shown = curl(f"http://jaeger.{NAMESPACE}:16686/api/traces?service={service}")
+    return json.loads(shown["stdout"])["data"] if shown.get("rc") == 0 else []
+
+
 @pytest.mark.feature("jaeger")
 def test_jaeger_takes_spans_and_shows_them(installed):
-    """From a pod of the mesh, whose sidecar may need a moment to know the new Service."""
-
-    def curl(*options):
-        return run_module(
-            load("modules", "k8s_exec"),
-            kubeconfig=str(LAB / "kubeconfig"),
-            namespace="bookinfo",
-            label_selectors=["app=ratings"],
-            container="ratings",
-            command=["curl", "-sS", "--fail", "--max-time", "20", *options],
-        )
-
     span = {
         "id": "1234567890abcdef",
         "traceId": "1234567890abcdef",
@@ -130,15 +137,33 @@ def test_jaeger_takes_spans_and_shows_them(installed):
         "localEndpoint": {"serviceName": "addons-test"},
     }
     body = ("-H", "Content-Type: application/json", "-d", json.dumps([span]))
-    jaeger = f"http://jaeger.{NAMESPACE}"
-    wait_for(lambda: curl(*body, f"{jaeger}:9411/api/v2/spans"), lambda sent: sent.get("rc") == 0, "not taken")
-    shown = wait_for(
-        lambda: curl(f"{jaeger}:16686/api/traces?service=addons-test"),
-        lambda shown: shown.get("rc") == 0 and json.loads(shown["stdout"])["data"],
-        "not shown",
-    )
-    (trace,) = json.loads(shown["stdout"])["data"]
+    url = f"http://jaeger.{NAMESPACE}:9411/api/v2/spans"
+    wait_for(lambda: curl(*body, url), lambda sent: sent.get("rc") == 0, "not taken")
+    (trace,) = wait_for(lambda: shown_traces("addons-test"), bool, "not shown")
     assert [one["operationName"] for one in trace["spans"]] == ["lab"]
+
+
+@pytest.mark.feature("jaeger")
+def test_jaeger_shows_a_request_s_way_through_the_mesh(installed, run, page_url, api):
+    """From the gateway to the page: the spans that Istio's proxies send."""
+    collector = f"istio_tracing=zipkin istio_tracing_collector=jaeger.{NAMESPACE}:9411 istio_trace_sampling=100"
+
+    def ways():
+        with contextlib.suppress(OSError), urllib.request.urlopen(page_url, timeout=30) as answer:
+            answer.read()
+        traces = shown_traces("productpage.bookinfo")
+        return [{one["serviceName"] for one in trace["processes"].values()} for trace in traces]
+
+    try:
+        done = run("playbooks/install_mesh.yml", "-e", collector)
+        assert done["code"] == 0, done["errors"]
+        # A proxy takes the share of requests to trace when it starts, and the gateway decides for the page.
+        api.delete_collection_namespaced_pod(NAMESPACE, label_selector="istio=ingressgateway")
+        wanted = {f"istio-ingressgateway.{NAMESPACE}", "productpage.bookinfo"}
+        wait_for(ways, lambda found: any(way >= wanted for way in found), "no trace of both proxies")
+    finally:
+        done = run("playbooks/install_mesh.yml")
+    assert done["code"] == 0, done["errors"]
 
 
 def test_the_example_of_the_role(installed, run):

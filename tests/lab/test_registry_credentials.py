@@ -25,21 +25,30 @@ HOSTS_FILE = "/etc/containerd/certs.d/private.example/hosts.toml"
 
 
 class Registry(http.server.BaseHTTPRequestHandler):
-    """The lab's registry, for those who log in."""
+    """The lab's registry, for those who log in: by each request (Basic), or for a token (Bearer)."""
 
+    scheme = "Basic"
     wanted = "Basic " + base64.b64encode(f"{NAME}:{PASSWORD}".encode()).decode()
+    token = "a-token-of-this-registry"
     trust = None
     asked: ClassVar[list[tuple[str, bool]]] = []
 
     def do_GET(self):
-        known = self.headers.get("Authorization") == self.wanted
+        at_door = self.path.startswith("/token")
+        basic = self.scheme == "Basic" or at_door
+        known = self.headers.get("Authorization") == (self.wanted if basic else f"Bearer {self.token}")
         self.asked.append((self.path, known))
         if not known:
-            self.send_response(401)
-            self.send_header("WWW-Authenticate", 'Basic realm="private"')
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            return
+            realm = "private" if basic else f"http://{self.headers['Host']}/token"
+            challenge = f'{"Basic" if basic else "Bearer"} realm="{realm}",service="private"'
+            self.reply(401, {"WWW-Authenticate": challenge})
+        elif at_door:
+            self.reply(200, {"Content-Type": "application/json"}, json.dumps({"token": self.token}).encode())
+        else:
+            self.hand_on()
+
+    def hand_on(self):
+        """The answer of the lab's registry."""
         rest = self.path.removeprefix("/v2")
         url = LAB_REGISTRY + (rest if rest == "/" else f"/registry.k8s.io{rest}")
         headers = {"Accept": ", ".join(self.headers.get_all("Accept", ["*/*"]))}
@@ -48,15 +57,19 @@ class Registry(http.server.BaseHTTPRequestHandler):
             answer = urllib.request.urlopen(request, context=self.trust, timeout=30)
         except urllib.error.HTTPError as error:
             answer = error
+        kept = ("Content-Type", "Docker-Content-Digest", "Docker-Distribution-Api-Version", "Content-Length")
         with answer:
-            body = answer.read()
-            self.send_response(answer.status)
-            for header in ("Content-Type", "Docker-Content-Digest", "Docker-Distribution-Api-Version"):
-                if header in answer.headers:
-                    self.send_header(header, answer.headers[header])
-            self.send_header("Content-Length", answer.headers.get("Content-Length", str(len(body))))
-            self.end_headers()
-            self.wfile.write(body)
+            self.reply(
+                answer.status, {name: answer.headers[name] for name in kept if name in answer.headers}, answer.read()
+            )
+
+    def reply(self, status, headers, body=b""):
+        """Send an answer. What answers HEAD has the length of what GET would bring."""
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
 
     do_HEAD = do_GET
 
@@ -111,7 +124,9 @@ def wait_until_it_runs(api, seconds=60):
         time.sleep(1)
 
 
-def test_the_kubelet_pulls_from_a_registry_that_asks_for_a_password(play, api, settings, restored):
+@pytest.mark.parametrize("scheme", ["Basic", "Bearer"])
+def test_the_kubelet_pulls_from_a_registry_that_asks_for_a_password(play, api, settings, restored, scheme, monkeypatch):
+    monkeypatch.setattr(Registry, "scheme", scheme)
     predicted = play("playbooks/prepare_hosts.yml", *settings(PASSWORD), "--check", "--diff", "-vvv")
     assert predicted["code"] == 0, predicted["errors"]
     done = play("playbooks/prepare_hosts.yml", *settings(PASSWORD), "--diff", "-vvv")
