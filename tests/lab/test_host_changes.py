@@ -23,6 +23,7 @@ from lab.artifacts import repos, signing
 from lab.artifacts.package import Package, build_deb, build_rpm, deb_name, rpm_name
 from lab.artifacts.store import workspace
 
+pytestmark = pytest.mark.lifecycle
 BOOK = "playbooks/prepare_hosts.yml"
 WITH_FIREWALLD = ("node1", "node2")
 # Nobody listens there: the host refuses the connection, or its firewall does, in other words.
@@ -39,6 +40,13 @@ def answer(name, port):
 def services(name):
     """The chains of kube-proxy for services, as far as it writes them by iptables."""
     return set(re.findall(r"^:(KUBE-SVC-\S+)", node(name).check_output("iptables-save -t nat"), re.MULTILINE))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def site(tmp_path_factory):
+    """The site as it is, or built anew where an earlier test has left bare hosts."""
+    done = truth.play(tmp_path_factory.mktemp("site") / "runs.jsonl", "site.yml")
+    assert done["code"] == 0, done["errors"]
 
 
 @pytest.fixture
