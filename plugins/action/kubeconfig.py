@@ -100,7 +100,9 @@ class ActionModule(ActionBase):
                 raise AnsibleActionFail(refusal(path, existing))
             return result
         original = base64.b64decode(host["content"]).decode()
-        tunnel = self._tunnel(path, arguments["server"], original) if arguments["ssh_tunnel"] else None
+        tunnel = None
+        if arguments["ssh_tunnel"]:
+            tunnel = plan(self._connection, path, arguments["server"], clusters(original)[0]["server"])
         text = MARK + with_server(original, arguments["server"], describe(tunnel) if tunnel else "")
         if not is_ours(existing, arguments["server"], text):
             raise AnsibleActionFail(refusal(path, existing))
@@ -113,9 +115,6 @@ class ActionModule(ActionBase):
             if tunnel:
                 open_tunnel(tunnel)
         return result
-
-    def _tunnel(self, path: Path, server: str, original: str) -> Tunnel:
-        return plan(self._connection, path, server, clusters(original)[0]["server"])
 
     def _remove(self, path: Path, existing: str, server: str) -> dict[str, Any]:
         """Removes our copy; another file is left, with a warning, for its cluster is not the one that goes."""

@@ -3,20 +3,15 @@
 
 from __future__ import annotations
 
-import http.server
 import json
-import os
 import stat
-import subprocess
-import sys
-import threading
-from pathlib import Path
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
-import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.served_playbook import served
+
 SHOP = "/api/v1/namespaces/shop"
 SLICES = "/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices"
 ENDS = ("-e", "diagnose_from=shop/cart", "-e", "diagnose_to=web:80")
@@ -52,48 +47,16 @@ def play(tmp_path):
     objects = {"/version": {}, f"{SHOP}/services/web": WEB}
     objects |= {f"{SHOP}/pods/{name}": pod("shop", name) for name in ("cart", "web")}
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            path, _mark, query = self.path.partition("?")
-            found = objects.get(path, {"kind": "List", "metadata": {}, "items": lists.get(path, [])})
-            said = f"{path} {query}\n" if path.endswith("/log") else json.dumps(found)
-            self.send_response(404 if path not in objects and "/services/" in path else 200)
-            self.end_headers()
-            self.wfile.write(said.encode())
+    def answer(path, query):
+        if path.endswith("/log"):
+            return 200, f"{path} {query}\n"
+        found = objects.get(path, {"kind": "List", "metadata": {}, "items": lists.get(path, [])})
+        return 404 if path not in objects and "/services/" in path else 200, json.dumps(found)
 
-        def log_message(self, *_arguments):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    config = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "c",
-        "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}],
-        "clusters": [{"name": "k", "cluster": {"server": f"http://127.0.0.1:{server.server_port}"}}],
-        "users": [{"name": "u", "user": {}}],
-    }
-    (tmp_path / "config").write_text(yaml.safe_dump(config))
-    here = {
-        "bare_mesh_kubeconfig": str(tmp_path / "config"),
-        "ansible_connection": "local",
-        "ansible_python_interpreter": sys.executable,
-    }
     home = tmp_path / "home"
     home.mkdir()
-
-    def run(*options):
-        command = ["ansible-playbook", "-i", "localhost,", "-e", json.dumps(here), *options]
-        done = subprocess.run(
-            [*command, str(ROOT / "playbooks/diagnose.yml")], cwd=home, capture_output=True, text=True, timeout=120,
-            check=False, env={**os.environ, "ANSIBLE_NOCOLOR": "1", "no_proxy": "*", "PWD": str(home)},
-        )  # fmt: skip
-        return done.returncode, done.stdout + done.stderr
-
-    yield SimpleNamespace(run=run, lists=lists, home=home)
-    server.shutdown()
-    server.server_close()
+    with served(answer, tmp_path) as run:
+        yield SimpleNamespace(run=partial(run, "playbooks/diagnose.yml", cwd=home), lists=lists, home=home)
 
 
 def test_all_well(play):

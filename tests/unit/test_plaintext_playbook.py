@@ -3,18 +3,12 @@
 
 from __future__ import annotations
 
-import http.server
 import json
-import os
-import subprocess
-import sys
-import threading
-from pathlib import Path
 
 import pytest
-import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.served_playbook import served
+
 # Written after Istio's documented default text format, not recorded.
 LINE = (
     '[2026-01-31T12:00:00.123Z] "GET / HTTP/1.1" 200 - via_upstream - "-" 0 358 9 8 "-" "curl/8.5.0" "1d" "web"'
@@ -42,47 +36,17 @@ def play(tmp_path):
     """Run the playbook while web's sidecar has this log. Returns the exit code and the output."""
     logs = {}
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            path = self.path.partition("?")[0]
-            content = {"kind": "List", "metadata": {}, "items": LISTS.get(path, [])}
-            said = logs.get(path, "") if path.endswith("/log") else json.dumps(content)
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(said.encode())
+    def answer(path, _query):
+        content = {"kind": "List", "metadata": {}, "items": LISTS.get(path, [])}
+        return 200, logs.get(path, "") if path.endswith("/log") else json.dumps(content)
 
-        def log_message(self, *_arguments):
-            pass
+    with served(answer, tmp_path) as play:
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    config = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "c",
-        "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}],
-        "clusters": [{"name": "k", "cluster": {"server": f"http://127.0.0.1:{server.server_port}"}}],
-        "users": [{"name": "u", "user": {}}],
-    }
-    (tmp_path / "config").write_text(yaml.safe_dump(config))
+        def run(log, *options):
+            logs["/api/v1/namespaces/shop/pods/web/log"] = log
+            return play("playbooks/plaintext_callers.yml", *options)
 
-    def run(log, *options):
-        logs["/api/v1/namespaces/shop/pods/web/log"] = log
-        here = {
-            "bare_mesh_kubeconfig": str(tmp_path / "config"),
-            "ansible_connection": "local",
-            "ansible_python_interpreter": sys.executable,
-        }
-        command = ["ansible-playbook", "-i", "localhost,", "-e", json.dumps(here), *options]
-        done = subprocess.run(
-            [*command, "playbooks/plaintext_callers.yml"], cwd=ROOT, capture_output=True, text=True, timeout=120,
-            check=False, env={**os.environ, "ANSIBLE_NOCOLOR": "1", "no_proxy": "*"},
-        )  # fmt: skip
-        return done.returncode, done.stdout + done.stderr
-
-    yield run
-    server.shutdown()
-    server.server_close()
+        yield run
 
 
 def rows(output):
