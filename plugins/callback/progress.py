@@ -62,6 +62,7 @@ from ansible import context
 from ansible.plugins.callback import CallbackBase
 from ansible.template import Templar
 from ansible_collections.bare.mesh.plugins.module_utils._progress.memory import Memory
+from ansible_collections.bare.mesh.plugins.module_utils._progress.stages import short, stage_of
 from ansible_collections.bare.mesh.plugins.module_utils._progress.terminal import Line, about, clock, in_place, plain
 from ansible_collections.bare.mesh.plugins.module_utils._progress.watch import Watch, the_gate
 
@@ -318,18 +319,3 @@ class CallbackModule(CallbackBase):
             self._display.vvv(f"progress: stopped by {type(error).__name__}: {error}")
         except Exception:
             self.line = None
-
-
-def short(task: Any) -> str:
-    """The task's name without its role."""
-    return plain(str(task.get_name()).rpartition(" : ")[2])
-
-
-def stage_of(play: Any, before: str) -> str:
-    """The name of a play's stage. What runs with any tags is a stage only before all others."""
-    tags = sorted(set(map(str, play.tags)) - {"always", "never"})
-    if tags:
-        return ", ".join(tags)
-    if "always" in play.tags:
-        return before or "checks"
-    return plain(play.get_name())

@@ -19,6 +19,7 @@ ALLOWED = {
     "_kubeadm": {"_base"},
     "_preflight": {"_base", "_host", "_kubeadm"},
     "_progress": {"_k8s"},
+    "_report": {"_base", "_k8s", "_progress"},
 }
 
 
