@@ -52,6 +52,7 @@ _value:
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.bare.mesh.plugins.module_utils._istio.shift.weights import shrunk
 
 
 def _whole(value: Any, what: str) -> int:
@@ -93,19 +94,6 @@ def _position(names: list[str], subset: str) -> int:
     return names.index(subset)
 
 
-def _shrunk(weights: list[int], rest: int) -> list[int]:
-    """The weights in proportion, with this sum, which is not above theirs."""
-    total = sum(weights)
-    if not total:
-        return weights
-    shares = [weight * rest // total for weight in weights]
-    # Those that lost most by rounding down get one back; the earlier one of equals.
-    order = sorted(range(len(weights)), key=lambda index: -(weights[index] * rest % total))
-    for index in order[: rest - sum(shares)]:
-        shares[index] += 1
-    return shares
-
-
 def next_weights(given: Any, subset: str, step: Any = 10) -> Any:
     """The given destinations or dictionary with the next weights; raises for what cannot be a canary release."""
     entries = _entries(given)
@@ -120,7 +108,7 @@ def next_weights(given: Any, subset: str, step: Any = 10) -> Any:
             f"next_weights: the weights sum to {sum(weights)}, not to 100 ({listed}): correct them"
         )
     grown = min(100, weights[position] + growth)
-    others = _shrunk(weights[:position] + weights[position + 1 :], 100 - grown)
+    others = shrunk(weights[:position] + weights[position + 1 :], 100 - grown)
     new = [*others[:position], grown, *others[position:]]
     if isinstance(given, dict):
         return dict(zip(given, new))

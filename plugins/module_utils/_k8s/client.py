@@ -274,7 +274,8 @@ def _api_error(answer: Any, source: str) -> ApiError:
     causes: tuple[str, ...] = ()
     try:
         content = json.loads(answer.data)
-        message, reason = content.get("message") or "", content.get("reason") or ""
+        # Prometheus, behind the proxy of a Service, has its text in error.
+        message, reason = content.get("message") or content.get("error") or "", content.get("reason") or ""
         causes = tuple(cause.get("reason") or "" for cause in (content.get("details") or {}).get("causes") or [])
     except (ValueError, AttributeError):
         message, reason = answer.data[:300].decode(errors="replace").strip(), ""

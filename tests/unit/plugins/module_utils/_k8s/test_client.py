@@ -395,6 +395,11 @@ def test_requests_are_repeated_while_the_server_is_away(client):
         (Answer(422, {"message": "spec.x: Invalid value"}), "spec.x: Invalid value"),
         (Answer(401, {"message": "Unauthorized"}), "refused or have expired"),
         (Answer(500, b"oops"), "oops"),
+        # Of Prometheus behind the proxy of its Service: https://prometheus.io/docs/prometheus/latest/querying/api/
+        (
+            Answer(400, {"status": "error", "errorType": "bad_data", "error": "unclosed left parenthesis"}),
+            "unclosed left",
+        ),
         (Answer(400, b""), "HTTP status 400"),
     ],
 )
