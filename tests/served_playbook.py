@@ -34,6 +34,9 @@ def served(answer: Answer, folder: Path) -> Iterator[Play]:
             self.end_headers()
             self.wfile.write(text.encode())
 
+        # Check mode removes in a dry run.
+        do_DELETE = do_GET
+
         def log_message(self, *_arguments: object) -> None:
             pass
 
