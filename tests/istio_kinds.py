@@ -26,7 +26,12 @@ def load(package: str, name: str) -> ModuleType:
 
 def steps(name: str) -> Iterator[tuple[str, dict[str, Any], str]]:
     """Name, arguments and the expected action of each task of a resource's life. Each is run in check mode before."""
-    data, common = DATA[name], {"name": "steps", "namespace": "shop"}
+    return life(DATA[name])
+
+
+def life(data: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """The same for any kind, from its data."""
+    common = {"name": "steps", "namespace": "shop"}
     for step, options, action in (
         ("create", data["first"], "created"),
         ("change", data["second"], "updated"),

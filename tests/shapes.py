@@ -158,6 +158,16 @@ def without(value: Any, path: tuple[Any, ...]) -> Any:
     return result
 
 
+def replaced(value: Any, path: tuple[Any, ...], new: Any) -> Any:
+    """A copy of the value with another one at the path."""
+    if not path:
+        return new
+    head, rest = path[0], path[1:]
+    if isinstance(value, list):
+        return [replaced(item, rest, new) if index == head else item for index, item in enumerate(value)]
+    return {key: replaced(item, rest, new) if key == head else item for key, item in value.items()}
+
+
 @st.composite
 def edited(draw: st.DrawFn, definition: dict[str, Any]) -> dict[str, Any]:
     """The definition after one to three edits."""

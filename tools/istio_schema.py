@@ -10,6 +10,8 @@ A node of a schema is one of
   {"[]": node} a list;  {"{}": node} a map;  {"?": [values]} a choice;  {"=": name} a scalar type that has bounds;
   "..": [minimum, maximum], together with "[]", "{}" or "=", null for no bound: of the value of a number, the length of
   a string, or the number of items of a list or map;
+  "~": together with "=" the format of a string, with "[]" the field in which items must differ, empty for the items
+  themselves (_gateway_api/formats.py);
   {field: node, ..., "!": [required fields], "1": [[fields of which at most one is set], ...]} an object.
 """
 
@@ -20,6 +22,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +35,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "lab/artifacts/go/istio"
 TARGET = ROOT / "plugins/module_utils/_istio/schemas"
 # Keys of a node whose values are not nodes.
-KEYS = ("!", "1", "?", "..")
+KEYS = ("!", "1", "?", "..", "~")
 # Fields whose names the modules have for something else: labels of the object, metadata of a manifest.
 RENAMED = {("WorkloadEntry", "labels"): "workload_labels", ("WorkloadGroup", "metadata"): "workload_metadata"}
 HEADER = """# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
@@ -70,24 +73,34 @@ BOUNDS = {
 }
 
 
-def from_openapi(node: dict[str, Any]) -> Any:
+def nothing_more(node: dict[str, Any]) -> dict[str, Any]:
+    """What is kept of a node besides its type and bounds: nothing, because the rules of Istio's kinds have it."""
+    return {}
+
+
+More = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def from_openapi(node: dict[str, Any], more: More = nothing_more) -> Any:
+    """The node of a schema for one of a definition (CRD)."""
     rules = [" ".join(rule["rule"].split()) for rule in node.get("x-kubernetes-validations", [])]
     kind = node.get("type")
     if "enum" in node:
         return {"?": node["enum"]}
     if kind == "object" and "properties" in node:
-        result: dict[str, Any] = {name: from_openapi(child) for name, child in node["properties"].items()}
+        result: dict[str, Any] = {name: from_openapi(child, more) for name, child in node["properties"].items()}
         if node.get("required"):
             result["!"] = node["required"]
         groups = [exclusive(part) for part in [node, *node.get("allOf", [])] if "oneOf" in part]
         groups += unique([re.findall(r"has\(self\.(\w+)\) \? 1 : 0", rule) for rule in rules if rule.endswith(" <= 1")])
-        if groups:
+        # Of alternatives without required fields, nothing is exclusive.
+        if groups := [group for group in groups if group]:
             result["1"] = groups
         return result
     if kind == "object" and isinstance(node.get("additionalProperties"), dict):
-        return bounded(node, {"{}": from_openapi(node["additionalProperties"])})
+        return bounded(node, {"{}": from_openapi(node["additionalProperties"], more)})
     if kind == "array":
-        return bounded(node, {"[]": from_openapi(node["items"])})
+        return bounded(node, {"[]": from_openapi(node["items"], more), **more(node)})
     if kind == "integer":
         if "minimum" not in node:
             return "int"
@@ -97,7 +110,7 @@ def from_openapi(node: dict[str, Any]) -> Any:
     if kind in ("string", "number", "boolean") and "x-kubernetes-int-or-string" not in node:
         if any("duration(self)" in rule for rule in rules):
             return "duration"
-        return "bytes" if node.get("format") == "byte" else bounded(node, {"=": kind})
+        return "bytes" if node.get("format") == "byte" else bounded(node, {"=": kind, **more(node)})
     return "any"
 
 
@@ -106,7 +119,7 @@ def bounded(node: dict[str, Any], result: dict[str, Any]) -> Any:
     names = BOUNDS.get(node["type"], ("minimum", "maximum"))
     bounds = [node.get(name) for name in names]
     if bounds == [None, None]:
-        return result.get("=", result)
+        return result if "~" in result else result.get("=", result)
     return {**result, "..": bounds}
 
 

@@ -22,6 +22,12 @@ filter. [routing.md](routing.md) is a guide to the modules for the mesh.
 # Title, folder, the documentation fragment that the members of the section have (empty: the rest), and a text.
 SECTIONS = (
     ("Kinds of Istio", "modules", "bare.mesh.istio_kind", "One module a kind. They need only a kubeconfig."),
+    (
+        "Kinds of the Gateway API",
+        "modules",
+        "bare.mesh.gateway_api_kind",
+        "One module a kind. They need a cluster with the definitions (CRDs) of the Gateway API.",
+    ),
     ("The mesh and the cluster", "modules", "bare.mesh.connection", "They need only a kubeconfig."),
     ("Hosts", "modules", "", "They run on the hosts; the roles use them."),
     ("Filters", "filter", "", ""),

@@ -1,12 +1,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The shared code of the modules of Istio's kinds: arguments -> definitions (pure) -> validation (pure) -> run."""
+"""The shared code of the modules of Istio's kinds: arguments -> definitions (pure) -> validation (pure) -> run.
+
+The modules of the Gateway API's kinds use it too.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._base.schema import Fault, check, coerce
@@ -14,7 +17,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._istio import validators
 from ansible_collections.bare.mesh.plugins.module_utils._istio.kind import ResourceKind
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.apply import Engine
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.argspec import API_HOST
-from ansible_collections.bare.mesh.plugins.module_utils._k8s.change import outcome
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.change import Change, outcome
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import Client
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.module import connect, run
@@ -38,46 +41,6 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 
-def main(schema: ModuleType, rules: Rules) -> None:
-    """Run the module of a kind. schema: one of the package schemas."""
-    arguments = {**ARGUMENTS, **{name: argument for name, (_field, argument) in schema.KIND.options.items()}}
-
-    def work(module: AnsibleModule) -> dict[str, Any]:
-        return apply(module, schema, rules)
-
-    run(work, arguments, required_one_of=[("name", "resources")], mutually_exclusive=[("name", "resources")])
-
-
-def apply(module: AnsibleModule, schema: ModuleType, rules: Rules) -> dict[str, Any]:
-    """Bring the objects that the arguments describe into the cluster or out of it. Returns the module's result.
-
-    Raises Failure if an object is not valid, Istio is not installed or the API server refuses a change.
-    """
-    params, kind = module.params, schema.KIND
-    present = params["state"] == "present"
-    definitions = build(params, schema)
-    if present:
-        refuse(definitions, schema, rules)
-    client = connect(module, "all resources count as new" if present else "there is nothing to remove")
-    version = params["api_version"] or served(client, kind)
-    if not version:
-        if not present:
-            return {"changed": False, "objects": []}
-        if not module.check_mode:
-            raise Failure(
-                f"the cluster serves no {kind.kind} ({kind.group}): install Istio first, for example with"
-                " bare.mesh.istio_operator. Nothing was written."
-            )
-        version = kind.versions[0]
-    for definition in definitions:
-        definition["apiVersion"] = f"{kind.group}/{version.rpartition('/')[2]}"
-    engine = Engine(client, MANAGER, check=module.check_mode, ask_first=params["validate"] == "server")
-    changes = engine.present(definitions) if present else engine.absent(definitions)
-    for note in engine.notes:
-        module.warn(note)
-    return outcome(changes, module._diff)
-
-
 def served(client: Client | None, kind: ResourceKind) -> str:
     """The preferred API version of the kind that the cluster serves, such as v1; empty if it serves none."""
     if client is None:
@@ -85,6 +48,66 @@ def served(client: Client | None, kind: ResourceKind) -> str:
     group = client.get(f"/apis/{kind.group}") or {}
     offered = {entry["version"] for entry in group.get("versions") or []}
     return next((version for version in kind.versions if version in offered), "")
+
+
+class Family(NamedTuple):
+    """What the modules of a family of kinds have of their own."""
+
+    # What to do if the cluster does not serve a kind.
+    install: str
+    # Arguments besides those of all kinds.
+    arguments: dict[str, Any]
+    served: Callable[[Client | None, ResourceKind], str] = served
+    # Waits for the objects that are written. Returns what it adds to the result.
+    settle: Callable[[AnsibleModule, Engine, list[Change]], dict[str, Any]] | None = None
+
+
+ISTIO = Family("install Istio first, for example with bare.mesh.istio_operator", {})
+
+
+def main(schema: ModuleType, rules: Rules, family: Family = ISTIO) -> None:
+    """Run the module of a kind. schema: one of the package schemas."""
+    options = {name: argument for name, (_field, argument) in schema.KIND.options.items()}
+
+    def work(module: AnsibleModule) -> dict[str, Any]:
+        return apply(module, schema, rules, family)
+
+    run(
+        work,
+        {**ARGUMENTS, **family.arguments, **options},
+        required_one_of=[("name", "resources")],
+        mutually_exclusive=[("name", "resources")],
+    )
+
+
+def apply(module: AnsibleModule, schema: ModuleType, rules: Rules, family: Family = ISTIO) -> dict[str, Any]:
+    """Bring the objects that the arguments describe into the cluster or out of it. Returns the module's result.
+
+    Raises Failure if an object is not valid, its kind is not installed or the API server refuses a change.
+    """
+    params, kind = module.params, schema.KIND
+    present = params["state"] == "present"
+    definitions = build(params, schema)
+    if present:
+        refuse(definitions, schema, rules)
+    client = connect(module, "all resources count as new" if present else "there is nothing to remove")
+    version = params["api_version"] or family.served(client, kind)
+    if not version:
+        if not present:
+            return {"changed": False, "objects": []}
+        if not module.check_mode:
+            raise Failure(f"the cluster serves no {kind.kind} ({kind.group}): {family.install}. Nothing was written.")
+        version = kind.versions[0]
+    for definition in definitions:
+        definition["apiVersion"] = f"{kind.group}/{version.rpartition('/')[2]}"
+    engine = Engine(client, MANAGER, check=module.check_mode, ask_first=params["validate"] == "server")
+    changes = engine.present(definitions) if present else engine.absent(definitions)
+    for note in engine.notes:
+        module.warn(note)
+    result = outcome(changes, module._diff)
+    if family.settle and client and present and not module.check_mode:
+        result.update(family.settle(module, engine, changes))
+    return result
 
 
 def build(params: dict[str, Any], schema: ModuleType) -> list[dict[str, Any]]:

@@ -71,7 +71,12 @@ _NAMESPACED: dict[str, dict[str, str]] = {
     },
     "telemetry.istio.io": {"Telemetry": "telemetries"},
     # https://gateway-api.sigs.k8s.io/. Last, because a Gateway without its group is rather meant to be Istio's.
-    "gateway.networking.k8s.io": {"Gateway": "gateways"},
+    "gateway.networking.k8s.io": {
+        "Gateway": "gateways",
+        "GRPCRoute": "grpcroutes",
+        "HTTPRoute": "httproutes",
+        "ReferenceGrant": "referencegrants",
+    },
 }
 _CLUSTER_WIDE: dict[str, dict[str, str]] = {
     "": {"Namespace": "namespaces", "Node": "nodes", "PersistentVolume": "persistentvolumes"},

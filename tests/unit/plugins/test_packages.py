@@ -15,6 +15,7 @@ ALLOWED = {
     "_base": set(),
     "_k8s": {"_base"},
     "_istio": {"_base", "_k8s"},
+    "_gateway_api": {"_base", "_k8s", "_istio"},
     "_host": {"_base"},
     "_kubeadm": {"_base"},
     "_preflight": {"_base", "_host", "_kubeadm"},
@@ -46,4 +47,4 @@ def test_a_package_imports_what_it_may(package):
 def test_no_module_joins_the_halves():
     for file in (ROOT.parent / "modules").glob("*.py"):
         packages = imported(file)
-        assert not (packages & {"_k8s", "_istio"} and packages & {"_host", "_kubeadm", "_preflight"}), file
+        assert not (packages & {"_k8s", "_istio", "_gateway_api"} and packages & {"_host", "_kubeadm", "_preflight"}), file

@@ -10,7 +10,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._istio.re2 import refuse
 from ansible_collections.bare.mesh.plugins.module_utils._istio.validators import metadata
 
 from tests.istio_kinds import DATA, load
-from tests.shapes import places, without
+from tests.shapes import places, replaced, without
 
 CASES = [(name, case["spec"], case.get("fault")) for name, data in DATA.items() for case in data["specs"]]
 
@@ -39,16 +39,6 @@ def test_no_rule_stumbles_over_what_another_part_of_the_spec_is(name):
             strange = [replaced(spec, path, value) for value in (0, "x", [], {}, None)]
             for one in (*strange, without(spec, path)):
                 list(faults_of({"metadata": {"name": "x", "namespace": "default"}, "spec": one}, schema, rules))
-
-
-def replaced(value, path, new):
-    """A copy of the value with another one at the path."""
-    if not path:
-        return new
-    head, *rest = path
-    if isinstance(value, list):
-        return [replaced(item, rest, new) if index == head else item for index, item in enumerate(value)]
-    return {key: replaced(item, rest, new) if key == head else item for key, item in value.items()}
 
 
 @pytest.mark.parametrize(
