@@ -13,7 +13,7 @@ description:
   - Everything is checked before the first write, such as the subset, the routes, the gates' queries, and whether
     Prometheus answers. The message names all faults.
   - Changes the weights alone, by a patch that the API server refuses if the routes are no longer as they were
-    read. What somebody else changes meanwhile is never overwritten: the task fails then, and leaves
+    read. What somebody else changes meanwhile is never overwritten. The task fails then, and leaves
     the weights as they are.
   - Steps to which the live weights have come already are left out, so a run after an interrupted one goes on. If a gate
     fails then, it goes back to the weights with which that run began. At the last step, it changes nothing, and asks
@@ -210,7 +210,7 @@ steps:
   elements: dict
   contains:
     percent: {description: Share of the subset that gets more., type: int, sample: 25}
-    weights: {description: The weights of this step, as in RV(weights)., type: list, elements: dict}
+    weights: {description: 'The weights of this step, as in RV(weights).', type: list, elements: dict}
     gates:
       description: What was measured. Empty in check mode.
       type: list

@@ -141,6 +141,13 @@ def test_a_canary_release_goes_on_where_it_was(run):
     assert share() == 100
 
 
+def test_a_canary_release_that_follows_metrics(run):
+    """Foretold, which needs no Prometheus. test_traffic_shift.py takes such steps."""
+    run("Send all requests to the first version")
+    name = "Send all requests to the new version as long as it answers well"
+    assert run(name, "--check") == 1 and share() == 0
+
+
 def test_a_fault_for_one_user(run, page_url):
     run("Let the ratings be slow for jason")
     run("Set the kubeconfig of all modules")
