@@ -20,7 +20,7 @@ help: ## list the targets
 site: lab-host venv ## from nothing to the Bookinfo page: environment, artifacts, lab, site.yml
 	python -m lab artifacts
 	python -m lab up
-	ANSIBLE_CALLBACKS_ENABLED=bare.mesh.progress ansible-playbook site.yml -i inventories/lab
+	ANSIBLE_CALLBACKS_ENABLED=bare.mesh.progress,bare.mesh.report ansible-playbook site.yml -i inventories/lab
 	@echo "Bookinfo: $$(python tools/bookinfo_url.py)"
 
 url: $(STAMP) ## print the page's address

@@ -115,7 +115,13 @@ def test_the_archive_has_no_file_of_the_user(tmp_path):
     """README.md lets users write their inventory and their virtual environment into the checkout."""
     tree, out = tmp_path / "tree", tmp_path / "out"
     theirs = [
-        *("my-cluster/hosts.yml", "venv/pyvenv.cfg", ".venv/pyvenv.cfg", "env/pyvenv.cfg"),
+        *(
+            "my-cluster/hosts.yml",
+            "reports/20260102T030405Z-site.md",
+            "venv/pyvenv.cfg",
+            ".venv/pyvenv.cfg",
+            "env/pyvenv.cfg",
+        ),
         *(
             f"inventories/{name}/group_vars/all.yml"
             for name in ("mine", "s", "sam", "site", "sampler", "sample-2", "lab", ".old")

@@ -225,7 +225,7 @@ class _Drawing:
         for one, pods in sorted(versions.items()):
             key = ("version", *service, one)
             self.workloads[key] = pods
-            self.chart.node(key, [f"{service[1]} {one}", counts(pods)])
+            self.chart.node(key, [f"{'/'.join(service)} {one}", counts(pods)])
             self.chart.edge(("service", *service), key)
 
     def services(self) -> None:

@@ -115,18 +115,21 @@ def test_bookinfo():
         (gateway, "", page),
         (page, "100%: http if exact /productpage", "Service default/productpage"),
         ("Sidecars of the mesh", "", reviews),
-        (reviews, "100% v2: 1. http if headers end-user", "reviews v2"),
-        (reviews, "90% v1: 2. http", "reviews v1"),
-        (reviews, "10% v3: 2. http", "reviews v3"),
-        ("Service default/productpage", "", "productpage v1"),
-        *(("Service default/reviews", "", f"reviews v{one}") for one in (1, 2, 3)),
-        *((pod, "", "Node node2") for pod in (gateway, "productpage v1", "reviews v1", "reviews v3")),
-        *((f"reviews v{one}", "", "Node node3") for one in (2, 3)),
+        (reviews, "100% v2: 1. http if headers end-user", "default/reviews v2"),
+        (reviews, "90% v1: 2. http", "default/reviews v1"),
+        (reviews, "10% v3: 2. http", "default/reviews v3"),
+        ("Service default/productpage", "", "default/productpage v1"),
+        *(("Service default/reviews", "", f"default/reviews v{one}") for one in (1, 2, 3)),
+        *(
+            (pod, "", "Node node2")
+            for pod in (gateway, "default/productpage v1", "default/reviews v1", "default/reviews v3")
+        ),
+        *((f"default/reviews v{one}", "", "Node node3") for one in (2, 3)),
     }
     assert {
         f"{gateway}<br/>hosts *<br/>ports 80 HTTP<br/>1/1 pods ready",
-        "reviews v2<br/>0/1 pods ready",
-        "reviews v3<br/>2/2 pods ready",
+        "default/reviews v2<br/>0/1 pods ready",
+        "default/reviews v3<br/>2/2 pods ready",
         "Node node1<br/>ready",
         "Node node3<br/>not ready",
     } <= nodes  # fmt: skip
