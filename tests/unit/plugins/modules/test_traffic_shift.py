@@ -296,6 +296,7 @@ def test_no_value_is_a_failed_gate_unless_it_may_pass(mesh, shift, answer):
     mesh.answers["sum(errors)"] = answer
     done = shift(gates=QUERY)
     assert done["rolled_back"] and "gate errors: there is no value" in done["msg"] and mesh.weights() == [100, 0]
+    assert [one["ok"] for one in done["steps"][0]["gates"]] == [False]
     done = shift(gates=QUERY, no_data="pass")
     assert "failed" not in done and mesh.weights() == [0, 100]
     assert done["steps"][0]["gates"][0]["value"] is None
@@ -502,6 +503,18 @@ def test_a_write_that_may_have_happened_is_taken_back(mesh, shift):
     assert shift()["rolled_back"] and mesh.weights() == [100, 0]
 
 
+def test_a_way_back_that_fails_is_said(mesh, shift):
+    def fail(message):
+        raise Unreachable(message)
+
+    mesh.afterwards[0] = lambda: fail("the answer is lost")
+    mesh.meanwhile[1] = lambda: fail("the API server is gone")
+    done = shift(steps=[10])
+    assert done["changed"] and not done["rolled_back"] and mesh.weights() == [90, 10]
+    assert "the answer is lost. The weights of before could NOT be written: the API server is gone" in done["msg"]
+    assert done["weights"] == [{"route": "http[0]", "weights": {"v1": 90, "v3": 10}}]
+
+
 def test_a_refused_first_write_is_no_change(mesh, shift):
     def refuse():
         raise ApiError(403, "virtualservices is forbidden", "Forbidden")
@@ -522,3 +535,39 @@ def test_the_patch_touches_weights_alone(mesh, shift):
     shift(steps=[50])
     written = [one["path"] for one in mesh.patches[0] if one["op"] != "test"]
     assert written and all(re.fullmatch(r"/spec/http/0/route/\d/weight", path) for path in written)
+
+
+def test_values_at_the_limits_pass(mesh, shift):
+    mesh.answers.update({"100 * ": "99", "histogram_quantile": "500", "sum(errors)": "5"})
+    assert "failed" not in shift(gates=[*GATES, *QUERY])
+
+
+def test_what_has_no_weight_and_needs_none_stays_without(mesh, shift):
+    mesh.routes(route(destination("v1", 100), destination("v2"), destination("v3")))
+    shift(steps=[50])
+    assert mesh.weights() == [50, None, 50]
+
+
+def test_a_query_that_cannot_be_computed(mesh, shift):
+    """Status 422, of which Prometheus is sure: that is no missing answer."""
+    mesh.answers["sum(errors)"] = ApiError(422, "found duplicate series for the match group")
+    assert "Prometheus refuses the query sum(errors): found duplicate series" in shift(check=True, gates=QUERY)["msg"]
+
+
+def test_a_rule_for_the_whole_mesh_holds_where_there_is_no_nearer_one(mesh, shift):
+    mesh.rule({"v1": {"version": "v1"}, "v3": {"version": "mesh"}}, "reviews.shop.svc.cluster.local")
+    rule = mesh.cluster.objects.pop(RULE)
+    rule["metadata"]["namespace"] = "istio-system"
+    mesh.cluster.objects[RULE.replace("/shop/", "/istio-system/")] = rule
+    assert "failed" not in shift(steps=[20])
+    assert 'destination_version="mesh"' in mesh.queries[-1][1]
+    mesh.rule({"v1": {"version": "v1"}})
+    assert "no DestinationRule of reviews has the subset v3 (there are: v1)" in shift()["msg"]
+
+
+def test_roundings_do_not_add_up(mesh, shift):
+    """A step from the weights of the step before would end with 3 and 47."""
+    mesh.routes(route(destination("v1", 7), destination("v2", 93), destination("v3", 0)))
+    given = copy.deepcopy(mesh.live["http"][0]["route"])
+    shift(steps=[10, 25, 50])
+    assert mesh.live["http"][0]["route"] == next_weights(given, "v3", 50) and mesh.weights() == [4, 46, 50]
