@@ -43,6 +43,7 @@ extends_documentation_fragment:
   - bare.mesh.gateway_api_kind.waiting
   - bare.mesh.connection
 seealso:
+  - module: bare.mesh.gateway_api_gateway
   - module: bare.mesh.virtual_service
 author:
   - The bare.mesh authors (@bare-mesh)

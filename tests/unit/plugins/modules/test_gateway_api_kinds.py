@@ -3,17 +3,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 from ansible_collections.bare.mesh.plugins.module_utils._base.schema import check
 from ansible_collections.bare.mesh.plugins.module_utils._gateway_api import conditions, family
+from ansible_collections.bare.mesh.plugins.module_utils._gateway_api.formats import FORMATS
 from ansible_collections.bare.mesh.plugins.module_utils._istio import kind_module
 from ansible_collections.bare.mesh.plugins.module_utils._istio.kind_module import faults_of
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.argspec import CONNECTION, WAITING
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Unreachable
-from ansible_collections.bare.mesh.plugins.modules import http_route
+from ansible_collections.bare.mesh.plugins.modules import gateway_api_gateway, http_route, reference_grant
 
 from tests.gateway_api_kinds import DATA, RULES, SCHEMAS
 from tests.istio_kinds import life, load
@@ -23,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[4]
 GROUP = "gateway.networking.k8s.io"
 CASES = [(name, case["spec"], case.get("fault")) for name, data in DATA.items() for case in data["specs"]]
 ROUTE = {"name": "x", "namespace": "shop", **DATA["http_route"]["first"]}
+WEB = {"name": "web", "namespace": "shop", **DATA["gateway_api_gateway"]["first"]}
 PATH = f"/apis/{GROUP}/v1/namespaces/shop/httproutes/x"
 
 
@@ -261,3 +264,84 @@ def test_nothing_to_wait_for(installed, run_module, monkeypatch):
     monkeypatch.setattr(family.AnsibleModule, "warn", lambda self, text, **more: said.append(text))
     done = run_module(http_route, name="x", namespace="shop", wait=True)
     assert done["conditions"] == [] and "names no parent (parentRefs)" in said[0]
+
+
+def test_no_format_is_left_over():
+    """Those of the schemas, which the tool that generates them takes from the definitions by their expressions."""
+    texts = [Path(load(SCHEMAS, name).__file__).read_text() for name in DATA]
+    used = {found for text in texts for found in re.findall(r'(?s)"=":\s*"string",\s*"~":\s*"(\w+)"', text)}
+    assert used == set(FORMATS)
+
+
+# The status of a Gateway: first as its definition has it by default, then as istiod 1.31 writes it.
+def programmed(generation=0, **wrong):
+    given = {
+        "Accepted": ("True", "Accepted", "Resource accepted"),
+        "Programmed": ("True", "Programmed", "Resource programmed, assigned to service(s) web-istio.shop.svc:80"),
+        **wrong,
+    }
+    found = [
+        {"type": name, "status": status, "reason": reason, "message": message, "observedGeneration": generation}
+        for name, (status, reason, message) in given.items()
+    ]
+    bad = {"type": "ResolvedRefs", "status": "True", "reason": "ResolvedRefs", "message": "No errors found"}
+    return {"conditions": found, "listeners": [{"name": "http", "attachedRoutes": 0, "conditions": [bad]}]}
+
+
+def test_a_gateway_is_ready_when_it_is_programmed(controller, installed, run_module):
+    fresh = [
+        {"type": name, "status": "Unknown", "reason": "Pending", "message": "Waiting for controller"}
+        for name in ("Accepted", "Programmed")
+    ]
+    no_address = (
+        "False",
+        "AddressNotAssigned",
+        "Assigned to service(s) web-istio, but failed to assign to all requested",
+    )
+    controller += [{"conditions": fresh}, programmed(Programmed=no_address), programmed()]
+    done = run_module(gateway_api_gateway, wait=True, **WEB)
+    assert [(one.get("listener"), one["type"], one["status"]) for one in done["conditions"]] == [
+        (None, "Accepted", "True"),
+        (None, "Programmed", "True"),
+        ("http", "ResolvedRefs", "True"),
+    ]
+    # A load balancer may take long to give an address, so this does not end the wait early.
+    controller[:] = [programmed(Programmed=no_address)]
+    installed.objects[PATH.replace("httproutes/x", "gateways/web")]["status"] = controller[0]
+    failed = run_module(gateway_api_gateway, wait=True, wait_timeout=100, **WEB)
+    assert (
+        "not ready after 100 s: Gateway shop/web: the condition Programmed is False (AddressNotAssigned"
+        in failed["msg"]
+    )
+
+
+def test_a_gateway_that_nobody_runs(controller, installed, run_module):
+    run_module(gateway_api_gateway, **WEB)
+    fresh = [{"type": name, "status": "Unknown", "reason": "Pending"} for name in ("Accepted", "Programmed")]
+    one = installed.objects[PATH.replace("httproutes/x", "gateways/web")]
+    one["metadata"]["generation"], one["status"] = 1, {"conditions": fresh}
+    controller += [{"conditions": fresh}]
+    failed = run_module(gateway_api_gateway, wait=True, wait_timeout=3, **WEB)
+    assert "not ready after 3 s: Gateway shop/web: its controller has not seen the change yet" in failed["msg"]
+
+
+def test_a_gateway_with_a_wrong_class_parameter_ends_the_wait_early(controller, installed, run_module):
+    controller += [programmed(Accepted=("False", "InvalidParameters", "no such ConfigMap"))]
+    failed = run_module(gateway_api_gateway, wait=True, wait_timeout=600, **WEB)
+    assert (
+        "waiting does not change that: Gateway shop/web: the condition Accepted is False (InvalidParameters"
+        in (failed["msg"])
+    )
+
+
+def test_nobody_answers_a_reference_grant(installed, run_module):
+    arguments = {"name": "x", **DATA["reference_grant"]["first"]}
+    assert "wait" in run_module(reference_grant, wait=True, **arguments)["msg"]
+    # In v1, release 1.4 has other kinds, but no ReferenceGrant.
+    installed.get, get = (lambda path: lacking(get(path)) if path == f"/apis/{GROUP}/v1" else get(path)), installed.get
+    done = run_module(reference_grant, **arguments)
+    assert done["objects"][0]["api_version"] == f"{GROUP}/v1beta1"
+
+
+def lacking(content):
+    return {"resources": [one for one in content["resources"] if one["kind"] != "ReferenceGrant"]}
