@@ -155,7 +155,7 @@ attributes:
       foretold. A Prometheus that does not answer is a warning. Without a cluster, all steps count as to be taken.
   diff_mode:
     support: full
-    details: Shows the routes before and after.
+    details: Shows the weights before and after.
 notes:
   - The requests of O(to) are those with its label C(version) (in the metrics C(destination_version)), or if the subset
     has no such label C(service.istio.io/canonical-revision) (C(destination_canonical_revision)). Both are labels of
@@ -246,7 +246,6 @@ from ansible_collections.bare.mesh.plugins.module_utils._istio.shift.prometheus 
 from ansible_collections.bare.mesh.plugins.module_utils._istio.shift.run import Shift
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.argspec import API_HOST
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import PATIENCE, Client
-from ansible_collections.bare.mesh.plugins.module_utils._k8s.diff import render
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.discovery import Kinds
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.module import connect, run
@@ -369,14 +368,13 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     if not shift.left:
         return shift.state()
     if module.check_mode:
-        after = shift.foretell()
+        shift.foretell()
         result = {**shift.state(), "changed": True}
     else:
         shift.go(judge)
-        after = client.get(path) or live
         result = shift.state()
     if module._diff:
-        result["diff"] = [render(live, live, after)]
+        result["diff"] = [shift.diff()]
     return result
 
 

@@ -38,8 +38,18 @@ class Route(NamedTuple):
 
     def listed(self) -> dict[str, Any]:
         """The weights for the result."""
-        pairs = zip(self.entry["route"], weights(self.entry))
-        return {"route": self.label, "weights": {name(one): weight for one, weight in pairs}}
+        return {"route": self.label, "weights": dict(zip(self.names(), weights(self.entry)))}
+
+    def names(self) -> list[str]:
+        """The destinations in messages and results, with their hosts where the subsets alone do not tell them apart."""
+        short = [name(one) for one in self.entry["route"]]
+        if len(set(short)) == len(short):
+            return short
+        return [f"{one['destination']['host']}/{other}" for one, other in zip(self.entry["route"], short)]
+
+    def lines(self) -> list[str]:
+        """The weights for the diff."""
+        return [f"{self.label} {one}: {weight}" for one, weight in zip(self.names(), weights(self.entry))]
 
 
 def place(section: str, index: int, entry: Object) -> str:

@@ -51,7 +51,14 @@ class Shift:
         listed = [route.listed() for route in self.routes]
         return {"changed": self.written, "steps": self.steps, "rolled_back": rolled_back, "weights": listed}
 
-    def write(self, wanted: list[Route], dry_run: bool = False) -> Object:
+    def diff(self) -> dict[str, str]:
+        """The weights before and after: an entry of the module's diff."""
+        before, after = (
+            "".join(f"{line}\n" for one in side for line in one.lines()) for side in (self.first, self.routes)
+        )
+        return {"before_header": self.title, "after_header": self.title, "before": before, "after": after}
+
+    def write(self, wanted: list[Route], dry_run: bool = False) -> None:
         """Write the weights, by a patch that fails where the routes are not as this run knows them."""
         if not dry_run:
             self.sent = wanted
@@ -73,17 +80,15 @@ class Shift:
         if not dry_run:
             self.written = True
             self.routes = current(answer, wanted) or wanted
-        return answer
 
-    def foretell(self) -> Object:
+    def foretell(self) -> None:
         """What the API server says to the last weights, without a change."""
         for percent in self.left:
             listed = [route.listed() for route in self.wanted(percent)]
             self.steps.append({"percent": percent, "weights": listed, "gates": []})
         wanted = self.wanted(self.params["steps"][-1])
-        answer = self.write(wanted, dry_run=True)
+        self.write(wanted, dry_run=True)
         self.routes = wanted
-        return answer
 
     def go(self, judge: Judge) -> None:
         """Take the steps that are left. Raises Failure after the way back."""

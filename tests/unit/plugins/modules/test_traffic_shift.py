@@ -149,7 +149,16 @@ def test_all_steps_with_good_values(mesh, shift):
     assert "failed" not in done, done
     assert done["changed"] and not done["rolled_back"]
     assert done["weights"] == predicted["weights"] == [{"route": "http[0]", "weights": {"v1": 0, "v3": 100}}]
-    assert done["diff"] == predicted["diff"] and "weight: 100" in done["diff"][0]["after"]
+    title = "VirtualService shop/reviews"
+    assert done["diff"] == predicted["diff"]
+    assert done["diff"] == [
+        {
+            "before_header": title,
+            "after_header": title,
+            "before": "http[0] v1: 100\nhttp[0] v3: 0\n",
+            "after": "http[0] v1: 0\nhttp[0] v3: 100\n",
+        }
+    ]
     assert [one["percent"] for one in done["steps"]] == [10, 25, 50, 100]
     assert [one["weights"] for one in done["steps"]] == [one["weights"] for one in predicted["steps"]]
     assert mesh.weights() == [0, 100] and mesh.now == 4 * 60 and mesh.cluster.writes == 4
@@ -227,6 +236,12 @@ def test_one_subset_gives_alone(mesh, shift):
     wrong = shift(**{"from": "v1"}, steps=[100])
     assert "v1 and v3 have 70 percent of http[0]: end steps with 70, or leave out from" in wrong["msg"]
     assert "http[0] has no destination with the subset v9" in shift(**{"from": "v9"})["msg"]
+
+
+def test_other_hosts_give_as_well(mesh, shift):
+    mesh.routes(route(destination("v3", 60, "old"), destination("v3", 40)))
+    done = shift(steps=[70])
+    assert done["weights"] == [{"route": "http[0]", "weights": {"old/v3": 30, "reviews/v3": 70}}]
 
 
 def test_an_interrupted_run_goes_on(mesh, shift):
