@@ -111,6 +111,7 @@ class CallbackModule(CallbackBase):
         self.kubeconfig = ""
         self.names: dict[str, str] = {}
         self.started: dict[tuple[str, str], float] = {}
+        self.items: dict[tuple[str, str], list[str]] = {}
 
     # What happens in the run
 
@@ -158,6 +159,12 @@ class CallbackModule(CallbackBase):
         self._ended(result, "ignored" if ignore_errors else "failed")
 
     @guarded
+    def v2_runner_item_on_failed(self, result: Any) -> None:
+        # The result of the loop says only that items failed, and since ansible-core 2.21 not which ones.
+        task, host, said = parts_of(result)
+        self.items.setdefault((host, task._uuid), []).append(record.message(said))
+
+    @guarded
     def v2_runner_on_unreachable(self, result: Any) -> None:
         self._ended(result, "unreachable")
 
@@ -186,11 +193,10 @@ class CallbackModule(CallbackBase):
             self.run.stages[self.stage] = self.run.stages.get(self.stage, 0) + took
 
     def _ended(self, result: Any, status: str) -> None:
-        # Since ansible-core 2.19 without the underscores.
-        task = getattr(result, "task", None) or result._task
-        host = (getattr(result, "host", None) or result._host).get_name()
-        said = getattr(result, "result", None) or result._result
-        began = self.started.pop((host, task._uuid), time.monotonic())
+        task, host, said = parts_of(result)
+        key = host, task._uuid
+        began = self.started.pop(key, time.monotonic())
+        items = self.items.pop(key, [])
         would = task.check_mode if isinstance(task.check_mode, bool) else bool(self.run and self.run.check)
         entry = record.Entry(
             stage=self.stage,
@@ -203,7 +209,7 @@ class CallbackModule(CallbackBase):
             would=would,
         )
         if status in record.FAILURES:
-            entry.message = record.message(said)
+            entry.message = "\n".join(dict.fromkeys(items)) or record.message(said)
         if task.resolved_action in self.modules and task.no_log is not True:
             entry.objects = record.objects(said, would)
             self.kubeconfig = record.kubeconfig(said) or self.kubeconfig
@@ -247,6 +253,13 @@ class CallbackModule(CallbackBase):
             self.get_option("directory"), run.playbook, run.began, document(run), int(self.get_option("keep"))
         )
         self._display.display(f"report: {os.path.abspath(path)}", stderr=True)
+
+
+def parts_of(result: Any) -> tuple[Any, str, dict[str, Any]]:
+    """Task, name of the host, and what the task returned. Before ansible-core 2.19 the names have underscores."""
+    task = getattr(result, "task", None) or result._task
+    host = (getattr(result, "host", None) or result._host).get_name()
+    return task, host, getattr(result, "result", None) or result._result
 
 
 def api_modules() -> frozenset[str]:

@@ -80,9 +80,5 @@ def kubeconfig(result: dict[str, Any]) -> str:
 
 
 def message(result: dict[str, Any]) -> str:
-    """Why a task failed, as Ansible says it: what no_log hides is not in the result."""
-    if "censored" in result:
-        return str(result["censored"])
-    items = [one for one in parts(result) if one is not result and (one.get("failed") or one.get("unreachable"))]
-    # A loop's own message says only that an item failed.
-    return "\n".join(dict.fromkeys(str(one.get("msg") or "") for one in items or [result]))
+    """Why a task, or an item of its loop, failed, as Ansible says it: what no_log hides is not in the result."""
+    return str(result.get("censored") or result.get("msg") or "")

@@ -123,6 +123,7 @@ def test_check_mode_says_what_would_change(world):
     tasks = (
         removed("Remove the map", WEB),
         removed("Remove in secret", HIDDEN, no_log=True),
+        removed("Remove in a secret loop", HIDDEN, no_log=True, loop=[1]),
         removed("Remove in a loop", {**WEB, "metadata": {**WEB["metadata"], "name": "{{ item }}"}}, loop=["web"]),
     )
     code, said, (text,) = world.run(play(*tasks), options=("--check",))
@@ -133,6 +134,7 @@ def test_check_mode_says_what_would_change(world):
         "- Remove the map",
         "  - would be deleted: ConfigMap shop/web",
         "- Remove in secret",
+        "- Remove in a secret loop",
         "- Remove in a loop",
         "  - would be deleted: ConfigMap shop/web",
     ]
@@ -172,13 +174,15 @@ def test_a_run_that_fails(world):
 
 def test_secrets_of_a_failure_are_masked(world):
     hidden = {"name": "Hide", "ansible.builtin.assert": {"that": False, "fail_msg": SECRET}, "no_log": True}
+    hidden_loop = {**hidden, "loop": [1, 2]}
     looped = {
         "name": "Each",
         "ansible.builtin.assert": {"that": "item == 1", "fail_msg": "{{ item }} is wrong"},
         "loop": [1, 2, 3],
     }
-    text = world.run(play(hidden))[2][0]
-    assert "no_log" in text.partition("What failed")[2] and SECRET not in text
+    for one in (hidden, hidden_loop):
+        text = world.run(play(one))[2][-1]
+        assert "no_log" in text.partition("What failed")[2] and SECRET not in text
     assert "\n2 is wrong\n3 is wrong\n" in world.run(play(looped))[2][-1]
 
 
