@@ -162,6 +162,8 @@ notes:
     the subset in the DestinationRule.
   - A task with M(bare.mesh.virtual_service) or M(bare.mesh.istio_config) and the old weights takes them back. One with
     the new weights says "changed" once, because it takes over the field again.
+  - In ambient mode there are no sidecars that report. Write gates with a query there, such as one of what waypoints
+    report.
   - Killing the task leaves the weights as they are at that moment.
 seealso:
   - module: bare.mesh.virtual_service

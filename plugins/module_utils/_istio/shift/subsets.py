@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.bare.mesh.plugins.module_utils._istio.analysis.hosts import forms, fqdn, service
+from ansible_collections.bare.mesh.plugins.module_utils._istio.analysis.hosts import forms, fqdn, same, service
 from ansible_collections.bare.mesh.plugins.module_utils._istio.shift.gates import LABELS, Target
 from ansible_collections.bare.mesh.plugins.module_utils._istio.shift.routes import Route, members, name
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import Client
@@ -19,16 +19,19 @@ ROOT = "istio-system"
 def known(client: Client, host: str, where: str) -> dict[str, dict[str, str]]:
     """The labels of each subset of a host, by name. Istio looks into the namespaces in this order."""
     found = service(host, where)
-    subsets: dict[str, dict[str, str]] = {}
+    exact: dict[str, dict[str, str]] = {}
+    wild: dict[str, dict[str, str]] = {}
     for namespace in dict.fromkeys([where, *([found[1]] if found else []), ROOT]):
         for rule in client.pages(Kinds(client).collection("networking.istio.io/v1", "DestinationRule", namespace)):
             spec = rule.get("spec") or {}
-            if forms(spec.get("host") or "", namespace) & forms(host, where):
+            pattern = spec.get("host") or ""
+            if same(forms(host, where), forms(pattern, namespace)):
                 for subset in spec.get("subsets") or []:
-                    subsets.setdefault(subset["name"], subset.get("labels") or {})
-        if subsets:
+                    (wild if pattern.startswith("*") else exact).setdefault(subset["name"], subset.get("labels") or {})
+        if exact or wild:
             break
-    return subsets
+    # A rule with a wildcard holds where none names the host.
+    return exact or wild
 
 
 def full_name(host: str, where: str) -> str:

@@ -580,6 +580,15 @@ def test_a_rule_for_the_whole_mesh_holds_where_there_is_no_nearer_one(mesh, shif
     assert "no DestinationRule of reviews has the subset v3 (there are: v1)" in shift()["msg"]
 
 
+def test_a_rule_with_a_wildcard_holds_where_none_names_the_host(mesh, shift):
+    mesh.rule({"v1": {"version": "v1"}, "v3": {"version": "all"}}, "*.shop.svc.cluster.local")
+    assert "failed" not in shift(steps=[20]) and 'destination_version="all"' in mesh.queries[-1][1]
+    wild = mesh.cluster.objects[RULE]
+    mesh.rule({"v1": {"version": "v1"}, "v3": {"version": "own"}})
+    mesh.cluster.objects[f"{RULE}-all"] = wild
+    assert "failed" not in shift(steps=[30]) and 'destination_version="own"' in mesh.queries[-1][1]
+
+
 def test_roundings_do_not_add_up(mesh, shift):
     """A step from the weights of the step before would end with 3 and 47."""
     mesh.routes(route(destination("v1", 7), destination("v2", 93), destination("v3", 0)))
