@@ -42,9 +42,9 @@ def life(data: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], str]]:
         yield f"{step} again", {**common, **options}, "absent" if action == "deleted" else "unchanged"
 
 
-def as_manifest(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+def as_manifest(name: str, arguments: dict[str, Any], schemas: str = "module_utils._istio.schemas") -> dict[str, Any]:
     """The same arguments with the resource as a Kubernetes manifest."""
-    options = load("module_utils._istio.schemas", name).KIND.options
+    options = load(schemas, name).KIND.options
     spec = {options[option][0]: value for option, value in arguments.items() if option in options}
     rest = {option: value for option, value in arguments.items() if option not in (*options, "name", "namespace")}
     meta = {"name": arguments["name"], "namespace": arguments["namespace"]}
