@@ -40,6 +40,23 @@ options:
     type: str
     choices: [present, absent, rendered, validated]
     default: present
+  default_tag:
+    description:
+      - Point the revision tag C(default) to this revision, also if it points to another one, as C(istioctl tag set
+        default --overwrite) does. Namespaces with the label C(istio-injection=enabled) then get their sidecars from
+        this revision, and it validates resources without a revision. Running pods keep their sidecars.
+      - Without it, the tag is set only where there is none, or where this is the default revision.
+    type: bool
+    default: false
+    version_added: 0.2.0
+  keep:
+    description:
+      - Objects that O(state=absent) leaves alone, in the form of RV(objects). After an upgrade, give those of the new
+        revision. It has taken over the gateways, which in check mode are still the old one's.
+    type: list
+    elements: dict
+    default: []
+    version_added: 0.2.0
   compare_with:
     description:
       - Another mesh, to which O(state=rendered) compares this one. What it does not name is as in this one.
@@ -76,6 +93,18 @@ EXAMPLES = r"""
     state: rendered
     compare_with: {profile: default}
   register: demo
+
+- name: Give all namespaces of the default revision to the new one, which is already installed
+  bare.mesh.istio_operator:
+    revision: 1-31-0
+    default_tag: true
+  register: new
+
+- name: Remove the old revision, when no proxy uses it any more
+  bare.mesh.istio_operator:
+    revision: 1-29-1
+    state: absent
+    keep: "{{ new.objects }}"
 
 - name: Remove the canary revision
   bare.mesh.istio_operator:
@@ -168,6 +197,8 @@ ARGUMENTS: dict[str, Any] = {
     "src": {"type": "path"},
     "istioctl": {"type": "str", "default": "istioctl"},
     "state": {"type": "str", "choices": STATES, "default": "present"},
+    "default_tag": {"type": "bool", "default": False},
+    "keep": {"type": "list", "elements": "dict", "default": []},
     "compare_with": {
         "type": "dict",
         "options": {"profile": {"type": "str"}, "spec": {"type": "dict"}, "istioctl": {"type": "str"}},
@@ -214,14 +245,19 @@ def compare(module: AnsibleModule, objects: list[dict[str, Any]]) -> list[dict[s
 
 
 def with_tag(
-    istioctl: Istioctl, iop: dict[str, Any], version: str, objects: list[dict[str, Any]], client: Client | None
+    istioctl: Istioctl,
+    iop: dict[str, Any],
+    version: str,
+    objects: list[dict[str, Any]],
+    client: Client | None,
+    wanted: bool,
 ) -> list[dict[str, Any]]:
     """Add the objects of the revision tag `default`: namespaces with istio-injection=enabled then use this revision."""
     webhook = installer.canonical_webhook(objects)
     selector = {"labelSelector": "app=sidecar-injector,istio.io/tag=default"}
     path = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
     exists = bool(client and next(client.pages(path, selector), None))
-    if webhook is None or not installer.tag_needed(iop["spec"], exists):
+    if webhook is None or not installer.tag_needed(iop["spec"], exists, wanted):
         return objects
     rendered = istioctl.revision_tag(installer.tag_settings(iop["spec"], webhook))
     labels = installer.owner_labels(iop, version)
@@ -231,13 +267,29 @@ def with_tag(
     return objects + tag
 
 
-def leftovers(engine: Engine, iop: dict[str, Any], keep: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The live objects that this IstioOperator installed and that are not among those to keep."""
+def brought(engine: Engine, iop: dict[str, Any]) -> list[dict[str, Any]]:
+    """The live objects that go with this IstioOperator: with the last revision also the base that all of them share."""
+    revision = installer.revision_of(iop["spec"]) or "default"
+    found = leftovers(engine, iop, []) + find_revision_tags(engine.client, revision)
+    if has_other_revisions(engine.client, revision):
+        return [one for one in found if installer.component_of(one) != "Base"]
+    # The base has the label of the revision that was there first.
+    known = {key(one) for one in found}
+    return found + [one for one in leftovers(engine, iop, [], base=True) if key(one) not in known]
+
+
+def leftovers(
+    engine: Engine, iop: dict[str, Any], keep: list[dict[str, Any]], base: bool = False
+) -> list[dict[str, Any]]:
+    """The live objects that this IstioOperator installed and that are not among those to keep.
+
+    base: only those of the base, of any revision.
+    """
     client = engine.client
     if client is None:
         return []
     kept = {key(one) for one in keep}
-    selector = {"labelSelector": installer.prune_selector(installer.owner_labels(iop, ""))}
+    selector = {"labelSelector": installer.prune_selector(installer.owner_labels(iop, ""), base)}
     paths = [engine.kinds.collection(api_version, kind) for api_version, kind in installer.PRUNED]
     with ThreadPoolExecutor(8) as pool:
         found = pool.map(lambda path: list(client.pages(path, selector)), paths)
@@ -337,16 +389,13 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         adopt=False,
     )
     if params["state"] == "absent":
-        brought = leftovers(engine, iop, []) + find_revision_tags(client, result["revision"])
-        if has_other_revisions(client, result["revision"]):
-            brought = [one for one in brought if installer.component_of(one) != "Base"]
-        changes = engine.absent(brought, "Foreground")
+        changes = engine.absent(installer.left_alone(brought(engine, iop), params["keep"]), "Foreground")
         return {**result, "istioctl_version": "", **outcome(changes, module._diff)}
     refuse_helm(client, result["namespace"], result["revision"])
     if not istioctl.program and module.check_mode:
         return without_istioctl(module, result, iop)
     version, objects = wanted(istioctl, iop, client)
-    objects = with_tag(istioctl, iop, version, objects, client)
+    objects = with_tag(istioctl, iop, version, objects, client, params["default_tag"])
     stale = leftovers(engine, iop, objects)
     # An autoscaler that goes would first undo the number of pods that is written.
     changes = engine.absent([one for one in stale if one["kind"] == AUTOSCALER], "Foreground")

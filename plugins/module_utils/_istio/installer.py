@@ -150,13 +150,23 @@ def _injects(webhook: dict[str, Any]) -> bool:
     return str(webhook.get("name", "")).endswith("sidecar-injector.istio.io")
 
 
-def tag_needed(spec: dict[str, Any], tag_exists: bool) -> bool:
+def tag_needed(spec: dict[str, Any], tag_exists: bool, wanted: bool = False) -> bool:
     """Whether to point the tag `default` to this revision.
 
-    Always for the default revision, for others if the tag does not exist.
+    Always for the default revision, for others if it is wanted or the tag does not exist.
     """
     managed_elsewhere = bool(_value(spec, "values", "global", "operatorManageWebhooks"))
-    return not managed_elsewhere and (not tag_exists or not revision_of(spec))
+    return not managed_elsewhere and (wanted or not tag_exists or not revision_of(spec))
+
+
+def left_alone(objects: list[dict[str, Any]], keep: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The objects that are not among those to keep, which are described as the results of modules describe them."""
+    names = {tuple(one.get(part) or "" for part in ("kind", "namespace", "name")) for one in keep}
+    return [
+        one
+        for one in objects
+        if (one["kind"], one["metadata"].get("namespace") or "", one["metadata"]["name"]) not in names
+    ]
 
 
 def tag_settings(spec: dict[str, Any], webhook: dict[str, Any]) -> dict[str, str]:
@@ -283,13 +293,15 @@ def adapt(desired: dict[str, Any], live: dict[str, Any]) -> dict[str, Any]:
     return {**desired, "webhooks": entries}
 
 
-def prune_selector(labels: dict[str, str]) -> str:
-    """Label selector of all objects that this IstioOperator installed.
+def prune_selector(labels: dict[str, str], base: bool = False) -> str:
+    """Label selector of all objects that this IstioOperator installed. base: only those of the base, of any revision.
 
     In any version: an upgrade removes old objects too.
     """
-    chosen = {name: value for name, value in labels.items() if name != VERSION}
-    return ",".join([COMPONENT, *(f"{name}={value}" for name, value in sorted(chosen.items()))])
+    left_out = (VERSION, REVISION) if base else (VERSION,)
+    chosen = {name: value for name, value in labels.items() if name not in left_out}
+    first = f"{COMPONENT}=Base" if base else COMPONENT
+    return ",".join([first, *(f"{name}={value}" for name, value in sorted(chosen.items()))])
 
 
 def prunable(live: dict[str, Any], named: bool) -> bool:

@@ -70,11 +70,10 @@ CASES = {
 }
 
 
-def answers(objects, revision):
+def answers(objects):
     """What the two queries of the role return."""
-    owner = OWNER + (f".{revision}" if revision else "")
     queries = [
-        yaml.safe_load((ROLE / f"vars/main/{file}.yml").read_text())[name].replace("{{ __istio_owner }}", owner)
+        yaml.safe_load((ROLE / f"vars/main/{file}.yml").read_text())[name].replace("{{ __istio_owner }}", OWNER)
         for file, name in (("main", "__istio_objects_query"), ("waypoints", "__istio_waypoint_query"))
     ]
     own = [one for one in objects if one["kind"] == "Gateway"]
@@ -99,7 +98,7 @@ def shown(tmp_path_factory):
                 + "} | to_json }}",
                 "mode": "0600",
             },
-            "vars": {**settings, **answers(objects, settings.get("istio_revision", ""))},
+            "vars": {**settings, **answers(objects)},
         }
         for name, (settings, objects) in CASES.items()
     ]
@@ -129,10 +128,8 @@ def labels(manifests):
         ("nothing", {}),
         # Without labels, those of this owner go.
         ("sidecars", {"shop": {**SIDECARS, **INJECTED}, "left": None}),
-        (
-            "revision",
-            {"shop": {"istio.io/rev": "canary", "bare.mesh/injected-by": f"{OWNER}.canary"}},
-        ),
+        # All revisions of a mesh have one owner, so that the next one takes the namespaces over.
+        ("revision", {"shop": {"istio.io/rev": "canary", **INJECTED}}),
         ("policies", {"istio-system": RULED}),
         ("no policies any more", {"istio-system": RULED}),
     ],

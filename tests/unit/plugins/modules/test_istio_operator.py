@@ -226,6 +226,45 @@ def test_two_revisions_share_the_base(cluster, run_module, istioctl):
     assert "istio-reader-service-account" in changed(run(run_module, state="absent"))
 
 
+def test_the_tag_goes_to_another_revision_only_if_asked_for(cluster, run_module, istioctl):
+    run(run_module)
+    tag = INJECTOR.replace("istio-sidecar-injector", "istio-revision-tag-default")
+    istioctl["rendered"] = [copy.deepcopy(RENDERED[2])]
+    istioctl["rendered"][0]["metadata"]["name"] += "-canary"
+    istioctl["rendered"][0]["webhooks"][0]["clientConfig"]["service"]["name"] = "istiod-canary"
+    assert set(changed(run(run_module, revision="canary"))) == {"istio-sidecar-injector-canary"}
+    assert cluster.objects[tag]["metadata"]["labels"]["istio.io/rev"] == "default"
+    predicted = run(run_module, check=True, revision="canary", default_tag=True)
+    done = run(run_module, revision="canary", default_tag=True)
+    assert predicted == done
+    assert set(changed(done)) == {"istio-revision-tag-default", "istiod-default-validator"}
+    for path in (tag, VALIDATOR):
+        assert cluster.objects[path]["metadata"]["labels"]["istio.io/rev"] == "canary"
+        assert cluster.objects[path]["webhooks"][0]["clientConfig"]["service"]["name"] == "istiod-canary"
+    assert not run(run_module, revision="canary", default_tag=True)["changed"]
+    # The old revision goes without the tag, which is no longer its own.
+    gone = changed(run(run_module, state="absent"))
+    assert not set(gone) & {"istio-revision-tag-default", "istiod-default-validator"}
+    assert tag in cluster.objects
+
+
+def test_what_another_task_has_taken_over_is_kept(cluster, run_module, istioctl):
+    """In check mode, the gateway is still the old revision's."""
+    run(run_module)
+    taken = [{"kind": "Deployment", "namespace": "istio-system", "name": "istio-ingressgateway", "action": "updated"}]
+    gone = changed(run(run_module, check=True, state="absent", keep=taken))
+    assert "istiod" in gone and "istio-ingressgateway" not in gone
+
+
+def test_the_last_revision_takes_the_base_with_it(cluster, run_module, istioctl):
+    """Also if another revision has installed it, whose label it has."""
+    run(run_module)
+    account = "/api/v1/namespaces/istio-system/serviceaccounts/istio-reader-service-account"
+    cluster.objects[account]["metadata"]["labels"]["istio.io/rev"] = "earlier"
+    assert "istio-reader-service-account" in changed(run(run_module, state="absent"))
+    assert account not in cluster.objects
+
+
 def test_existing_namespace_is_left_alone(cluster, run_module, istioctl):
     cluster.objects["/api/v1/namespaces/istio-system"] = {
         "apiVersion": "v1",
