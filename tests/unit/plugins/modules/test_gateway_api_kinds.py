@@ -26,6 +26,7 @@ GROUP = "gateway.networking.k8s.io"
 CASES = [(name, case["spec"], case.get("fault")) for name, data in DATA.items() for case in data["specs"]]
 ROUTE = {"name": "x", "namespace": "shop", **DATA["http_route"]["first"]}
 WEB = {"name": "web", "namespace": "shop", **DATA["gateway_api_gateway"]["first"]}
+TERSE = {"gatewayClassName": "c", "listeners": [{"name": "a", "port": 80, "protocol": "HTTP"}]}
 PATH = f"/apis/{GROUP}/v1/namespaces/shop/httproutes/x"
 
 
@@ -264,6 +265,32 @@ def test_nothing_to_wait_for(installed, run_module, monkeypatch):
     monkeypatch.setattr(family.AnsibleModule, "warn", lambda self, text, **more: said.append(text))
     done = run_module(http_route, name="x", namespace="shop", wait=True)
     assert done["conditions"] == [] and "names no parent (parentRefs)" in said[0]
+
+
+@pytest.mark.parametrize(("name", "unnamed"), [("http_route", 1), ("grpc_route", 0)])
+def test_a_route_has_at_most_128_matches(name, unnamed):
+    """A rule of an HTTPRoute without matches has one by default, a rule of a GRPCRoute has none."""
+
+    def faults(*counts):
+        rules = [{} if count is None else {"matches": [{}] * count} for count in counts]
+        return [one.path for one in load(RULES, name).faults({"metadata": {}, "spec": {"rules": rules}})]
+
+    assert faults(64, 64) == []
+    assert faults(64, 64, 1) == ["spec.rules"]
+    assert faults(64, 64, None) == ["spec.rules"] * unnamed
+
+
+@pytest.mark.parametrize("field", ["labels", "annotations"])
+def test_the_longest_names_that_a_gateway_gives_to_its_objects(field):
+    def faults(key):
+        spec = {**TERSE, "infrastructure": {field: {key: "x"}}}
+        return [one.path for one in load(RULES, "gateway_api_gateway").faults({"metadata": {}, "spec": spec})]
+
+    prefix = ".".join(["a" * 62] * 4)
+    for good in ("a" * 63, f"{prefix}a/{'b' * 63}"):
+        assert faults(good) == []
+    for bad in ("a" * 64, f"{prefix}aa/b", "/a", "a/", "a/b/c", ""):
+        assert faults(bad) == [f"spec.infrastructure.{field}[{bad!r}]"]
 
 
 def test_no_format_is_left_over():
