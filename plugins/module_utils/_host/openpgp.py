@@ -1,12 +1,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Fingerprints and terms of OpenPGP public keys, read without gpg: the hosts need not have it."""
+"""Fingerprints and terms of OpenPGP public keys, read without gpg: the hosts need not have it. Signatures need gpgv."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import hashlib
-from collections.abc import Iterator
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
@@ -17,6 +20,8 @@ PUBLIC_KEY = 6
 CERTIFICATIONS = (0x10, 0x11, 0x12, 0x13, 0x1F)
 # Types of subpackets of a signature.
 CREATED, KEY_EXPIRES, ISSUER, ISSUER_FINGERPRINT = 2, 9, 16, 33
+# Runs gpgv with arguments, and returns its code, output and errors.
+Verifier = Callable[[list[str]], tuple[int, str, str]]
 
 
 class NotAKey(Failure):
@@ -143,3 +148,33 @@ def term(data: bytes) -> Term:
     except IndexError as error:
         raise NotAKey("a signature of the key ends too early") from error
     return found
+
+
+def verify(key: bytes, files: list[bytes], verifier: Verifier) -> str:
+    """What gpgv finds wrong with the signature of files; empty if nothing.
+
+    The files are [clear-signed] or [data, detached signature].
+    """
+    with tempfile.TemporaryDirectory(prefix="bare-mesh-") as folder:
+        paths = []
+        for name, data in (
+            ("key.gpg", dearmor(key)),
+            *((f"file{index}", data) for index, data in enumerate(files)),
+        ):
+            paths.append(os.path.join(folder, name))
+            with open(paths[-1], "wb") as file:
+                file.write(data)
+        # gpgv takes the signature first, then what was signed.
+        code, _out, err = verifier(["--homedir", folder, "--keyring", paths[0], *reversed(paths[1:])])
+        return " ".join(err.split()) if code else ""
+
+
+def signed_text(data: bytes) -> str:
+    """What a clear-signed file signs. Text beside it, which nobody has signed, is refused."""
+    form = rb"-----BEGIN PGP SIGNED MESSAGE-----\n(?:Hash: [^\n]*\n)*\n(.*?)\n-----BEGIN PGP SIGNATURE-----\n"
+    found = re.fullmatch(
+        form + rb"(?:(?!-----).)*-----END PGP SIGNATURE-----\s*", data.replace(b"\r\n", b"\n"), re.DOTALL
+    )
+    if not found or re.search(rb"(?m)^-(?! )", found.group(1)):
+        raise NotAKey("is not one clear-signed text with nothing beside it")
+    return re.sub(rb"(?m)^- ", b"", found.group(1)).decode(errors="replace")

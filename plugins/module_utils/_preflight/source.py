@@ -3,17 +3,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from ansible_collections.bare.mesh.plugins.module_utils._host import distributions, openpgp
+from ansible_collections.bare.mesh.plugins.module_utils._host import distributions, indexes, openpgp
 from ansible_collections.bare.mesh.plugins.module_utils._host.fetch import Fetcher, FetchError
 from ansible_collections.bare.mesh.plugins.module_utils._host.packages import missing, newer
-from ansible_collections.bare.mesh.plugins.module_utils._preflight import packages
 from ansible_collections.bare.mesh.plugins.module_utils._preflight.finding import Finding, Report
 from ansible_collections.bare.mesh.plugins.module_utils._preflight.hosts import is_known
 
@@ -21,29 +17,6 @@ REACH = (
     "See that the controller can reach it; check bare_mesh_source and, for a mirror, bare_mesh_mirror_url and"
     " bare_mesh_mirror_ca_file"
 )
-
-
-# Runs gpgv with arguments, and returns its code, output and errors.
-Verifier = Callable[[list[str]], tuple[int, str, str]]
-
-
-def verify(key: bytes, files: list[bytes], verifier: Verifier) -> str:
-    """What gpgv finds wrong with the signature of files; empty if nothing.
-
-    The files are [clear-signed] or [data, detached signature].
-    """
-    with tempfile.TemporaryDirectory(prefix="bare-mesh-") as folder:
-        paths = []
-        for name, data in (
-            ("key.gpg", openpgp.dearmor(key)),
-            *((f"file{index}", data) for index, data in enumerate(files)),
-        ):
-            paths.append(os.path.join(folder, name))
-            with open(paths[-1], "wb") as file:
-                file.write(data)
-        # gpgv takes the signature first, then what was signed.
-        code, _out, err = verifier(["--homedir", folder, "--keyring", paths[0], *reversed(paths[1:])])
-        return " ".join(err.split()) if code else ""
 
 
 class Repository(NamedTuple):
@@ -59,13 +32,13 @@ class Repository(NamedTuple):
 def wanted_packages(one: Repository, files: list[bytes], fetcher: Fetcher) -> list[Finding]:
     """Wanted packages that a repository does not have. Notes in one.chosen the versions that it has of patterns."""
     entry, machine, wanted = one.entry, one.machine, one.wanted
-    found = packages.served(entry, machine, files, fetcher) if wanted else None
+    found = indexes.served(entry, machine, files, fetcher) if wanted else None
     if found is None:
         return []
-    one.chosen.update(packages.chosen(wanted, found))
+    one.chosen.update(indexes.chosen(wanted, found))
     faults: dict[str, Finding] = {}
-    for pin in packages.missing(wanted, found):
-        has = ", ".join(packages.newest(found.get(pin["package"], []))) or "none"
+    for pin in indexes.missing(wanted, found):
+        has = ", ".join(indexes.newest(found.get(pin["package"], []))) or "none"
         what = f"{entry['url']} has no {pin['package']} {pin['version']} for {machine}. Its newest are: {has}"
         fix = "Choose one that it has, or another bare_mesh_source"
         # One wrong setting is one fault, however many packages it is for.
@@ -99,7 +72,7 @@ def uninstalled(pins: list[dict[str, str]], installed: dict[str, str]) -> list[d
 
 
 def repository(
-    one: Repository, fingerprints: dict[str, str], fetcher: Fetcher, verifier: Verifier | None
+    one: Repository, fingerprints: dict[str, str], fetcher: Fetcher, verifier: openpgp.Verifier | None
 ) -> list[Finding]:
     """Faults of one package repository."""
     entry = one.entry
@@ -117,7 +90,7 @@ def repository(
         return [Finding("source", "bare_mesh_source", str(error), REACH)]
     except openpgp.NotAKey as error:
         return [Finding("signing_key", "bare_mesh_source", f"{entry['key_url']}: {error}", REACH)]
-    refused = verify(key, files, verifier) if files and verifier else ""
+    refused = openpgp.verify(key, files, verifier) if files and verifier else ""
     if refused:
         cause = "The repository's index was changed or signed by another key"
         fix = f"{cause}: do not use it, or have its owner sign it again"
@@ -179,7 +152,7 @@ def cri_dockerd(settings: dict[str, Any], machines: set[str], fetcher: Fetcher) 
 
 
 def source(
-    settings: dict[str, Any], wanted: list[Repository], fetcher: Fetcher, verifier: Verifier | None
+    settings: dict[str, Any], wanted: list[Repository], fetcher: Fetcher, verifier: openpgp.Verifier | None
 ) -> list[Finding]:
     """All faults of the source that the hosts would meet. wanted: what repositories() returns."""
     endpoints = {urlsplit(url)[:2]: url for url in settings["source"]["registries"].values()}

@@ -17,6 +17,7 @@ ALLOWED = {
     "_istio": {"_base", "_k8s"},
     "_gateway_api": {"_base", "_k8s", "_istio"},
     "_host": {"_base"},
+    "_bundle": {"_base", "_host"},
     "_kubeadm": {"_base"},
     "_preflight": {"_base", "_host", "_kubeadm"},
     "_progress": {"_k8s"},

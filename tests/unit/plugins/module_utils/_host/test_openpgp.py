@@ -207,3 +207,25 @@ def test_the_key_on_the_host_serves_only_where_it_is_the_expected_one(tmp_path, 
         verified(answer, path)
     path.write_bytes(KEY)
     assert verified(answer, path) == KEY
+
+
+def test_the_signed_text_of_a_file():
+    data = (FILES / "clearsigned.txt").read_bytes()
+    text = openpgp.signed_text(data)
+    assert text in data.decode() and "PGP" not in text
+    assert openpgp.signed_text(data.replace(b"\n", b"\r\n")) == text
+    escaped = data.replace(b"\n\n", b"\n\n- -dashed\n", 1)
+    assert openpgp.signed_text(escaped) == f"-dashed\n{text}"
+
+
+def test_text_beside_the_signed_one_is_refused():
+    data = (FILES / "clearsigned.txt").read_bytes()
+    for bad in (
+        b"SHA256:\n" + data,
+        data + b"SHA256:\n",
+        data + data,
+        b"plain",
+        data.replace(b"\n\n", b"\n\n-----x\n", 1),
+    ):
+        with pytest.raises(openpgp.NotAKey, match="is not one clear-signed text"):
+            openpgp.signed_text(bad)

@@ -132,7 +132,7 @@ def test_packages_that_the_repository_does_not_have(monkeypatch):
     ]
     wanted.append({**wanted[0], "repository": "bare-mesh-docker", "package": "containerd.io", "variable": "c"})
     served = {"kubeadm": ["1.36.5-1"], "kubelet": ["1.36.5-1", "1.36.4-1"]}
-    monkeypatch.setattr(source.packages, "served", lambda *_arguments: served)
+    monkeypatch.setattr(source.indexes, "served", lambda *_arguments: served)
     lacking = found({**SETTINGS, "packages": wanted}, REPORTS, Answers())
     assert {(one.check, one.where) for one in lacking} == {("packages", "the_version"), ("packages", "c")}
     assert any("has no kubeadm 1.36.9 for x86_64. Its newest are: 1.36.5-1" in one.what for one in lacking)
@@ -140,11 +140,11 @@ def test_packages_that_the_repository_does_not_have(monkeypatch):
     # A host that has a package, or a newer one, does not need the repository for it.
     has = {"packages": {"kubeadm": "1.36.9-1", "kubelet": "1.36.10-1", "containerd.io": "1.36.9-1"}}
     assert found({**SETTINGS, "packages": wanted}, {"el": {**REPORTS["el"], **has}}, Answers()) == []
-    monkeypatch.setattr(source.packages, "served", lambda *_arguments: None)
+    monkeypatch.setattr(source.indexes, "served", lambda *_arguments: None)
     assert found({**SETTINGS, "packages": wanted}, REPORTS, Answers()) == []
 
     def unreachable(*_arguments):
         raise FetchError("https://k/Packages cannot be reached: timed out")
 
-    monkeypatch.setattr(source.packages, "served", unreachable)
+    monkeypatch.setattr(source.indexes, "served", unreachable)
     assert faults(Answers(), packages=wanted) == [("source", "bare_mesh_source")]

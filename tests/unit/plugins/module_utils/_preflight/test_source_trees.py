@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.bare.mesh.plugins.module_utils._host.fetch import Fetcher
 from ansible_collections.bare.mesh.plugins.module_utils._preflight import source
 
-from tests.unit.plugins.module_utils._preflight.test_packages import release, repomd
+from tests.unit.plugins.module_utils._host.test_indexes import release, repomd
 from tests.unit.plugins.module_utils._preflight.test_source import KEY, SETTINGS
 
 VERSIONS = {"kubeadm": "1.36.5", "kubelet": "1.36.5", "containerd.io": "2.4.2"}
