@@ -56,12 +56,14 @@ class Registry:
         self.basic = {"Authorization": f"Basic {login}"} if login else {}
         self.token = ""
 
-    def open(self, path: str) -> bytes:
+    def request(self, path: str) -> urllib.request.Request:
         headers = {"Accept": ", ".join(MANIFESTS), **self.basic}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
-        request = urllib.request.Request(f"{self.url}/{path}", headers=headers)
-        with self.fetcher.opener.open(request, timeout=self.fetcher.timeout) as answer:
+        return urllib.request.Request(f"{self.url}/{path}", headers=headers)
+
+    def open(self, path: str) -> bytes:
+        with self.fetcher.opener.open(self.request(path), timeout=self.fetcher.timeout) as answer:
             return answer.read()
 
     def get(self, path: str) -> bytes:

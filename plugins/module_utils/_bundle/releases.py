@@ -1,0 +1,66 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Release archives and Helm charts, with the files in which their publishers state the checksums."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.module_utils.common.yaml import HAS_YAML, yaml_load
+from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
+from ansible_collections.bare.mesh.plugins.module_utils._bundle.download import Downloader
+from ansible_collections.bare.mesh.plugins.module_utils._bundle.entry import Entry
+from ansible_collections.bare.mesh.plugins.module_utils._host import archive
+
+
+def fetch_archive(store: Downloader, wanted: dict[str, str]) -> list[Entry]:
+    """A release archive: its url, its path in the bundle, and its checksum, or the suffix of the file that states it.
+
+    That file is stored beside the archive, because those who install from the bundle read it, too.
+    """
+    url, path, checksum = wanted["url"], wanted["path"], wanted["checksum"].removeprefix("sha256:").lower()
+    entries = []
+    if not archive.SHA256.fullmatch(checksum):
+        stated = _get(store, "index", url + checksum, path + checksum)
+        entries.append(stated)
+        text = (store.place / stated.path).read_text(encoding="utf-8", errors="replace")
+        checksum = archive.published(text, path.rpartition("/")[2]) or ""
+        if not checksum:
+            raise Failure(
+                f"{url}{wanted['checksum']} names no SHA-256 for {path.rpartition('/')[2]}; give the checksum itself"
+            )
+    return [*entries, _get(store, "archive", url, path, checksum)]
+
+
+def fetch_charts(store: Downloader, wanted: dict[str, Any]) -> list[Entry]:
+    """Charts of one version and the index of their repository, unchanged."""
+    url, path, version = wanted["url"].rstrip("/"), wanted["path"].rstrip("/"), wanted["version"]
+    if not HAS_YAML:
+        raise Failure("the Python library PyYAML is missing, which reads the index of a repository")
+    index = _get(store, "index", f"{url}/index.yaml", f"{path}/index.yaml")
+    try:
+        served = dict(yaml_load((store.place / index.path).read_bytes())["entries"])
+        found = {name: _stated(served.get(name) or [], version) for name in wanted["charts"]}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Failure(f"{url}/index.yaml is no index of a Helm repository: {error!r}") from error
+    missing = [name for name, digest in found.items() if not archive.SHA256.fullmatch(digest)]
+    if missing:
+        raise Failure(
+            f"{url}/index.yaml has no {', '.join(missing)} {version} with a SHA-256: correct the version or the source"
+        )
+    entries = [index]
+    for name, digest in found.items():
+        file = f"{name}-{version}.tgz"
+        one = _get(store, "chart", f"{url}/{file}", f"{path}/{file}", digest)
+        entries.append(Entry("chart", one.path, one.sha256, one.size, name, version))
+    return entries
+
+
+def _stated(entries: list[dict[str, Any]], version: str) -> str:
+    return next(
+        (str(one.get("digest")).removeprefix("sha256:") for one in entries if str(one.get("version")) == version), ""
+    )
+
+
+def _get(store: Downloader, kind: str, url: str, path: str, sha256: str = "") -> Entry:
+    digest = store.get(url, path, sha256)
+    return Entry(kind, path, digest, store.sizes[path])
