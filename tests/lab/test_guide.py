@@ -146,6 +146,8 @@ def test_a_canary_release_that_follows_metrics(run):
     run("Send all requests to the first version")
     name = "Send all requests to the new version as long as it answers well"
     assert run(name, "--check") == 1 and share() == 0
+    # The first version asks nobody for ratings, which the next blocks are about.
+    assert run("Send all requests to the new version in steps", "-e", "canary_pause=0") == 4
 
 
 def test_a_fault_for_one_user(run, page_url):

@@ -1,5 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""traffic_shift on Bookinfo, with the metrics that the add-on Prometheus collects while requests come in."""
+"""traffic_shift on Bookinfo, with the metrics that the add-on Prometheus collects while requests come in.
+
+The lab's proxies lack Istio's own metrics (docs/lab.md), so the gates ask for those of Envoy, which productpage's proxy
+has of its calls.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +24,37 @@ pytestmark = pytest.mark.lifecycle
 # Prometheus collects every two seconds, so that a pause of half a minute is enough.
 ADDONS = ("playbooks/install_addons.yml", "-e", "istio_addons_prometheus_interval=2")
 PAUSE = 30
-GATES = [{"success_rate": {"minimum": 99}}, {"latency": {"percentile": 99, "maximum_ms": 5000}}]
 BAD = "v9"
+COUNTED = 'sum(rate(envoy_cluster_upstream_rq{app="productpage",cluster_name=~"outbound.9080.%s.%s..*",%s}[20s]))'
+CALLER = {
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "productpage-v1", "namespace": NAMESPACE},
+}
+STATS = "sidecar.istio.io/statsInclusionPrefixes"
 
 
-def call(name, check=False, **arguments):
+def rate(app, subset, answers="response_code_class=~'.+'"):
+    """The requests a second from productpage to a subset."""
+    return COUNTED % (subset, app, answers)
+
+
+def success(app, subset):
+    """A gate: of the answers of the subset, 99 of 100 at least are good."""
+    good = rate(app, subset, "response_code_class='2xx'")
+    return {"name": "success", "query": f"100 * ({good} or vector(0)) / ({rate(app, subset)} > 0)", "minimum": 99}
+
+
+def call(module, /, check=False, **arguments):
     """Run a module on the lab's cluster."""
-    return run_module(load("modules", name), check=check, kubeconfig=str(LAB / "kubeconfig"), **arguments)
+    return run_module(load("modules", module), check=check, kubeconfig=str(LAB / "kubeconfig"), **arguments)
+
+
+def count_calls(prefixes):
+    """Let productpage's proxy count its calls by destination, or not any more."""
+    body = {**CALLER, "spec": {"template": {"metadata": {"annotations": {STATS: prefixes}}}}}
+    done = call("k8s", state="patched", resources=[body], wait=True)
+    assert "failed" not in done, done
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -35,7 +63,9 @@ def prometheus(tmp_path_factory):
     play = partial(truth.play, tmp_path_factory.mktemp("shift") / "runs.jsonl")
     done = play(*ADDONS)
     assert done["code"] == 0, done["errors"]
+    count_calls("cluster.outbound")
     yield
+    count_calls(None)
     ends = [
         play(*ADDONS, "-e", '{"istio_addons_prometheus": false}'),
         play("playbooks/deploy_bookinfo.yml"),
@@ -87,7 +117,7 @@ def spec(custom_api, app):
 
 def shift(app, to, check=False, **options):
     arguments = {"name": app, "host": app, "to": to, "namespace": NAMESPACE, "steps": [50, 100], "pause": PAUSE}
-    return call("traffic_shift", check=check, **{**arguments, "gates": GATES, **options})
+    return call("traffic_shift", check=check, **{**arguments, "gates": [success(app, to)], **options})
 
 
 @pytest.mark.feature("canary-metrics")
@@ -103,8 +133,8 @@ def test_a_good_version_gets_everything(visitors, custom_api, page_url):
     assert (done["diff"], done["weights"]) == (predicted["diff"], predicted["weights"])
     assert [one["percent"] for one in done["steps"]] == [50, 100] and not done["rolled_back"]
     for step in done["steps"]:
-        success, latency = step["gates"]
-        assert success["value"] >= 99 and success["requests"] >= 10 and 0 < latency["value"] <= 5000, step
+        [gate] = step["gates"]
+        assert gate["value"] == 100, step
     assert set(versions(page_url, 30)) == {"v3"}
     # The list of routes is as before but for the weights.
     assert spec(custom_api, "reviews") == {
@@ -163,9 +193,9 @@ def test_a_bad_version_loses_what_it_has_got(visitors, faulty, custom_api):
     before = spec(custom_api, "details")
     done = shift("details", BAD)
     assert done.get("failed") and done["rolled_back"], done
-    assert f"VirtualService {NAMESPACE}/details, step to 50 percent: gate success_rate: measured 0, " in done["msg"]
+    assert f"VirtualService {NAMESPACE}/details, step to 50 percent: gate success: measured 0, " in done["msg"]
     [step] = done["steps"]
-    assert step["gates"][0]["requests"] >= 10 and step["gates"][0]["ok"] is False
+    assert step["gates"][0]["ok"] is False
     assert spec(custom_api, "details") == before
 
 
@@ -173,11 +203,20 @@ def test_a_bad_version_loses_what_it_has_got(visitors, faulty, custom_api):
 def test_a_query_that_is_not_met_goes_back_from_a_later_step(visitors, custom_api):
     routes("reviews", "v1", "v3")
     before = spec(custom_api, "reviews")
-    share = 'sum(rate(istio_requests_total{reporter="destination",destination_service_name="reviews",%s}[20s]))'
     # Version 3 may have up to three quarters of the requests.
-    query = share % 'destination_version="v3"' + " / " + share % 'destination_version=~"v1|v3"'
-    done = shift("reviews", "v3", gates=[*GATES, {"name": "share", "query": query, "maximum": 0.75}])
+    query = f"{rate('reviews', 'v3')} / {rate('reviews', 'v[13]')}"
+    share = {"name": "share", "query": query, "maximum": 0.75}
+    done = shift("reviews", "v3", gates=[success("reviews", "v3"), share])
     assert done.get("failed") and done["rolled_back"], done
     assert [one["percent"] for one in done["steps"]] == [50, 100]
     assert "step to 100 percent: gate share: measured" in done["msg"] and "at most 0.75 is allowed" in done["msg"]
+    assert spec(custom_api, "reviews") == before
+
+
+def test_metrics_that_nobody_has(visitors, custom_api):
+    """Istio's own, here: without a value, no gate is met."""
+    routes("reviews", "v1", "v3")
+    before = spec(custom_api, "reviews")
+    done = shift("reviews", "v3", gates=[{"success_rate": {"minimum": 99}}], pause=5)
+    assert done.get("failed") and done["rolled_back"] and "gate success_rate" in done["msg"], done
     assert spec(custom_api, "reviews") == before
