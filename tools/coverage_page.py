@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""docs/coverage.md: the claims of tests/features.yml, with the tests that are marked with them.
+"""docs/coverage.md: the claims of tests/features.yml, with the tests that are marked with them, or benchmarks.
 
 The marks are read from the source: a lab is not needed, and a test cannot be listed that is not there.
 """
@@ -7,6 +7,7 @@ The marks are read from the source: a lab is not needed, and a test cannot be li
 from __future__ import annotations
 
 import ast
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from tools.role_docs import ROOT
 
 TESTS = ROOT / "tests"
 FEATURES = TESTS / "features.yml"
+BENCHMARKS = ROOT / "benchmarks"
 NOTHING = "**not there yet**"
 HEAD = """# What the tests prove
 
@@ -27,6 +29,7 @@ Each row is a claim, with the tests that prove it. Where they run:
 - lab: on the lab's machines, in `make test`
 - lifecycle: on the lab's machines, in `make test-lifecycle`
 - guest: on a virtual machine with a kernel of its own, in `make guest` and `make test-lifecycle`
+- benchmark: measured by `make bench`, whose last ratios the row shows. Below 1, ours takes less time.
 - unit: without machines, in `make check`. That is enough only for claims about what is refused or judged.
 
 {nothing}: no test on machines proves the claim. The code for it may exist, and unit tests, if the row names some.
@@ -97,6 +100,17 @@ def marks(folder: Path = TESTS) -> list[Mark]:
     return found
 
 
+def measured(claims: dict[str, Any], folder: Path = BENCHMARKS) -> list[Mark]:
+    """A mark for each claim about time whose ratios are all below 1 in the last results of its benchmark."""
+    found = []
+    for feature, claim in claims.items():
+        ratios = json.loads((folder / "results" / f"{claim['benchmark']}.json").read_text(encoding="utf-8"))["ratios"]
+        shown = ", ".join(f"{name} {ratios[name]:.2f}" for name in claim["ratios"])
+        if all(ratios[name] < 1 for name in claim["ratios"]):
+            found.append(Mark(feature, f"benchmarks/{claim['benchmark']}.py: {shown}", "benchmark"))
+    return found
+
+
 def row(text: str, found: list[Mark], proven: bool) -> str:
     """The row of a claim."""
     tests = "<br>".join(f"`{one.test}`" for one in found)
@@ -108,7 +122,7 @@ def row(text: str, found: list[Mark], proven: bool) -> str:
 def page(features: dict[str, Any] | None = None, found: list[Mark] | None = None) -> str:
     """The whole page."""
     features = yaml.safe_load(FEATURES.read_text(encoding="utf-8")) if features is None else features
-    found = marks() if found is None else found
+    found = marks() + measured(features["benchmarks"]) if found is None else found
     known = [name for document in features["documents"] for name in document["features"]]
     if unknown := sorted({f"{one.test}: {one.feature}" for one in found if one.feature not in known}):
         raise ValueError(f"no feature of tests/features.yml: {', '.join(unknown)}")

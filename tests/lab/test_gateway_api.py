@@ -45,8 +45,8 @@ ROUTE = {
 }
 
 
-def run(name, **arguments):
-    return run_module(load("modules", name), kubeconfig=str(LAB / "kubeconfig"), **arguments)
+def run(module, /, **arguments):
+    return run_module(load("modules", module), kubeconfig=str(LAB / "kubeconfig"), **arguments)
 
 
 def place(name):

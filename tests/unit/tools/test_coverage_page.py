@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 
 import pytest
 import yaml
 
-from tools.coverage_page import FEATURES, NOTHING, Mark, marks, page
+from tools.coverage_page import FEATURES, NOTHING, Mark, marks, measured, page
 
 KNOWN = yaml.safe_load(FEATURES.read_text())
 IDS = [name for document in KNOWN["documents"] for name in document["features"]]
@@ -97,3 +98,15 @@ def test_only_tests_on_machines_prove_what_needs_machines():
     )
     with pytest.raises(ValueError, match=r"no feature of .*: t: nonesuch"):
         page(features, [Mark("nonesuch", "t", "lab")])
+
+
+@pytest.mark.parametrize(("slowest", "proven"), [(0.99, True), (1.0, False)])
+def test_a_claim_about_time_needs_all_ratios_below_one(tmp_path, slowest, proven):
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results/some.json").write_text(json.dumps({"ratios": {"a": 0.5, "b": slowest, "c": 9}}))
+    found = measured({"quick": {"benchmark": "some", "ratios": ["a", "b"]}}, tmp_path)
+    assert found == ([Mark("quick", "benchmarks/some.py: a 0.50, b 0.99", "benchmark")] if proven else [])
+
+
+def test_claims_about_time_are_claims():
+    assert set(KNOWN["benchmarks"]) <= set(IDS)
