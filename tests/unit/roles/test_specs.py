@@ -18,8 +18,8 @@ ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.name != 
 LABELS = ("address__", "metrics_path__", "scheme__", "meta_kubernetes_")
 # They run on the controller, but for preflight, which inspects the hosts itself.
 CONTROLLER_ROLES = {
-    *("bank_demo", "bookinfo", "flannel", "istio", "istio_addons", "istio_gateway", "istioctl", "load_balancer"),
-    "preflight",
+    *("bank_demo", "bookinfo", "bundle", "flannel", "istio", "istio_addons", "istio_gateway", "istioctl"),
+    *("load_balancer", "preflight"),
 }
 SHARED = yaml.safe_load((ROOT / "meta/defaults.yml").read_text())
 
