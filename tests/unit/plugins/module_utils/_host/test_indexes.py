@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import hashlib
 import lzma
 
 import pytest
 from ansible_collections.bare.mesh.plugins.module_utils._host import indexes
 from ansible_collections.bare.mesh.plugins.module_utils._host.fetch import FetchError
+
+from tests.repository_trees import release, repomd
 
 INDEX = b"""Package: kubelet
 Version: 1.36.5-1.1
@@ -37,11 +38,6 @@ PRIMARY = b"""<?xml version="1.0" encoding="UTF-8"?>
 <package type="rpm"><name>docs</name><arch>noarch</arch><version epoch="2" ver="1" rel="1"/></package>
 </metadata>
 """
-REPOMD = """<repomd xmlns="http://linux.duke.edu/metadata/repo">
-<data type="other"><location href="repodata/other.xml.gz"/></data>
-<data type="primary"><checksum type="{kind}">{digest}</checksum><location href="repodata/primary.xml{suffix}"/></data>
-</repomd>
-"""
 FLAT = {"url": "https://r/deb/", "suite": "/"}
 SUITE = {"url": "https://r/debian", "suite": "bookworm stable"}
 RPM = {"url": "https://r/rpm/"}
@@ -55,11 +51,6 @@ class Files:
         if url.rsplit("/", 1)[1] not in self.files:
             raise FetchError(f"{url} answers 404")
         return self.files[url.rsplit("/", 1)[1]]
-
-
-def release(**files):
-    lines = "".join(f" {hashlib.sha256(data).hexdigest()} {len(data)} {path}\n" for path, data in files.items())
-    return f"Suite: x\nMD5Sum:\n {'0' * 32} 5 Packages\nSHA256:\n{lines}SHA512:\n {'0' * 128} 5 Packages\n".encode()
 
 
 @pytest.mark.parametrize(
@@ -85,10 +76,6 @@ def test_an_index_that_is_not_the_stated_one():
         indexes.served(FLAT, "x86_64", [release(Packages=INDEX)], Files(Packages=INDEX + b"\n"))
     with pytest.raises(FetchError, match=r"Packages\.gz cannot be unpacked"):
         indexes.served(FLAT, "x86_64", [release(**{"Packages.gz": INDEX})], Files(**{"Packages.gz": INDEX}))
-
-
-def repomd(data, suffix="", kind="sha256"):
-    return REPOMD.format(kind=kind, digest=hashlib.sha256(data).hexdigest(), suffix=suffix).encode()
 
 
 def test_an_rpm_repository():

@@ -3,25 +3,17 @@
 
 from __future__ import annotations
 
-import functools
 import gzip
-import http.server
-import threading
 
 import pytest
 from ansible_collections.bare.mesh.plugins.module_utils._host.fetch import Fetcher
 from ansible_collections.bare.mesh.plugins.module_utils._preflight import source
 
-from tests.unit.plugins.module_utils._host.test_indexes import release, repomd
+from tests.repository_trees import release, repomd, served, write
 from tests.unit.plugins.module_utils._preflight.test_source import KEY, SETTINGS
 
 VERSIONS = {"kubeadm": "1.36.5", "kubelet": "1.36.5", "containerd.io": "2.4.2"}
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_arguments):
-        pass
 
 
 def deb_index(names, architecture):
@@ -37,11 +29,6 @@ def rpm_index(names, machine):
         for name in names
     )
     return f'<metadata xmlns="http://linux.duke.edu/metadata/common">{packages}</metadata>'.encode()
-
-
-def write(path, data):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
 
 
 class Tree:
@@ -91,10 +78,7 @@ def tree(tmp_path):
 @pytest.fixture
 def findings(tree):
     """Serve the tree, and return what preflight finds: (check, where, what)."""
-    handler = functools.partial(Quiet, directory=tree.root)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{server.server_port}"
+    with served(tree.root) as url:
 
         def look(machine="x86_64", registry=url, **versions):
             pins = [
@@ -123,7 +107,6 @@ def findings(tree):
             return [(one.check, one.where, one.what) for one in found], chosen
 
         yield look
-        server.shutdown()
 
 
 def test_a_whole_tree_has_no_fault(findings):
