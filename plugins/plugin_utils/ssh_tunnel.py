@@ -104,12 +104,15 @@ def close_tunnel(tunnel: Tunnel) -> None:
 
 
 def reach(arguments: dict[str, Any]) -> str:
-    """Open the tunnel of a module's kubeconfig, if it has one. Returns why it could not be opened."""
-    path = arguments.get("kubeconfig") or os.environ.get("K8S_AUTH_KUBECONFIG")
-    try:
-        tunnel = tunnel_of(str(path)) if path else None
-        if tunnel:
-            open_tunnel(tunnel)
-    except Failure as error:
-        return str(error)
-    return ""
+    """Open the tunnels of a module's kubeconfigs, if they have any. Returns why one could not be opened."""
+    own = arguments.get("kubeconfig") or os.environ.get("K8S_AUTH_KUBECONFIG")
+    troubles = []
+    # The second one is that of remote_secret, which connects two clusters.
+    for path in filter(None, (own, arguments.get("remote_kubeconfig"))):
+        try:
+            tunnel = tunnel_of(str(path))
+            if tunnel:
+                open_tunnel(tunnel)
+        except Failure as error:
+            troubles.append(str(error))
+    return "; ".join(troubles)

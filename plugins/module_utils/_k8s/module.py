@@ -40,14 +40,14 @@ def run(work: Callable[[AnsibleModule], dict[str, Any]], argument_spec: dict[str
     base.run(hiding, {**CONNECTION, **argument_spec}, make=_Module, no_log=True, **rules)
 
 
-def connect(module: AnsibleModule, doing: str) -> Client | None:
-    """Connect to the cluster.
+def connect(module: AnsibleModule, doing: str, params: dict[str, Any] | None = None) -> Client | None:
+    """Connect to the cluster of the module's options, or of other ones (params).
 
     Without a cluster, return None in check mode, with a warning that describes the effect (doing). Raises Unreachable
     without a cluster outside check mode, and Failure for wrong settings.
     """
     try:
-        client = Client(module.params)
+        client = Client(module.params if params is None else params)
         client.reach()
     except Unreachable as error:
         if not module.check_mode:

@@ -141,3 +141,13 @@ def test_a_modules_kubeconfig_says_whether_there_is_one(make, tmp_path, monkeypa
     assert "no route" in ssh_tunnel.reach({})
     make("exit 0")
     assert ssh_tunnel.reach({"kubeconfig": str(path)}) == ""
+
+
+def test_a_module_that_connects_two_clusters_has_two_tunnels(make, tmp_path):
+    """The one of the other cluster is opened too, also if the first one has no way."""
+    other = tmp_path / "other"
+    other.write_text("clusters:\n- cluster:\n" + textwrap.indent(describe(make("exit 0")), "    ") + "\n")
+    assert ssh_tunnel.reach({"kubeconfig": str(tmp_path / "none"), "remote_kubeconfig": str(other)}) == ""
+    assert "16443:192.0.2.10:6443" in (tmp_path / "said").read_text()
+    make("echo no route; exit 1")
+    assert "no route" in ssh_tunnel.reach({"remote_kubeconfig": str(other)})
