@@ -7,8 +7,10 @@ module: bundle
 short_description: Makes the folder that a mirror serves to hosts without access to the internet
 version_added: 0.2.0
 description:
-  - Downloads archives, charts and images into a folder with the layouts of the official servers. Each file is
+  - Downloads packages, archives, charts and images into a folder with the layouts of the official servers. Each file is
     compared with the digest that its publisher states, and appears verified or not at all.
+  - Indexes of package repositories are verified by their signatures, which needs the program C(gpgv), and stored
+    unchanged, so that the hosts verify them, too.
   - C(lock.yml) in the folder names each file by its digest. With O(lock), exactly those files are downloaded.
   - Files that are there with the right digest are not downloaded again. Those of an earlier C(lock.yml) that are no
     longer asked for are removed.
@@ -75,6 +77,50 @@ options:
     type: list
     elements: str
     default: [linux/amd64]
+  packages:
+    description: Package repositories of the hosts' operating systems, and what is wanted of them. Packages of the same
+      repository that these depend on come with them.
+    type: dict
+    suboptions:
+      systems:
+        description:
+          - Operating systems. V(el8) is for Alibaba Cloud Linux 3 and Anolis OS 8, V(el9) also for openEuler, Kylin,
+            Alibaba Cloud Linux 4 and Anolis OS 23.
+        type: list
+        elements: str
+        required: true
+        choices: [el8, el9, el10, debian12, debian13, ubuntu22.04, ubuntu24.04, ubuntu26.04]
+      machines:
+        description: Architectures, in the form that C(uname -m) prints.
+        type: list
+        elements: str
+        default: [x86_64]
+        choices: [x86_64, aarch64]
+      source:
+        description: Where the repositories are, as C(meta/sources.yml) has it.
+        type: dict
+        required: true
+      official:
+        description: Where their publishers have them. The folder has the same layout.
+        type: dict
+        required: true
+      kubernetes_version:
+        description: Release of Kubernetes, which selects its repository.
+        type: str
+        required: true
+      kubernetes:
+        description: Package -> version, or a pattern such as V(1.*), or an empty string for the newest, of the
+          repository of Kubernetes.
+        type: dict
+        required: true
+      docker:
+        description: The same for the repository of docker.
+        type: dict
+        required: true
+      fingerprints:
+        description: Fingerprints of the keys C(kubernetes), C(docker_deb) and C(docker_rpm).
+        type: dict
+        required: true
   registries:
     description: Name of a registry -> endpoint that serves its images, in the form of containerd's C(hosts.toml).
     type: dict
@@ -156,9 +202,10 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._base.module import run
-from ansible_collections.bare.mesh.plugins.module_utils._bundle import images, lock, releases
+from ansible_collections.bare.mesh.plugins.module_utils._bundle import deb, images, lock, releases, rpm, systems
 from ansible_collections.bare.mesh.plugins.module_utils._bundle.download import Downloader
 from ansible_collections.bare.mesh.plugins.module_utils._bundle.entry import Entry
+from ansible_collections.bare.mesh.plugins.module_utils._host import distributions
 from ansible_collections.bare.mesh.plugins.module_utils._host.fetch import Fetcher
 
 # A registry or a file server does not take much more from one address.
@@ -178,9 +225,28 @@ def fetcher(params: dict[str, Any]) -> Fetcher:
     return Fetcher(authority, params["proxy"], params["timeout"])
 
 
-def everything(params: dict[str, Any], store: Downloader) -> list[Entry]:
+def packages(module: AnsibleModule, store: Downloader) -> list[Callable[[], list[Entry]]]:
+    """What fetches the package repositories."""
+    if not module.params["packages"]:
+        return []
+    program = module.get_bin_path("gpgv")
+
+    def verify(arguments: list[str]) -> tuple[int, str, str]:
+        code, out, err = module.run_command([str(program), *arguments])
+        return code, out, err
+
+    kinds = {"deb": deb.fetch, "rpm": rpm.fetch}
+    return [
+        partial(kinds[kind], store.get, store.place, one, verify if program else None)
+        for kind, one in systems.repositories(module.params["packages"])
+    ]
+
+
+def everything(module: AnsibleModule, store: Downloader) -> list[Entry]:
     """Fetch all that is asked for. Raises Failure with all that cannot be had."""
+    params = module.params
     jobs: list[Callable[[], list[Entry]]] = [
+        *packages(module, store),
         *(partial(releases.fetch_archive, store, one) for one in params["archives"]),
         *(partial(releases.fetch_charts, store, one) for one in params["charts"]),
         *(
@@ -238,7 +304,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
             None if locked is None else lock.digests(locked),
             Path(directory) if module.check_mode else None,
         )
-        after = lock.ordered(everything(params, store))
+        after = lock.ordered(everything(module, store))
     if locked is not None:
         unasked = sorted(lock.digests(locked).keys() - lock.digests(after).keys())
         if unasked:
@@ -287,6 +353,19 @@ def main() -> None:
             },
             "images": {**texts, "default": []},
             "platforms": {**texts, "default": ["linux/amd64"]},
+            "packages": {
+                "type": "dict",
+                "options": {
+                    "systems": {**texts, "required": True, "choices": list(systems.SYSTEMS)},
+                    "machines": {**texts, "default": ["x86_64"], "choices": list(distributions.MACHINES)},
+                    "source": {"type": "dict", "required": True},
+                    "official": {"type": "dict", "required": True},
+                    "kubernetes_version": text,
+                    "kubernetes": {"type": "dict", "required": True},
+                    "docker": {"type": "dict", "required": True},
+                    "fingerprints": {"type": "dict", "required": True},
+                },
+            },
             "registries": {"type": "dict", "default": {}},
             "logins": {"type": "dict", "default": {}, "no_log": True},
             "ca_file": {"type": "path"},

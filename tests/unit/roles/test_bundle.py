@@ -1,5 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""make_bundle.yml, from a server on this machine that has what a mirror has: which files the settings lead to."""
+"""make_bundle.yml, from a server on this machine that has what a mirror has: which files the settings lead to.
+
+Package repositories are in tests/unit/plugins/modules/test_bundle_packages.py; here they are only asked for.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +72,7 @@ def make(tmp_path):
     def run(*arguments, **settings):
         given = {
             **{"bundle_root": str(root), "bare_mesh_source": "mirror", "ansible_python_interpreter": sys.executable},
-            **{"bare_mesh_mirror_url": url, "bare_mesh_mirror_registry_url": url, **settings},
+            **{"bundle_systems": [], "bare_mesh_mirror_url": url, "bare_mesh_mirror_registry_url": url, **settings},
         }
         program = Path(sys.executable).parent / "ansible-playbook"
         command = [program, "-i", "localhost,", "-c", "local", "-e", json.dumps(given), *arguments]
@@ -144,6 +147,19 @@ def test_settings_that_need_more(make):
         *(f"helm-v{VERSIONS['__bare_mesh_helm_version']}-{name}.tar.gz" for name in ("darwin-arm64", "linux-amd64")),
         *(f"istio-1.31.0-{name}.tar.gz" for name in ("linux-amd64", "osx-arm64")),
     ]
+
+
+def test_package_repositories_are_those_of_the_systems(make):
+    """The server has none: what is said of each is that its key is none."""
+    said, files = make(bundle_systems=["el10", "ubuntu24.04"], bundle_bookinfo=False)
+    for path in (
+        "core:/stable:/v1.36/rpm/repodata/repomd.xml.key",
+        "core:/stable:/v1.36/deb/Release.key",
+        "linux/centos/gpg",
+        "linux/ubuntu/gpg",
+    ):
+        assert f"{path}: " in said
+    assert files == []
 
 
 def test_wrong_settings_are_refused_together(make):
