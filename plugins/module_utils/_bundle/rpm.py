@@ -87,7 +87,7 @@ def fetch(
 
 def _listed(repomd: bytes) -> Iterator[Data]:
     """What repomd.xml names."""
-    for data in indexes.xml(repomd).iter(f"{REPO}data"):
+    for data in indexes.elements(repomd, f"{REPO}data"):
         location, checksum = data.find(f"{REPO}location"), data.find(f"{REPO}checksum")
         algorithm = checksum.get("type", "") if checksum is not None else ""
         digest = (checksum.text or "").strip().lower() if checksum is not None else ""
@@ -134,7 +134,7 @@ def _digest(file: Path, algorithm: str) -> str:
 
 def _packages(primary: bytes) -> Iterator[Package]:
     """The packages of a list."""
-    for package in indexes.xml(primary).iter(f"{COMMON}package"):
+    for package in indexes.elements(primary, f"{COMMON}package"):
         version, checksum = package.find(f"{COMMON}version"), package.find(f"{COMMON}checksum")
         size, form = package.find(f"{COMMON}size"), package.find(f"{COMMON}format")
         name, architecture = package.findtext(f"{COMMON}name"), package.findtext(f"{COMMON}arch")

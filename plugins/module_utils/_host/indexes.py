@@ -75,16 +75,33 @@ def unpack(data: bytes, name: str, largest: int = LARGEST) -> bytes:
     return content
 
 
-def xml(data: bytes) -> ET.Element:
-    """A parsed index. Entities, by which a small file could fill the memory, are refused. Raises IndexFault."""
+def elements(data: bytes, tag: str) -> Iterator[ET.Element]:
+    """The elements of an index that have a tag, each as long as the caller looks at it. Raises IndexFault.
+
+    Entities, by which a small file could fill the memory, are refused.
+    """
     # UTF-16, in which a document type would look different, has zeros.
     if b"<!DOCTYPE" in data or b"\0" in data:
         raise IndexFault("has a document type or zeros, which no index of packages has")
+    parser: ET.XMLPullParser[ET.Element] = ET.XMLPullParser(["end"])
     try:
-        # Whatever other encoding the file claims to have.
-        return ET.fromstring(data, ET.XMLParser(encoding="utf-8"))
-    except ET.ParseError as error:
+        # As text, it cannot claim to be in another encoding.
+        text = data.decode()
+        for start in range(0, len(text), 1 << 18):
+            parser.feed(text[start : start + (1 << 18)])
+            yield from _ended(parser, tag)
+        parser.close()
+        yield from _ended(parser, tag)
+    except (UnicodeDecodeError, ET.ParseError) as error:
         raise IndexFault(f"is no XML: {error}") from error
+
+
+def _ended(parser: ET.XMLPullParser[ET.Element], tag: str) -> Iterator[ET.Element]:
+    for event in parser.read_events():
+        element = event[-1]
+        if isinstance(element, ET.Element) and element.tag == tag:
+            yield element
+            element.clear()
 
 
 def deb_files(release: str) -> dict[str, Listed]:
@@ -112,7 +129,7 @@ def deb_packages(index: str, architecture: str) -> Served:
 
 def rpm_primary(repomd: bytes) -> tuple[str, str]:
     """(path, SHA-256) of the list of packages, from a repomd.xml; empty where it names none."""
-    for data in xml(repomd).iter(f"{REPO}data"):
+    for data in elements(repomd, f"{REPO}data"):
         location, checksum = data.find(f"{REPO}location"), data.find(f"{REPO}checksum")
         if data.get("type") == "primary" and location is not None:
             known = checksum is not None and checksum.get("type") == "sha256"
@@ -123,7 +140,7 @@ def rpm_primary(repomd: bytes) -> tuple[str, str]:
 def rpm_packages(primary: bytes, machine: str) -> Served:
     """What a list of packages has for an architecture."""
     served: Served = defaultdict(list)
-    for package in xml(primary).iter(f"{COMMON}package"):
+    for package in elements(primary, f"{COMMON}package"):
         name, version = package.findtext(f"{COMMON}name"), package.find(f"{COMMON}version")
         if package.findtext(f"{COMMON}arch") in (machine, "noarch") and name and version is not None:
             served[name].append(f"{version.get('epoch')}:{version.get('ver')}-{version.get('rel')}")
