@@ -68,6 +68,9 @@ class Repository:
     def fetch(
         self, kind: str, url: str, path: str, sha256: str = "", size: int = 0, package: Package | None = None
     ) -> None:
+        known = next((one.sha256 for one in self.entries if one.path == path), sha256)
+        if known != sha256:
+            raise Failure(f"the index names {path} twice, with different contents; do not use this repository")
         digest, file = self.get(url, path, sha256, size), self.root / path
         # In check mode, packages stay where they are.
         length = file.stat().st_size if file.exists() else size

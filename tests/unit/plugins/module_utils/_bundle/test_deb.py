@@ -298,6 +298,14 @@ def test_paths_out_of_the_repository_are_refused(mirror, path):
     assert not any("outside" in one for one in mirror.asked)
 
 
+def test_a_package_in_the_place_of_an_index(mirror):
+    package = Package("kubeadm", "1.36.5-1.1", "amd64", path="./InRelease")
+    deb_tree(mirror.origin / "deb", [package], key=KEY)
+    (fault,) = faults(mirror, flat(mirror, packages={"kubeadm": ""}))
+    assert "names pkgs.example/deb/InRelease twice, with different contents" in fault
+    assert (mirror.root / "pkgs.example/deb/InRelease").read_bytes().startswith(b"-----BEGIN PGP SIGNED")
+
+
 def test_a_package_without_a_digest(mirror):
     index = b"Package: kubeadm\nVersion: 1.36.5-1\nArchitecture: amd64\nFilename: a.deb\n"
     deb_tree(mirror.origin / "deb", [], key=KEY)
