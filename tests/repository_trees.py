@@ -14,6 +14,10 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
 
 # The fields that createrepo_c 0.20.1 writes, as far as they matter.
 REPOMD = """<repomd xmlns="http://linux.duke.edu/metadata/repo">
@@ -220,3 +224,22 @@ def rpm_tree(
     write(root / "repodata/repomd.xml.key", key)
     if detached:
         write(root / "repodata/repomd.xml.asc", detached(index))
+
+
+def names(entries: Iterable[Any]) -> list[str]:
+    """The packages among the entries of a bundle, with their versions."""
+    return sorted(f"{one.name} {one.version}" for one in entries if one.kind == "package")
+
+
+def runs(fetch: Callable[..., list[Any]]) -> tuple[Callable[..., list[Any]], Callable[..., list[str]]]:
+    """What fetches a repository from a mirror (a fixture of the tests of bundles), and what returns its faults."""
+
+    def run(mirror: Any, repository: dict[str, Any], verifier: Any = None) -> list[Any]:
+        return fetch(mirror.get, mirror.root, repository, verifier, mirror.told.append)
+
+    def faults(mirror: Any, repository: dict[str, Any], verifier: Any = None) -> list[str]:
+        with pytest.raises(Failure) as raised:
+            run(mirror, repository, verifier)
+        return raised.value.data.get("faults", [str(raised.value)])
+
+    return run, faults

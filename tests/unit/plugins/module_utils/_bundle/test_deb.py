@@ -12,10 +12,11 @@ import pytest
 from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._bundle import deb
 
-from tests.repository_trees import Package, deb_tree, gpgv, release, sha256, unsigned, write
+from tests.repository_trees import Package, deb_tree, gpgv, names, release, runs, sha256, unsigned, write
 
 KEY = (Path(__file__).parents[1] / "files/key.asc").read_bytes()
 FINGERPRINT = "E275AE3D22FF829D722070563C6A191E34774BAF"
+fetch, faults = runs(deb.fetch)
 # The relations as pkgs.k8s.io has them for 1.36 and download.docker.com for its release 29.
 CNI = "iptables (>= 1.4.21),kubernetes-cni (>= 1.2.0),mount,util-linux,libc6"
 ENGINE = "containerd.io (>= 1.7.27), docker-ce-cli, iptables, nftables, libc6 (>= 2.34), libsystemd0"
@@ -74,20 +75,6 @@ def pool(mirror, **changes):
         "fingerprints": [FINGERPRINT],
         **changes,
     }
-
-
-def fetch(mirror, repository, verifier=None):
-    return deb.fetch(mirror.get, mirror.root, repository, verifier, mirror.told.append)
-
-
-def names(entries):
-    return sorted(f"{one.name} {one.version}" for one in entries if one.kind == "package")
-
-
-def faults(mirror, repository, verifier=None):
-    with pytest.raises(Failure) as raised:
-        fetch(mirror, repository, verifier)
-    return raised.value.data.get("faults", [str(raised.value)])
 
 
 def change(path, old, new):

@@ -9,14 +9,14 @@ import re
 from pathlib import Path
 
 import pytest
-from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._bundle import rpm
 from ansible_collections.bare.mesh.plugins.module_utils._host import indexes
 
-from tests.repository_trees import Package, gpgv, rpm_tree, write
+from tests.repository_trees import Package, gpgv, names, rpm_tree, runs, write
 
 KEY = (Path(__file__).parents[1] / "files/key.asc").read_bytes()
 FINGERPRINT = "E275AE3D22FF829D722070563C6A191E34774BAF"
+fetch, faults = runs(rpm.fetch)
 REPOMD = "rpm/repodata/repomd.xml"
 
 
@@ -53,20 +53,6 @@ def repository(mirror, **changes):
         "signed": False,
         **changes,
     }
-
-
-def fetch(mirror, wanted, verifier=None):
-    return rpm.fetch(mirror.get, mirror.root, wanted, verifier, mirror.told.append)
-
-
-def names(entries):
-    return sorted(f"{one.name} {one.version}" for one in entries if one.kind == "package")
-
-
-def faults(mirror, wanted, verifier=None):
-    with pytest.raises(Failure) as raised:
-        fetch(mirror, wanted, verifier)
-    return raised.value.data.get("faults", [str(raised.value)])
 
 
 def change(path, old, new):
