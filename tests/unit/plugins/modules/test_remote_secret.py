@@ -57,7 +57,7 @@ class Remote(Cluster):
         assert path.endswith("/token") and path.removesuffix("/token") in self.objects
         self.asked.append(body)
         end = self.clock.now + min(body["spec"]["expirationSeconds"], self.longest)
-        *_, namespace, _kind, account, _token = path.split("/")
+        namespace, account = path.split("/")[4], path.split("/")[6]
         user = f"system:serviceaccount:{namespace}:{account}"
         token = jwt(sub=user, exp=end, jti=str(len(self.asked)))
         self.tokens[token] = (user, end)
