@@ -203,7 +203,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._base.module import run
 from ansible_collections.bare.mesh.plugins.module_utils._bundle import deb, images, lock, releases, rpm, systems
-from ansible_collections.bare.mesh.plugins.module_utils._bundle.download import Downloader
+from ansible_collections.bare.mesh.plugins.module_utils._bundle.download import PART, Downloader
 from ansible_collections.bare.mesh.plugins.module_utils._bundle.entry import Entry
 from ansible_collections.bare.mesh.plugins.module_utils._host import distributions
 from ansible_collections.bare.mesh.plugins.module_utils._host.fetch import Fetcher
@@ -280,10 +280,16 @@ def remove(root: Path, paths: list[str]) -> None:
             parent.rmdir()
 
 
+def tidy(root: Path) -> None:
+    """Remove what a killed run has left unfinished."""
+    for file in list(root.rglob(f".*{PART}")):
+        file.unlink()
+
+
 def write(path: Path, content: str) -> None:
     """Replace the lock in one step."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.part")
+    fresh = path.with_name(f".{path.name}{PART}")
     fresh.write_text(content, encoding="utf-8")
     fresh.chmod(0o644)
     os.replace(fresh, path)
@@ -317,6 +323,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     )
     rewritten = not own.exists() or own.read_text(encoding="utf-8") != lock.text(after)
     if not module.check_mode:
+        tidy(root)
         remove(root, surplus)
         if rewritten:
             write(own, lock.text(after))

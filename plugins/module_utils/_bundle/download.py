@@ -18,7 +18,8 @@ from ansible_collections.bare.mesh.plugins.module_utils._host import archive
 from ansible_collections.bare.mesh.plugins.module_utils._host.fetch import Fetcher
 
 BLOCK = 1 << 20
-PART = ".part"
+# Ends the names of unfinished files.
+PART = ".bare-mesh-part"
 # What is large, and what nothing else is read from: check mode does not download it.
 PAYLOADS = re.compile(r"\.(deb|rpm|tgz|tar\.gz)$")
 

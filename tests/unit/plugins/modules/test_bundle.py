@@ -263,7 +263,7 @@ def test_what_is_not_as_its_publisher_states_is_not_kept(server, params, call, p
     failed = call(bundle, **params)
     assert failed["failed"] and f"the checksum of {server.url}{path} is wrong" in failed["msg"]
     assert path.removeprefix("/") not in present(params["root"])
-    assert not [one for one in present(params["root"]) if one.endswith((".part", "lock.yml"))]
+    assert not [one for one in present(params["root"]) if one.endswith(("-part", "lock.yml"))]
     assert not Path(params["root"], REPOSITORY, "_manifests/tags").exists() or "/v2/" not in path
 
 
@@ -280,7 +280,7 @@ def test_an_interrupted_download_leaves_what_is_complete_and_goes_on(server, par
     assert (
         f"{server.url}/{ARCHIVE} cannot be downloaded: the connection ended after 5000 of 7000 bytes" in failed["msg"]
     )
-    assert not [one for one in present(params["root"]) if one.endswith(".part")]
+    assert not [one for one in present(params["root"]) if one.endswith("-part")]
     assert f"{ARCHIVE}.sha256" in present(params["root"]) and ARCHIVE not in present(params["root"])
     server.cut = 0
     server.asked.clear()
@@ -288,6 +288,18 @@ def test_an_interrupted_download_leaves_what_is_complete_and_goes_on(server, par
     assert "failed" not in done and call(bundle, **params)["changed"] is False
     # The charts were complete.
     assert not [path for _method, path in server.asked if path.endswith(".tgz")]
+
+
+def test_what_a_killed_run_has_left_is_used_or_removed(server, params, call):
+    """As after kill -9: a complete file without a lock, and an unfinished one."""
+    archive = Path(params["root"], ARCHIVE)
+    archive.parent.mkdir(parents=True)
+    archive.write_bytes(server.files[f"/{ARCHIVE}"])
+    Path(archive.parent, ".tool-1.0.tar.gz.x1y2z3.bare-mesh-part").write_bytes(b"arch")
+    done = call(bundle, **params)
+    assert "failed" not in done and ARCHIVE not in done["downloaded"]
+    assert ("GET", f"/{ARCHIVE}") not in server.asked
+    assert not [one for one in present(params["root"]) if one.endswith("-part")]
 
 
 def test_a_token_that_expires_is_renewed(server, params, call):
