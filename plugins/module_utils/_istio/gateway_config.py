@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ansible_collections.bare.mesh.plugins.module_utils._istio.gateway_objects import DEFAULTS, complete
@@ -16,11 +17,21 @@ from ansible_collections.bare.mesh.plugins.module_utils._istio.validators import
 
 # The variable of the role, for messages.
 VARIABLE = "istio_gateway_gateways"
+# istiod takes this port of a gateway for the way into its network.
+CROSS_NETWORK = 15443
 
 
 def _istio_object(kind: str, name: str, gateway: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
     metadata = {"name": name, "namespace": gateway["namespace"]}
     return {"apiVersion": "networking.istio.io/v1", "kind": kind, "metadata": metadata, "spec": spec}
+
+
+def _network_servers(gateway: dict[str, Any]) -> list[dict[str, Any]]:
+    """What lets other networks call all services of the mesh: each call names its service by SNI, in mutual TLS."""
+    if not gateway["network"]:
+        return []
+    port = {"number": CROSS_NETWORK, "name": "tls", "protocol": "TLS"}
+    return [{"port": port, "tls": {"mode": "AUTO_PASSTHROUGH"}, "hosts": ["*.local"]}]
 
 
 def _egress_servers(gateway: dict[str, Any]) -> list[dict[str, Any]]:
@@ -75,7 +86,7 @@ def gateway_config(given: dict[str, Any]) -> list[dict[str, Any]]:
     """Istio's resources of a gateway: a Gateway with its servers, and the ways to hosts outside through it."""
     gateway = complete(given)
     found = []
-    servers = gateway["servers"] + _egress_servers(gateway)
+    servers = gateway["servers"] + _network_servers(gateway) + _egress_servers(gateway)
     if servers:
         spec = {"selector": {"istio": gateway["name"]}, "servers": servers}
         found.append(_istio_object("Gateway", gateway["name"], gateway, spec))
@@ -99,6 +110,23 @@ def _server_faults(where: str, given: dict[str, Any]) -> list[SettingFault]:
         elif str(port.get("number")) not in known:
             what = f"is {port.get('number')}, and the gateway has no such port"
             found.append(SettingFault(f"{at}.port.number", what, f"Add the port to {where}.ports"))
+    return found
+
+
+def _network_faults(where: str, given: dict[str, Any]) -> list[SettingFault]:
+    """A network whose gateway istiod would not use, or could not name in a label."""
+    network = given.get("network")
+    if not network:
+        return []
+    found, at = [], f"{where}.network"
+    if given.get("type") == "egress":
+        found.append(SettingFault(at, "is set, and requests go out through the gateway", "Leave type out"))
+    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?", str(network)):
+        fix = "Use letters, digits and hyphens, as in values.global.network"
+        found.append(SettingFault(at, f"is {network!r}, which cannot be the value of a label", fix))
+    if CROSS_NETWORK not in [one["port"] for one in complete({"name": "", **given})["ports"]]:
+        what = f"is set, and the gateway has no port {CROSS_NETWORK}"
+        found.append(SettingFault(at, what, f"Add the port to {where}.ports, or leave ports out"))
     return found
 
 
@@ -147,7 +175,7 @@ def faults_of_gateways(gateways: list[dict[str, Any]], ingress_ports: Any = ()) 
         judged = name_faults(where, [given.get("name"), given.get("namespace") or DEFAULTS["namespace"]])
         judged += gateway_faults(f"{where}.", given)
         if not judged:
-            judged = _server_faults(where, given) + _egress_faults(where, given)
+            judged = _server_faults(where, given) + _network_faults(where, given) + _egress_faults(where, given)
         judged = judged or resource_faults(where, gateway_config(given))
         found += judged
         if judged:

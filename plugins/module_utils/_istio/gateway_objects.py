@@ -22,6 +22,7 @@ DEFAULTS: dict[str, Any] = {
     "namespace": "istio-gateways",
     "type": "ingress",
     "revision": "",
+    "network": "",
     "annotations": {},
     "host_network": False,
     "node_selector": {},
@@ -37,6 +38,14 @@ PORTS = {
     "ingress": [STATUS, {"name": "http2", "port": 80}, {"name": "https", "port": 443}],
     "egress": [{"name": "http2", "port": 80}, {"name": "https", "port": 443}],
 }
+# Of a gateway through which other networks come in, as Istio's own chart has them: calls of services, and of istiods.
+NETWORK_PORTS = [
+    STATUS,
+    {"name": "tls", "port": 15443},
+    {"name": "tls-istiod", "port": 15012},
+    {"name": "tls-webhook", "port": 15017},
+]
+NETWORK_LABEL = "topology.istio.io/network"
 # The value is the owner: a role finds by it what it once made.
 OWNER_LABEL = "bare.mesh/gateway"
 # Istio's images run as this user.
@@ -48,7 +57,8 @@ def complete(gateway: dict[str, Any]) -> dict[str, Any]:
     given = {name: value for name, value in gateway.items() if value is not None}
     found = {**DEFAULTS, **given}
     found.setdefault("service_type", SERVICE_TYPES[found["type"]])
-    found["ports"] = service_ports(found.get("ports") or PORTS[found["type"]])
+    usual = NETWORK_PORTS if found["network"] else PORTS[found["type"]]
+    found["ports"] = service_ports(found.get("ports") or usual)
     found["min_replicas"], found["max_replicas"] = replicas({"min_replicas": 1, **given}) or (1, DEFAULT_MOST)
     if found["host_network"] and not found["rolling_update"]:
         # A new pod waits for the ports of the old one, so the old one goes first.
@@ -58,6 +68,11 @@ def complete(gateway: dict[str, Any]) -> dict[str, Any]:
 
 def _labels(gateway: dict[str, Any]) -> dict[str, str]:
     return {"app": gateway["name"], "istio": gateway["name"]}
+
+
+def _network(gateway: dict[str, Any]) -> dict[str, str]:
+    """The label by which istiod knows that the gateway, whose Service has it too, leads into a network."""
+    return {NETWORK_LABEL: gateway["network"]} if gateway["network"] else {}
 
 
 def _object(api: str, kind: str, gateway: dict[str, Any], owner: str, **fields: Any) -> dict[str, Any]:
@@ -77,7 +92,7 @@ def _node_ports(gateway: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _container(gateway: dict[str, Any]) -> dict[str, Any]:
     ports: list[dict[str, Any]] = [{"containerPort": 15090, "protocol": "TCP", "name": "http-envoy-prom"}]
-    return {
+    container = {
         "name": "istio-proxy",
         # The word that istiod replaces by its own proxy's image.
         "image": "auto",
@@ -93,10 +108,14 @@ def _container(gateway: dict[str, Any]) -> dict[str, Any]:
             "runAsUser": USER,
         },
     }
+    if gateway["network"]:
+        # What comes in from other networks stays in this one.
+        container["env"] = [{"name": "ISTIO_META_REQUESTED_NETWORK_VIEW", "value": gateway["network"]}]
+    return container
 
 
 def _deployment(gateway: dict[str, Any], owner: str) -> dict[str, Any]:
-    labels = {**_labels(gateway), "sidecar.istio.io/inject": "true"}
+    labels = {**_labels(gateway), **_network(gateway), "sidecar.istio.io/inject": "true"}
     if gateway["revision"]:
         labels["istio.io/rev"] = gateway["revision"]
     pod: dict[str, Any] = {
@@ -158,6 +177,7 @@ def gateway_objects(given: dict[str, Any], owner: str) -> tuple[list[dict[str, A
     """(the objects of a gateway, those that it would have with other settings)."""
     gateway = complete(given)
     service = _object("v1", "Service", gateway, owner)
+    service["metadata"]["labels"] |= _network(gateway)
     service["spec"] = {"type": gateway["service_type"], "selector": _labels(gateway), "ports": gateway["ports"]}
     if gateway["annotations"]:
         service["metadata"]["annotations"] = gateway["annotations"]

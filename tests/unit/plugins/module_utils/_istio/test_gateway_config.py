@@ -104,6 +104,18 @@ def test_calls_that_leave_through_the_gateway():
             [{"name": "a", "servers": [{"port": {"number": 443, "name": "x", "protocol": "HTTPS"}, "hosts": ["*"]}]}],
             "istio_gateway_gateways[0] makes the Gateway istio-gateways/a: spec.servers[0]",
         ),
+        (
+            [{"name": "a", "network": "n", "ports": [{"name": "x", "port": 80}]}],
+            "istio_gateway_gateways[0].network is set, and the gateway has no port 15443",
+        ),
+        (
+            [{"name": "a", "network": "a b"}],
+            "istio_gateway_gateways[0].network is 'a b', which cannot be the value of a label",
+        ),
+        (
+            [{"name": "a", "network": "n", "type": "egress"}],
+            "istio_gateway_gateways[0].network is set, and requests go out through the gateway",
+        ),
         ([{"name": "A_b"}], "istio_gateway_gateways[0] has the name 'A_b', which Kubernetes does not allow"),
         ([{"name": "a", "namespace": "A"}], "istio_gateway_gateways[0] has the name 'A', which"),
         ([{"name": "a", "annotations": {"b": 1}}], "istio_gateway_gateways[0].annotations.b is 1, which is not text"),
@@ -121,3 +133,19 @@ def test_faults(gateways, expected):
     (fault,) = faults_of_gateways(gateways)
     assert f"{fault.where} {fault.what}".startswith(expected)
     assert fault.fix
+
+
+def test_a_gateway_into_a_network_passes_the_calls_of_services():
+    """Source: samples/multicluster/expose-services.yaml of Istio 1.31."""
+    (made,) = gateway_config({"name": "eastwest", "network": "network1"})
+    assert made["kind"] == "Gateway" and made["spec"] == {
+        "selector": {"istio": "eastwest"},
+        "servers": [
+            {
+                "port": {"number": 15443, "name": "tls", "protocol": "TLS"},
+                "tls": {"mode": "AUTO_PASSTHROUGH"},
+                "hosts": ["*.local"],
+            }
+        ],
+    }
+    assert not faults_of_gateways([{"name": "eastwest", "network": "network1"}])

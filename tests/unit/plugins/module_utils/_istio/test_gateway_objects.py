@@ -95,3 +95,31 @@ def test_a_gateway_in_its_nodes_network_is_not_scaled_by_itself():
     assert complete({"name": "a", "host_network": True, "min_replicas": 2})["max_replicas"] == 2
     assert complete({"name": "a", "host_network": True, "max_replicas": 3})["max_replicas"] == 3
     assert complete({"name": "a", "min_replicas": 7})["max_replicas"] == 7
+
+
+def test_a_gateway_into_a_network():
+    """As Istio's chart gateway has it with networkGateway: labels, ports, and what the proxy sees."""
+    made = objects({"name": "eastwest", "network": "network1"})
+    label = {"topology.istio.io/network": "network1"}
+    assert label.items() <= made["Service"]["metadata"]["labels"].items()
+    ports = {one["name"]: (one["port"], one["targetPort"]) for one in made["Service"]["spec"]["ports"]}
+    assert ports == {
+        "status-port": (15021, 15021),
+        "tls": (15443, 15443),
+        "tls-istiod": (15012, 15012),
+        "tls-webhook": (15017, 15017),
+    }
+    spec = made["Deployment"]["spec"]
+    assert label.items() <= spec["template"]["metadata"]["labels"].items()
+    (container,) = spec["template"]["spec"]["containers"]
+    assert container["env"] == [{"name": "ISTIO_META_REQUESTED_NETWORK_VIEW", "value": "network1"}]
+    # The label of the network may change, so pods are not selected by it.
+    assert (
+        spec["selector"]["matchLabels"]
+        == made["Service"]["spec"]["selector"]
+        == {"app": "eastwest", "istio": "eastwest"}
+    )
+    # A port that somebody chooses, such as one of the node, is kept.
+    given = [{"name": "tls", "port": 15443, "nodePort": 31443}]
+    made = objects({"name": "eastwest", "network": "network1", "ports": given})
+    assert [one["nodePort"] for one in made["Service"]["spec"]["ports"]] == [31443]
