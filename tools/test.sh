@@ -59,7 +59,7 @@ done
 
 # In alphabetical order: the tests after the interrupted runs use the cluster that those have left.
 # The tests that are left out are of a scenario each.
-step "lab tests" pytest -v tests/lab --ignore tests/lab/test_truth.py --ignore tests/lab/test_secrets.py \
+step "lab tests" pytest -v --durations 20 --durations-min 5 tests/lab --ignore tests/lab/test_truth.py --ignore tests/lab/test_secrets.py \
   --ignore tests/lab/test_docker.py
 step "lab down" python -m lab down
 finish
