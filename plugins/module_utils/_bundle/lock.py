@@ -67,7 +67,7 @@ def read(path: Path) -> list[Entry]:
 def _entry(values: dict[str, object]) -> Entry:
     types = {field.name: int if field.name == "size" else str for field in fields(Entry)}
     for name, value in values.items():
-        if type(value) is not types.get(name):
+        if isinstance(value, bool) or not isinstance(value, types.get(name, ())):
             raise ValueError(f"{name} is {value!r}")
     entry = Entry(**values)
     if not archive.SHA256.fullmatch(entry.sha256):
