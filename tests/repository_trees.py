@@ -108,7 +108,10 @@ def gpgv(arguments: list[str]) -> tuple[int, str, str]:
 
 @dataclass
 class Package:
-    """A package of a tree. needs is in the words of its kind: the field Depends, or elements of rpm:requires."""
+    """A package of a tree. needs is in the words of its kind: the field Depends, or elements of rpm:requires.
+
+    first is the field Pre-Depends.
+    """
 
     name: str
     version: str
@@ -116,6 +119,7 @@ class Package:
     needs: str = ""
     provides: str = ""
     path: str = ""
+    first: str = ""
 
     @property
     def data(self) -> bytes:
@@ -133,6 +137,7 @@ def deb_index(packages: Iterable[Package], pool: str = "") -> bytes:
             "Package": one.name,
             "Version": one.version,
             "Architecture": one.architecture,
+            "Pre-Depends": one.first,
             "Depends": one.needs,
             "Provides": one.provides,
             "Description": f"{one.name}\n Depends: nothing, this is text",

@@ -26,6 +26,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._host import indexes, op
 OPERATORS = {"<<": "<", "<=": "<=", "=": "=", ">=": ">=", ">>": ">"}
 RELATION = re.compile(r"\s*([^\s(:\[]+)(?::\w+)?\s*(?:\(\s*(<<|<=|=|>=|>>)\s*([^\s)]+)\s*\))?")
 # Of these, apt reads the first that Release lists, by a preference of its own: so the bundle has all.
+# Not each Python reads the last.
 PACKED = (".xz", ".gz", ".bz2", ".zst")
 
 
@@ -110,7 +111,6 @@ def _indexes(repository: dict[str, Any], flat: bool) -> Iterator[tuple[str, bool
 def _listed(files: dict[str, indexes.Listed], name: str) -> list[str]:
     """The forms of an index that the bundle has; the first can be read here."""
     packed = [name + suffix for suffix in PACKED if name + suffix in files]
-    packed.sort(key=lambda path: path.endswith(".zst"))
     # Servers may list the plain index without having it.
     if name in files and (not packed or (packed[0].endswith(".zst") and ".zst" not in indexes.UNPACKERS)):
         packed.insert(0, name)

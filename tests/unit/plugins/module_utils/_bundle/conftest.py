@@ -18,7 +18,7 @@ from tests.repository_trees import Signer, served
 @pytest.fixture(scope="session")
 def signer(tmp_path_factory):
     if not (shutil.which("gpg") and shutil.which("gpgv")):
-        pytest.skip("there is no gpg to sign an index with")
+        pytest.fail("gpg and gpgv are needed: install gnupg and gpgv")
     made = Signer(tmp_path_factory.mktemp("gpg") / "home")
     yield made
     made.stop()

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._bundle import deb
+from ansible_collections.bare.mesh.plugins.module_utils._host import indexes
 
 from tests.repository_trees import Package, deb_tree, gpgv, names, release, runs, sha256, unsigned, write
 
@@ -115,6 +116,14 @@ def test_a_repository_with_a_pool(mirror):
     assert f"{base}/pool/stable/amd64/containerd.io_2.4.2{end}_amd64.deb" in {one.path for one in entries}
 
 
+def test_packages_for_all_architectures_in_an_index_of_their_own(mirror):
+    deb_tree(mirror.origin / "linux/debian", [*docker(), Package("docs", "1", "all")], "bookworm", key=KEY)
+    entries = fetch(mirror, pool(mirror, packages={"docs": ""}))
+    assert names(entries) == ["docs 1"]
+    base = "download.example/linux/debian/dists/bookworm/stable"
+    assert {f"{base}/binary-{name}/Packages.gz" for name in ("all", "amd64")} <= {one.path for one in entries}
+
+
 def test_several_architectures(mirror):
     deb_tree(mirror.origin / "deb", [*kubernetes(), Package("docs", "1", "all")], key=KEY)
     entries = fetch(mirror, flat(mirror, architectures=["amd64", "arm64"], packages={"kubectl": "", "docs": ""}))
@@ -136,6 +145,19 @@ def test_all_packed_forms_are_there_for_apt(mirror):
     here = mirror.root / "pkgs.example/deb"
     assert {name for name in packed if (here / name).read_bytes() == packed[name]} == set(packed)
     assert (here / digests["Packages.xz"]).is_file() and not (here / digests["Packages.gz"]).exists()
+
+
+def test_a_form_that_this_python_cannot_read(mirror, monkeypatch):
+    monkeypatch.delitem(indexes.UNPACKERS, ".zst", raising=False)
+    deb_tree(mirror.origin / "deb", kubernetes(), key=KEY)
+    files = {"Packages": (mirror.origin / "deb/Packages").read_bytes(), "Packages.zst": b"for apt"}
+    write(mirror.origin / "deb/Packages.zst", b"for apt")
+    write(mirror.origin / "deb/InRelease", unsigned(release(**files)))
+    paths = {one.path.rpartition("/")[2] for one in fetch(mirror, flat(mirror))}
+    assert {*files, "kubeadm_1.36.5-1.1_amd64.deb"} <= paths
+    write(mirror.origin / "deb/InRelease", unsigned(release(**{"Packages.zst": b"for apt"})))
+    (fault,) = faults(mirror, flat(mirror))
+    assert fault == f"{mirror.url}/deb/Packages.zst is packed as .zst, which Python unpacks from 3.14 on"
 
 
 def test_a_second_run_downloads_only_what_has_no_digest(mirror):
@@ -221,10 +243,13 @@ def test_versions_that_do_not_fit_each_other(mirror):
 
 def test_alternatives_and_provided_names(mirror):
     packages = [
-        Package("a", "1", "amd64", "x | b (= 1), virtual, c:any, versioned (>= 2), absent | b, d"),
+        Package("a", "1", "amd64", "x | b (= 1), virtual, c:any, versioned (>= 2), absent | b, d, b (>> 9) | x"),
         Package("b", "1", "amd64"),
         Package("b", "2", "amd64"),
-        Package("c", "1", "amd64", "a"),
+        Package("c", "1", "amd64", "a, e", first="f"),
+        Package("e", "1", "amd64", "g"),
+        Package("f", "1", "amd64"),
+        Package("g", "1", "amd64"),
         Package("d", "1", "amd64"),
         Package("d-free", "1", "amd64", provides="d"),
         Package("p", "1", "amd64", provides="virtual, versioned"),
@@ -232,7 +257,7 @@ def test_alternatives_and_provided_names(mirror):
     ]
     deb_tree(mirror.origin / "deb", packages, key=KEY)
     entries = fetch(mirror, flat(mirror, packages={"a": ""}))
-    assert names(entries) == ["a 1", "b 1", "c 1", "d 1", "p 1", "q 1"]
+    assert names(entries) == ["a 1", "b 1", "c 1", "d 1", "e 1", "f 1", "g 1", "p 1", "q 1"]
 
 
 def test_a_tampered_package_and_one_that_is_gone(mirror):

@@ -177,13 +177,15 @@ def test_provided_names_and_conditions(mirror):
         Package("c", "2-1", "x86_64"),
         Package("d", "1:1-5", "x86_64", entry("a")),
         Package("d", "2-1", "x86_64"),
-        Package("e", "1-1", "x86_64", provides=entry("virtual", "EQ", "4", "1")),
+        Package("e", "1-1", "x86_64", entry("h"), entry("virtual", "EQ", "4", "1")),
         Package("f", "1-1", "x86_64", provides=entry("virtual", "EQ", "2", "1")),
+        Package("h", "1-1", "x86_64", entry("unversioned", "GE", "7")),
+        Package("i", "1-1", "x86_64", provides=entry("unversioned")),
         Package("g", "1-1", "x86_64", provides=entry("libx.so.1()(64bit)")),
     ]
     rpm_tree(mirror.origin / "rpm", packages, key=KEY)
     entries = fetch(mirror, repository(mirror, packages={"a": ""}))
-    assert names(entries) == ["a 0:1-1", "b 0:2-1", "c 0:2-1", "d 1:1-5", "e 0:1-1", "g 0:1-1"]
+    assert names(entries) == ["a 0:1-1", "b 0:2-1", "c 0:2-1", "d 1:1-5", "e 0:1-1", "g 0:1-1", "h 0:1-1", "i 0:1-1"]
 
 
 def test_a_tampered_package_and_a_tampered_index(mirror):
