@@ -41,7 +41,8 @@ options:
         type: str
         required: true
       checksum:
-        description: Its SHA-256, or what must be appended to its address to get the file that states it.
+        description: Its SHA-256, or the address of the file that states it, or what must be appended to the archive's
+          own address to get that file, which is then part of the bundle.
         type: str
         default: .sha256
   charts:

@@ -13,22 +13,25 @@ from ansible_collections.bare.mesh.plugins.module_utils._host import archive
 
 
 def fetch_archive(store: Downloader, wanted: dict[str, str]) -> list[Entry]:
-    """A release archive: its url, its path in the bundle, and its checksum, or the suffix of the file that states it.
+    """A release archive: its url, its path in the bundle, and its checksum, or where that is stated.
 
-    That file is stored beside the archive, because those who install from the bundle read it, too.
+    That is a URL, or the suffix of a file beside the archive. Such a file is stored, because those who install from the
+    bundle read it, too.
     """
-    url, path, checksum = wanted["url"], wanted["path"], wanted["checksum"].removeprefix("sha256:").lower()
-    entries = []
-    if not archive.SHA256.fullmatch(checksum):
-        stated = _get(store, "index", url + checksum, path + checksum)
-        entries.append(stated)
-        text = (store.place / stated.path).read_text(encoding="utf-8", errors="replace")
-        checksum = archive.published(text, path.rpartition("/")[2]) or ""
-        if not checksum:
-            raise Failure(
-                f"{url}{wanted['checksum']} names no SHA-256 for {path.rpartition('/')[2]}; give the checksum itself"
-            )
-    return [*entries, _get(store, "archive", url, path, checksum)]
+    url, path, checksum = wanted["url"], wanted["path"], wanted["checksum"].removeprefix("sha256:")
+    if archive.SHA256.fullmatch(checksum):
+        return [_get(store, "archive", url, path, checksum.lower())]
+    entries: list[Entry] = []
+    name = path.rpartition("/")[2]
+    if "://" in checksum:
+        text, place = store.fetcher.get(checksum).decode("utf-8", "replace"), checksum
+    else:
+        entries, place = [_get(store, "index", url + checksum, path + checksum)], url + checksum
+        text = (store.place / entries[0].path).read_text(encoding="utf-8", errors="replace")
+    stated = archive.published(text, name)
+    if not stated:
+        raise Failure(f"{place} names no SHA-256 for {name}; give the checksum itself")
+    return [*entries, _get(store, "archive", url, path, stated)]
 
 
 def fetch_charts(store: Downloader, wanted: dict[str, Any]) -> list[Entry]:

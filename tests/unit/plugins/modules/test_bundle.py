@@ -336,6 +336,22 @@ def test_an_image_of_one_platform(server, params, call):
     ).read_text() == f"sha256:{sha(text)}"
 
 
+def test_where_the_checksum_of_an_archive_comes_from(server, params, call):
+    server.files["/SHA256SUMS"] = (
+        f"{'0' * 64}  other.tgz\n{sha(server.files[f'/{ARCHIVE}'])}  tool-1.0.tar.gz\n".encode()
+    )
+    only = {**params, "images": [], "charts": []}
+    given = [f"{server.url}/SHA256SUMS", sha(server.files[f"/{ARCHIVE}"]), f"sha256:{sha(server.files[f'/{ARCHIVE}'])}"]
+    for checksum in given:
+        done = call(bundle, **{**only, "archives": [{**params["archives"][0], "checksum": checksum}]})
+        assert "failed" not in done and present(params["root"]) == [ARCHIVE, "lock.yml"], done.get("msg")
+    server.files["/SHA256SUMS"] = f"{'0' * 64}  other.tgz\n".encode()
+    for checksum in (given[0], ".none"):
+        server.files[f"/{ARCHIVE}.none"] = b"-"
+        failed = call(bundle, **{**only, "archives": [{**params["archives"][0], "checksum": checksum}]})
+        assert "names no SHA-256 for tool-1.0.tar.gz" in failed["msg"]
+
+
 def test_a_lock_that_leads_out_of_the_bundle_is_refused(params, call, tmp_path):
     victim = tmp_path / "victim"
     victim.write_text("precious")
