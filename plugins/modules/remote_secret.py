@@ -16,6 +16,7 @@ description:
     belongs to another account, and if the other cluster has another address, CA or name than the Secret says. Otherwise
     nothing is changed.
   - istiod replaces the connection when it sees the new Secret, and restarts nothing.
+  - Whoever reads the Secret can read all that Istio's account may read in the other cluster, its Secrets included.
   - Tokens cannot be revoked one by one. One that has been replaced, or whose Secret has been removed, works until it
     ends, so keep O(token_seconds) short. To revoke all tokens of the account at once, delete its ServiceAccount in the
     other cluster, install the mesh there again, which creates it, and run this module.
