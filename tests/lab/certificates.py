@@ -39,12 +39,19 @@ class Authority:
         subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
         names = x509.SubjectAlternativeName([x509.DNSName(name)])
         made = self._builder(subject, key).add_extension(names, critical=False).sign(self._key, hashes.SHA256())
-        encoding = serialization.Encoding.PEM
-        paths = folder / f"{name}.crt", folder / f"{name}.key"
-        paths[0].write_bytes(made.public_bytes(encoding))
+        certificate = folder / f"{name}.crt"
+        certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+        return str(certificate), self._written(key, folder / f"{name}.key")
+
+    def key_file(self, folder):
+        """The path of the authority's own key, for somebody else who signs with it."""
+        return self._written(self._key, folder / "authority.key")
+
+    @staticmethod
+    def _written(key, path):
         form, hidden = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        paths[1].write_bytes(key.private_bytes(encoding, form, hidden))
-        return str(paths[0]), str(paths[1])
+        path.write_bytes(key.private_bytes(serialization.Encoding.PEM, form, hidden))
+        return str(path)
 
     def context(self, own=None):
         """A client's TLS that trusts this authority, with a certificate of its own if one is given."""
