@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 
 import pytest
 import truth
 import yaml
-from conftest import ISTIO, KUBERNETES
+from conftest import ADDRESSES, ISTIO, KUBERNETES, lab, node
 
 from lab import paths
 
@@ -23,6 +24,19 @@ SETTINGS = {
     "bundle_images": ["docker.io/bare-mesh/bank-demo:1.0.0"],
     "load_balancer_addresses": ["192.0.2.10-192.0.2.20"],
 }
+# The mirror's machine sees the directory of the bundles there (lab/nodes/machine.py).
+SERVED = "/srv/bundle"
+# Of each host, also of its pods: nothing leaves for elsewhere than the lab and the cluster.
+NO_WAY_OUT = """
+table inet no_way_out {
+  set near {
+    type ipv4_addr; flags interval
+    elements = { 10.87.0.0/24, 10.244.0.0/16, 10.96.0.0/12, 127.0.0.0/8, 224.0.0.0/4 }
+  }
+  chain out { type filter hook output priority -300; ip daddr != @near counter reject }
+  chain pods { type filter hook forward priority -300; ip daddr != @near counter reject }
+}
+"""
 
 
 @pytest.fixture
@@ -98,3 +112,46 @@ def test_the_bundle_is_what_the_mirror_serves(make, tmp_path):
     served = paths.bundle()
     for path, digest in files(root).items():
         assert hashlib.sha256((served / path).read_bytes()).hexdigest() == digest, path
+
+
+@pytest.fixture
+def made(make, play):
+    """A mirror that serves a bundle of the playbook, and bare hosts that reach nothing but the lab."""
+    root = paths.bundle().parent / "made"
+    shutil.rmtree(root, ignore_errors=True)
+    lab("reset", *ADDRESSES)
+    try:
+        done = make(root, istio_method="istioctl", bundle_images=[], bundle_addons=[], load_balancer_addresses=[])
+        assert done["code"] == 0, done["errors"]
+        # The packages of the operating systems are not the bundle's: hosts have a server for them.
+        (root / "os").symlink_to(f"../{paths.bundle().readlink()}/os")
+        done = play("playbooks/mirror.yml", "-e", f"mirror_root={SERVED}/made")
+        assert done["code"] == 0, done["errors"]
+        for name in ADDRESSES:
+            node(name).check_output(f"nft -f - <<'END'\n{NO_WAY_OUT}END")
+        yield root
+    finally:
+        # Bare hosts have no rules of anybody.
+        lab("reset", *ADDRESSES)
+        done = play("playbooks/mirror.yml")
+        shutil.rmtree(root, ignore_errors=True)
+        assert done["code"] == 0, done["errors"]
+
+
+@pytest.mark.feature("no-way-out")
+def test_an_installation_with_no_way_out(made, play):
+    # An address of nobody: https://www.rfc-editor.org/rfc/rfc5737
+    assert node("node1").run("curl --max-time 5 http://192.0.2.1").rc == 7
+    done = play("site.yml")
+    assert done["code"] == 0, done["errors"]
+    for name in ADDRESSES:
+        assert "no_way_out" in node(name).check_output("nft list tables")
+    assert play("site.yml")["changed"] == {}
+    run = play("playbooks/verify.yml")
+    assert run["code"] == 0, run["errors"]
+
+    # A mirror does not serve what somebody has changed.
+    image = next(one["path"] for one in locked(made) if one["kind"] == "blob")
+    (made / image).write_bytes(b"tampered")
+    refused = play("playbooks/mirror.yml", "-e", f"mirror_root={SERVED}/made")
+    assert refused["code"] and refused["changed"] == {} and f"{image} differs" in refused["output"]
