@@ -26,7 +26,8 @@ EQUAL = [(versions.deb, "1.0-0", "1.0"), (versions.deb, "0:1.01", "1.1"), (versi
 @pytest.mark.parametrize(("key", "line"), [(versions.deb, one) for one in DEB] + [(versions.rpm, one) for one in RPM])
 def test_order(key, line):
     ordered = line.split()
-    assert sorted(ordered[::-1], key=key) == ordered
+    backwards = ordered[::-1]
+    assert sorted(backwards, key=key) == ordered
     assert len({key(one) for one in ordered}) == len(ordered)
 
 
