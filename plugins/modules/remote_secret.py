@@ -290,7 +290,6 @@ class Work:
             return "made-by-the-real-run"
         namespace, account = self.params["remote_istio_namespace"], self.params["service_account"]
         token = remote_secrets.request_token(self.remote, namespace, account, self.params["token_seconds"])
-        self.module.no_log_values.add(token)
         end = remote_secrets.end_of(token) or 0
         left = int(end - time.time())
         if left <= self.before:

@@ -151,7 +151,7 @@ def test_the_secret_has_istioctls_form(world, make):
     assert done["changed"] and done["rotated"] == "there is no such Secret"
     assert done["expires"] == "2027-02-14T08:00:00Z"
     secret = world.east.objects[SECRET]
-    assert secret["metadata"]["labels"]["istio/multiCluster"] == "true"
+    assert secret["metadata"]["labels"] == {"istio/multiCluster": "true", "bare.mesh/remote-secret": "west"}
     assert secret["metadata"]["annotations"] == {"networking.istio.io/cluster": "west"}
     assert world.content() == {
         "apiVersion": "v1",
