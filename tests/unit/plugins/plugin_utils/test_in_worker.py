@@ -196,6 +196,7 @@ def test_all_modules_of_the_controller_have_the_action():
     links = {path.stem for path in ACTIONS.glob("*.py") if path.is_symlink()}
     assert all(os.readlink(ACTIONS / f"{name}.py") == "k8s.py" for name in links)
     assert links == group - {"k8s", "istio_config"} | {
+        "bundle",
         "helm_charts",
         "preflight_check",
         "release_archive",

@@ -33,6 +33,7 @@ def test_the_role_has_these_settings_and_defaults():
         "istio_method",
         "istio_helm",
         "istio_chart_checksums",
+        "istio_upgrade_keep_old",
     }
 
 
