@@ -33,8 +33,8 @@ table inet no_way_out {
     type ipv4_addr; flags interval
     elements = { 10.87.0.0/24, 10.244.0.0/16, 10.96.0.0/12, 127.0.0.0/8, 224.0.0.0/4 }
   }
-  chain out { type filter hook output priority -300; ip daddr != @near counter reject }
-  chain pods { type filter hook forward priority -300; ip daddr != @near counter reject }
+  chain out { type filter hook output priority -300; ip daddr != @near counter reject; }
+  chain pods { type filter hook forward priority -300; ip daddr != @near counter reject; }
 }
 """
 
