@@ -124,6 +124,8 @@ def pinned(client: Client, found: list[Workload], revision: str) -> list[str]:
         if then not in (None, revision):
             what = f"a new pod of {one.name} would have " + (f"the revision {then}" if then else "no proxy")
             faults.append(f"{what}: change the label istio.io/rev or istio-injection of its namespace or of its pods")
+        elif live["spec"].get("paused"):
+            faults.append(f"{one.name} is paused, so it replaces no pods: resume it")
         elif (live["spec"].get("updateStrategy") or {}).get("type") == "OnDelete":
             faults.append(f"{one.name} replaces its pods only when somebody deletes them (OnDelete): delete them")
     return faults

@@ -6,6 +6,7 @@ A setting that has its default adds nothing: the profile decides.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ansible_collections.bare.mesh.plugins.module_utils._istio import ambient, gateway_settings
@@ -19,6 +20,7 @@ SETTINGS: dict[str, Any] = {
     "istio_profile": "default",
     "istio_dataplane_mode": "sidecar",
     "istio_namespace": "istio-system",
+    "istio_revision": "",
     "istio_injected_namespaces": [],
     "istio_waypoints": [],
     "istio_auto_injection": True,
@@ -59,6 +61,8 @@ SETTINGS: dict[str, Any] = {
     "istio_dns_service": "kube-system/kube-dns",
     "istio_operator_spec": {},
 }
+# A part of names of Services, such as istiod-NAME: 63 characters at most, and those of a DNS label.
+REVISION = re.compile(r"[a-z0-9]([a-z0-9-]{0,54}[a-z0-9])?")
 INGRESS = "istio-ingressgateway"
 # The name of the collector's provider in the mesh, and of the ServiceEntry of one that is outside of the cluster.
 TRACING = "bare-mesh-tracing"
@@ -115,10 +119,22 @@ def _tracing_faults(settings: dict[str, Any]) -> list[SettingFault]:
     return []
 
 
+def _revision_faults(revision: str) -> list[SettingFault]:
+    """A name that objects cannot have, or that Istio gives to the revision without a name."""
+    if revision == "default":
+        fix = "Leave it empty for the revision without a name, or give it another name"
+    elif revision and not REVISION.fullmatch(revision):
+        fix = "Use small letters, digits and hyphens, at most 56, such as 1-31-0"
+    else:
+        return []
+    return [SettingFault("istio_revision", f"is {revision!r}", fix)]
+
+
 def mesh_faults(given: dict[str, Any]) -> list[SettingFault]:
     """What is wrong with the settings. Types and choices are those of the role's argument specification."""
     settings = {**SETTINGS, **given}
     found = ambient.ambient_faults(settings, SETTINGS) + _range_faults(settings) + _tracing_faults(settings)
+    found += _revision_faults(str(settings["istio_revision"]))
     sampling, concurrency = settings["istio_trace_sampling"], settings["istio_proxy_concurrency"]
     if not _is_number_in(sampling, 0, 100):
         found.append(SettingFault("istio_trace_sampling", f"is {sampling}", "Give a percentage from 0 to 100"))

@@ -126,6 +126,7 @@ def test_all_faults_before_the_first_restart(shop, run_module):
     shop.workload("pinned", labels={"istio.io/rev": "old"})
     shop.workload("outside", labels={"istio.io/rev": ""})
     shop.workload("slow", "DaemonSet", updateStrategy={"type": "OnDelete"})
+    shop.workload("stopped", paused=True)
     shop.pod("job-1", "old", "Job", "job")
     failed = run_module(proxy_revision, revision="new")
     assert failed["failed"] and shop.restarted() == []
@@ -134,6 +135,7 @@ def test_all_faults_before_the_first_restart(shop, run_module):
         "Job shop/job has a proxy of the revision old",
         "a new pod of Deployment shop/pinned would have the revision old: change the label istio.io/rev",
         "a new pod of Deployment shop/outside would have no proxy",
+        "Deployment shop/stopped is paused, so it replaces no pods: resume it",
         "DaemonSet shop/slow replaces its pods only when somebody deletes them",
     ):
         assert part in failed["msg"]

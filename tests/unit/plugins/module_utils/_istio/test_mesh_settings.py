@@ -24,7 +24,6 @@ def test_the_role_has_these_settings_and_defaults():
     assert yaml.safe_load((ROLE / "vars/main/settings.yml").read_text())["__istio_settings"] == list(SETTINGS)
     # The rest is what istio_operator and the tasks take.
     assert set(defaults) - set(SETTINGS) == {
-        "istio_revision",
         "istio_hub",
         "istio_tag",
         "istio_required_workers",
@@ -39,6 +38,7 @@ def test_the_role_has_these_settings_and_defaults():
 
 def test_defaults_add_nothing():
     assert mesh_faults({}) == mesh_faults({"istio_dns_service": ""}) == []
+    assert mesh_faults({"istio_revision": "1-31-0"}) == mesh_faults({"istio_revision": "a" * 56}) == []
     assert operator_spec({}) == {}
     assert policies({}) == []
 
@@ -348,6 +348,9 @@ def test_no_ranges(given):
             {"istio_ingress_min_replicas": 3, "istio_ingress_max_replicas": 2},
             "istio_ingress_min_replicas is 3, which is more than istio_ingress_max_replicas, 2: Make it smaller",
         ),
+        ({"istio_revision": "1.31.0"}, "istio_revision is '1.31.0': Use small letters, digits and hyphens"),
+        ({"istio_revision": "a" * 57}, "istio_revision is '" + "a" * 57 + "': Use small letters"),
+        ({"istio_revision": "default"}, "istio_revision is 'default': Leave it empty for the revision without a name"),
         ({"istio_dns_service": "kube-dns"}, "istio_dns_service is 'kube-dns': Give NAMESPACE/NAME of the Service"),
         ({"istio_dns_service": "a/b/c"}, "istio_dns_service is 'a/b/c': Give NAMESPACE/NAME of the Service"),
         ({"istio_ingress_ports": [80]}, "istio_ingress_ports[0] is not a port with a name: Write {name: http2"),
