@@ -303,7 +303,9 @@ ARGUMENTS: dict[str, Any] = {
 
 def refuse(params: dict[str, Any]) -> None:
     """Raises Failure for all options that are impossible."""
-    faults = [f"{name} is empty" for name in ("name", "namespace", "host", "to") if not params[name].strip()]
+    texts = {name: params[name] for name in ("name", "namespace", "host", "route", "to", "from")}
+    texts.update({f"prometheus.{name}": params["prometheus"][name] for name in ("namespace", "service")})
+    faults = [f"{name} is empty" for name, text in texts.items() if text is not None and not text.strip()]
     steps = params["steps"]
     rising = all(one < other for one, other in zip(steps, steps[1:]))
     if not steps or not rising or not all(0 < one <= 100 for one in steps):

@@ -7,6 +7,7 @@ The metrics: https://istio.io/latest/docs/reference/config/metrics/
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, NamedTuple
 
 from ansible_collections.bare.mesh.plugins.module_utils._istio.shift.prometheus import Source
@@ -61,6 +62,9 @@ def faults(gates: list[Gate]) -> list[str]:
     for number, gate in enumerate(gates):
         where = f"gates[{number}]"
         least, greatest = limits(gate)
+        if not all(one is None or math.isfinite(one) for one in (least, greatest)):
+            # Every value would pass, because none is less or greater than what is no number.
+            found.append(f"{where} has a limit that is no finite number: correct it")
         if gate.get("query") is not None and not gate["query"].strip():
             found.append(f"{where}.query is empty: give an expression of PromQL")
         if gate.get("query") is not None and least is None and greatest is None:

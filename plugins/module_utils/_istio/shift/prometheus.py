@@ -31,6 +31,7 @@ class Source(NamedTuple):
         name = quote(f"http:{self.service}:{self.port}", safe=":")
         path = f"/api/v1/namespaces/{quote(self.namespace, safe='')}/services/{name}/proxy/api/v1/query"
         where = f"{self.namespace}/{self.service}:{self.port}"
+        stranger = NoAnswer(f"what answers at {where} is not Prometheus: check the option prometheus")
         try:
             answer = self.client.request("GET", path, {"query": query})
         except ApiError as error:
@@ -42,13 +43,16 @@ class Source(NamedTuple):
         except Unreachable:
             raise
         except Failure as error:
-            raise NoAnswer(f"what answers at {where} is not Prometheus: check the option prometheus") from error
-        return single(answer.get("data") or {}, query)
+            raise stranger from error
+        try:
+            return single(answer["data"], query)
+        except (LookupError, TypeError, ValueError) as error:
+            raise stranger from error
 
 
 def single(data: dict[str, Any], query: str) -> float | None:
     """The value of an answer. What is no finite number says nothing, such as the quotient of two zeros."""
-    kind, result = data.get("resultType"), data.get("result")
+    kind, result = data["resultType"], data["result"]
     if kind == "scalar" and isinstance(result, list):
         value = float(result[1])
     elif kind != "vector" or not isinstance(result, list):

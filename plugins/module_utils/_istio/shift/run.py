@@ -22,6 +22,11 @@ class Elsewhere(Failure):
     """Somebody else has changed the routes."""
 
 
+def destinations(routes: list[Route]) -> list[Any]:
+    """What nobody else may change meanwhile. Other fields, such as a timeout, do not matter."""
+    return [one.entry.get("route") for one in routes]
+
+
 class Shift:
     """One run on one VirtualService."""
 
@@ -73,7 +78,7 @@ class Shift:
             # An earlier attempt, whose answer was lost.
             if live and seen and patch(seen, wanted) == []:
                 answer = live
-            elif seen and [one.entry for one in seen] == [one.entry for one in self.routes]:
+            elif seen and destinations(seen) == destinations(self.routes):
                 raise
             else:
                 raise Elsewhere(f"somebody else has changed the routes of {self.title} meanwhile") from error
@@ -97,7 +102,7 @@ class Shift:
                 self.step(percent, judge)
             except Elsewhere as error:
                 fix = "their change stays. Look at the weights, and run again"
-                raise Failure(f"before the step to {percent}: {error}; {fix}", **self.state()) from error
+                raise Failure(f"in the step to {percent}: {error}; {fix}", **self.state()) from error
             except Failure as error:
                 self.back(percent, error)
 
@@ -120,13 +125,14 @@ class Shift:
             one["ok"] = False
         if failed or missing:
             raise Failure("; ".join(f"gate {one['gate']}: {one['message']}" for one in [*failed, *missing]))
+        # What was measured is of these weights, and the result says the truth.
+        self.look()
 
     def look(self) -> None:
         """Read the routes. Raises Elsewhere if they are not as this run has written them."""
         live = self.client.get(self.path)
         seen = current(live, self.routes) if live else None
-        entries = [one.entry for one in seen or []]
-        if not seen or entries not in ([one.entry for one in self.routes], [one.entry for one in self.sent]):
+        if not seen or destinations(seen) not in (destinations(self.routes), destinations(self.sent)):
             raise Elsewhere(f"somebody else has changed the routes of {self.title} meanwhile")
         self.routes = seen
 

@@ -397,16 +397,21 @@ def test_wrong_options_are_told_together(mesh, shift):
         {"latency": {"percentile": 100, "maximum_ms": 0}},
         {"query": " "},
         {"query": "x", "minimum": 2, "maximum": 1},
+        {"query": "x", "maximum": "nan"},
+        {"latency": {"maximum_ms": "inf"}},
     ]
-    said = shift(gates=gates, steps=[50, 20], pause=0, minimum_requests=0, **{"from": "v3"}, prometheus={"port": 0})[
-        "msg"
-    ]
+    prometheus = {"namespace": "", "service": " ", "port": 0}
+    options = {"steps": [50, 20], "pause": 0, "minimum_requests": 0, "from": "v3", "route": "", "prometheus": prometheus}
+    said = shift(gates=gates, **options)["msg"]
     for part in (
         "steps is [50, 20]: give percentages",
         "from and to are both v3",
         "pause is 0: give at least 1",
         "minimum_requests is 0",
         "prometheus.port is 0",
+        "route is empty",
+        "prometheus.namespace is empty",
+        "prometheus.service is empty",
         "gates[0].success_rate.minimum is 101",
         "gates[0]: minimum and maximum are limits of a query",
         "gates[1].latency.percentile is 100",
@@ -414,6 +419,8 @@ def test_wrong_options_are_told_together(mesh, shift):
         "gates[2].query is empty",
         "gates[2] has a query and no limit",
         "gates[3]: no value is at least 2 and at most 1",
+        "gates[4] has a limit that is no finite number",
+        "gates[5] has a limit that is no finite number",
     ):
         assert part in said
     assert "gates is empty" in shift(gates=[])["msg"]
@@ -445,6 +452,52 @@ def test_prometheus_that_is_not_there(mesh, shift, monkeypatch):
 def test_a_query_without_a_single_value_is_refused(mesh, shift, answer, said):
     mesh.answers["sum(errors)"] = answer
     assert said in shift(gates=QUERY)["msg"] and mesh.cluster.writes == 0
+
+
+NO_PROMETHEUS = [
+    {"kind": "Status"},
+    {"data": "x"},
+    {"data": {"resultType": "vector", "result": [5]}},
+    {"data": {"resultType": "scalar", "result": [1]}},
+    vector("much"),
+]
+
+
+@pytest.mark.parametrize("answer", NO_PROMETHEUS)
+def test_what_is_not_prometheus(mesh, shift, answer):
+    mesh.answers["sum(errors)"] = answer
+    done = shift(gates=QUERY)
+    assert "what answers at istio-system/prometheus:9090 is not Prometheus" in done["msg"] and mesh.cluster.writes == 0
+    # Also in the middle, the weights of before come back.
+    mesh.answers["sum(errors)"] = lambda: answer if mesh.weights()[1] else "2"
+    done = shift(gates=QUERY)
+    assert "is not Prometheus" in done["msg"] and done["rolled_back"] and mesh.weights() == [100, 0]
+
+
+@pytest.mark.parametrize("share", [10, 100])
+def test_what_others_change_in_a_pause_is_told(mesh, shift, share):
+    """What was measured is not of the weights of the step then, and after the last one nothing more is written."""
+
+    def edit():
+        if mesh.weights()[1] == share:
+            mesh.live["http"][0]["route"] = [destination("v1", 77), destination("v3", 23)]
+        return "2"
+
+    mesh.answers["sum(errors)"] = edit
+    done = shift(gates=QUERY)
+    assert f"in the step to {share}: somebody else has changed the routes" in done["msg"] and done["changed"]
+    assert mesh.weights() == [77, 23]
+
+
+def test_changes_of_other_fields_do_not_hinder_the_way_back(mesh, shift):
+    def edit():
+        if mesh.weights()[1]:
+            mesh.live["http"][0]["timeout"] = "3s"
+        return "9" if mesh.weights()[1] else "2"
+
+    mesh.answers["sum(errors)"] = edit
+    done = shift(gates=QUERY)
+    assert done["rolled_back"] and mesh.weights() == [100, 0] and mesh.live["http"][0]["timeout"] == "3s"
 
 
 @pytest.mark.parametrize("number", [0, 1])
