@@ -270,6 +270,15 @@ def everything(module: AnsibleModule, store: Downloader) -> list[Entry]:
     return [entry for one in results if not isinstance(one, Failure) for entry in one]
 
 
+def refuse_place(root: Path) -> None:
+    """Raise Failure if a new bundle cannot be made in root."""
+    there = next(one for one in (root, *root.parents) if one.exists())
+    if not there.is_dir():
+        raise Failure(f"root is {root}, but {there} is no directory; name another one")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise Failure(f"root is {root}, but this user cannot write in {there}; create it, or name another one")
+
+
 def remove(root: Path, paths: list[str]) -> None:
     """Remove files, and the directories that are empty then."""
     for path in paths:
@@ -302,6 +311,8 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     if wrong := images.faults(params["images"]):
         raise Failure("; ".join(wrong))
     root, own = Path(params["root"]), Path(params["root"], lock.NAME)
+    if not own.exists():
+        refuse_place(root)
     locked = lock.read(Path(params["lock"])) if params["lock"] else None
     before = lock.read(own) if own.exists() else []
     with tempfile.TemporaryDirectory(prefix="bare-mesh-bundle.") as directory:

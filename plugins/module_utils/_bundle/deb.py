@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
+from ansible_collections.bare.mesh.plugins.module_utils._bundle.download import LARGEST_INDEX
 from ansible_collections.bare.mesh.plugins.module_utils._bundle.entry import Entry
 from ansible_collections.bare.mesh.plugins.module_utils._bundle.repository import (
-    LARGEST_INDEX,
     Get,
     Repository,
     Unverified,

@@ -22,6 +22,8 @@ BLOCK = 1 << 20
 PART = ".bare-mesh-part"
 # What is large, and what nothing else is read from: check mode does not download it.
 PAYLOADS = re.compile(r"\.(deb|rpm|tgz|tar\.gz)$")
+# Bytes that a file may have which nobody states a size of: one of these, and any other one.
+LARGEST_PAYLOAD, LARGEST_INDEX = 1 << 30, 32 << 20
 
 
 class Downloader:
@@ -85,7 +87,7 @@ class Downloader:
 
         def receive(write: Callable[[bytes], None]) -> None:
             with self.fetcher.opener.open(url, timeout=self.fetcher.timeout) as answer:
-                copy(answer, write)
+                copy(answer, write, size or (LARGEST_PAYLOAD if PAYLOADS.search(path) else LARGEST_INDEX))
 
         return self.save(url, path, wanted, size, receive)
 
@@ -161,12 +163,14 @@ class Downloader:
         return actual
 
 
-def copy(answer: http.client.HTTPResponse, write: Callable[[bytes], None]) -> None:
-    """All of an answer, block by block."""
+def copy(answer: http.client.HTTPResponse, write: Callable[[bytes], None], largest: int) -> None:
+    """All of an answer, block by block. It may have so many bytes: a server must not fill the disk or the memory."""
     length, wanted = 0, answer.headers.get("Content-Length")
     while block := answer.read(BLOCK):
         write(block)
         length += len(block)
+        if length > largest:
+            raise ValueError(f"it has more than the {largest} bytes that such a file may have")
     # Read in blocks, an answer that breaks off looks like one that ends.
     if wanted and length < int(wanted):
         raise OSError(f"the connection ended after {length} of {wanted} bytes")

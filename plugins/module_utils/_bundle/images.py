@@ -8,11 +8,11 @@ https://github.com/distribution/distribution
 from __future__ import annotations
 
 import hashlib
+import http.client
 import json
 import re
 import urllib.error
 from collections.abc import Callable
-from http.client import HTTPResponse
 from typing import Any
 
 from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
@@ -22,6 +22,8 @@ from ansible_collections.bare.mesh.plugins.module_utils._host.registry import Re
 
 STORAGE = "registry/docker/registry/v2"
 DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
+# Bytes of a manifest or configuration, which nobody states of a tag: registries need not take larger manifests.
+LARGEST = 4 << 20
 NAME = re.compile(r"[a-zA-Z0-9.-]+(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+:[\w][\w.-]{0,127}")
 
 
@@ -29,12 +31,14 @@ class Source(Registry):
     """A repository from which large blobs are read block by block."""
 
     token: str
-    sink: Callable[[HTTPResponse], None] | None = None
+    sink: Callable[[http.client.HTTPResponse], None] | None = None
 
     def open(self, path: str) -> bytes:
         with self.fetcher.opener.open(self.request(path), timeout=self.fetcher.timeout) as answer:
             if self.sink is None:
-                return answer.read()
+                content = bytearray()
+                copy(answer, content.extend, LARGEST)
+                return bytes(content)
             self.sink(answer)
             return b""
 
@@ -48,9 +52,9 @@ class Source(Registry):
         self.token = ""
         return self.get(path)
 
-    def stream(self, path: str, write: Callable[[bytes], None]) -> None:
-        """Hand a blob to write."""
-        self.sink = lambda answer: copy(answer, write)
+    def stream(self, path: str, write: Callable[[bytes], None], size: int) -> None:
+        """Hand a blob of a size to write."""
+        self.sink = lambda answer: copy(answer, write, size)
         try:
             self.fresh(path)
         finally:
@@ -75,8 +79,8 @@ class Image:
             raise Failure(f"{self.name}: the registry at {self.server.url} refuses the name or password") from error
         except urllib.error.HTTPError as error:
             raise Failure(f"{self.name}: {error.url} answers {error.code} {error.reason}") from error
-        except OSError as error:
-            raise Failure(f"{self.name}: {self.server.url} cannot be reached: {reason(error)}") from error
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            raise Failure(f"{self.name}: {self.server.url}/{path} cannot be read: {reason(error)}") from error
 
     def document(self, path: str, digest: str = "") -> tuple[bytes, dict[str, Any]]:
         """A manifest or configuration as it is stored, and as data. It is what its digest says, if one is given."""
@@ -125,7 +129,10 @@ class Image:
 
     def selected(self, index: dict[str, Any]) -> list[str]:
         """The digests of the manifests of the wanted platforms."""
-        served = {_platform(one.get("platform") or {}): str(one.get("digest")) for one in reversed(index["manifests"])}
+        try:
+            served = {_platform(one.get("platform") or {}): str(one["digest"]) for one in reversed(index["manifests"])}
+        except (AttributeError, LookupError, TypeError) as error:
+            raise Failure(f"{self.name}: an index of {self.server.url} names no manifests") from error
         missing = [one for one in self.platforms if one not in served]
         if missing:
             raise Failure(f"{self.name} is not there for {', '.join(missing)}; it is for {', '.join(sorted(served))}")
@@ -134,18 +141,18 @@ class Image:
     def manifest(self, content: bytes, found: dict[str, Any], alone: bool = False) -> None:
         """Store the manifest of one platform, its configuration and its layers."""
         try:
-            config, layers = (
-                str(found["config"]["digest"]),
-                [(str(one["digest"]), one["size"]) for one in found["layers"]],
-            )
-        except (LookupError, TypeError) as error:
+            config = str(found["config"]["digest"])
+            layers = {str(one["digest"]): int(one["size"]) for one in found["layers"]}
+            if any(size < 0 for size in layers.values()):
+                raise ValueError
+        except (LookupError, TypeError, ValueError) as error:
             raise Failure(f"{self.name}: a manifest of {self.server.url} has no configuration or layers") from error
         settings, data = self.document(f"blobs/{config}", config)
         if alone and (other := _platform(data)) not in self.platforms:
             raise Failure(f"{self.name} is for {other} alone, not for {', '.join(self.platforms)}")
         self.link(f"_layers/sha256/{self.small(settings, 'blob')}")
-        for digest, size in dict(layers).items():
-            self.layer(_hex(digest, self.name), int(size))
+        for digest, size in layers.items():
+            self.layer(_hex(digest, self.name), size)
         self.revision(content, "blob")
 
     def layer(self, digest: str, size: int) -> None:
@@ -156,13 +163,13 @@ class Image:
             if self.store.plan:
                 self.store.promise(path, size)
             else:
-                self.store.save(url, path, digest, size, lambda write: self.stream(digest, write))
-        self.entries.append(Entry("blob", path, digest, size))
+                self.store.save(url, path, digest, size, lambda write: self.stream(digest, write, size))
+        self.entries.append(Entry("blob", path, digest, self.store.sizes[path]))
         self.link(f"_layers/sha256/{digest}")
 
-    def stream(self, digest: str, write: Callable[[bytes], None]) -> None:
+    def stream(self, digest: str, write: Callable[[bytes], None], size: int) -> None:
         try:
-            self.server.stream(f"blobs/sha256:{digest}", write)
+            self.server.stream(f"blobs/sha256:{digest}", write, size)
         except Refused as error:
             raise Failure(f"{self.name}: the registry at {self.server.url} refuses the name or password") from error
 

@@ -1,7 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The lock of a bundle: each of its files by digest.
 
-It is YAML with one line a file, and each line is JSON, so that a host without a library for YAML can read it.
+It is YAML with one line a file, and each line is JSON, so that a host without a library for YAML can read it. The mark
+of its end shows that it is complete.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._host import archive
 NAME = "lock.yml"
 HEAD = "---\n# Written by bare.mesh: the files of this bundle. It is written anew with the bundle.\nfiles:\n"
 ITEM = "  - "
+END = "...\n"
 # How many names a message has before it only counts the rest.
 SHOWN = 20
 
@@ -34,7 +36,7 @@ def ordered(entries: Iterable[Entry]) -> list[Entry]:
 
 def text(entries: Iterable[Entry]) -> str:
     """The lock as text."""
-    return HEAD + "".join(f"{line(one)}\n" for one in ordered(entries))
+    return HEAD + "".join(f"{line(one)}\n" for one in ordered(entries)) + END
 
 
 def line(entry: Entry) -> str:
@@ -61,6 +63,8 @@ def read(path: Path) -> list[Entry]:
             ) from error
     if not found:
         raise Failure(f"the lock {path} names no file; copy it again from where the bundle was made")
+    if f"{lines[-1]}\n" != END:
+        raise Failure(f"the lock {path} ends too early; copy it again from where the bundle was made")
     return found
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
+from ansible_collections.bare.mesh.plugins.module_utils._bundle.download import LARGEST_INDEX
 from ansible_collections.bare.mesh.plugins.module_utils._bundle.entry import Entry
 from ansible_collections.bare.mesh.plugins.module_utils._bundle.selection import Package, Selection
 from ansible_collections.bare.mesh.plugins.module_utils._host import openpgp, versions
@@ -24,8 +25,8 @@ from ansible_collections.bare.mesh.plugins.module_utils._host import openpgp, ve
 Get = Callable[..., str]
 # Is told, in words, which index could not be verified.
 Unverified = Callable[[str], None]
-# Bytes that the files may have which nobody states a size of, and the packed indexes.
-LARGEST_KEY, LARGEST_INDEX = 1 << 20, 32 << 20
+# Bytes that a key may have. A packed index may have as many as what nobody states a size of.
+LARGEST_KEY = 1 << 20
 # Names that mean the same to a file system, a web server and a package manager.
 NAME = re.compile(r"[A-Za-z0-9._+~^@:,=-]+")
 

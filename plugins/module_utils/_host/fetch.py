@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
+import http.client
 import ssl
 import urllib.error
 import urllib.request
-from http.client import HTTPMessage
 from typing import IO
 from urllib.parse import urlsplit
 
@@ -21,7 +21,13 @@ class Redirects(urllib.request.HTTPRedirectHandler):
     """A redirect to another server, such as a store of blobs, must not be sent the token."""
 
     def redirect_request(
-        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
     ) -> urllib.request.Request | None:
         following = super().redirect_request(req, fp, code, msg, headers, newurl)
         if following and urlsplit(newurl).netloc != urlsplit(req.full_url).netloc:
@@ -47,5 +53,5 @@ class Fetcher:
                 return answer.read()
         except urllib.error.HTTPError as error:
             raise FetchError(f"{url} answers {error.code} {error.reason}") from error
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             raise FetchError(f"{url} cannot be reached: {getattr(error, 'reason', error)}") from error

@@ -7,6 +7,7 @@ https://distribution.github.io/distribution/spec/auth/token/
 
 from __future__ import annotations
 
+import http.client
 import json
 import re
 import urllib.error
@@ -96,7 +97,10 @@ class Registry:
             if error.code in (401, 403) and self.basic:
                 raise Refused from error
             raise
-        return found.get("token") or found.get("access_token") or ""
+        except ValueError:
+            found = {}
+        # Without a token, the registry says what it thinks of that.
+        return (found.get("token") or found.get("access_token") or "") if isinstance(found, dict) else ""
 
 
 def refusal(image: str, endpoints: dict[str, str], fetcher: Fetcher, logins: dict[str, str]) -> str:
@@ -114,7 +118,7 @@ def refusal(image: str, endpoints: dict[str, str], fetcher: Fetcher, logins: dic
         return f"the registry {name} refuses the name or password"
     except urllib.error.HTTPError as error:
         return f"{error.url} answers {error.code} {error.reason}"
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         return f"{url} cannot be reached: {getattr(error, 'reason', error)}"
     except (ValueError, LookupError, TypeError):
         return f"{url}/manifests/{tag} is not an image's manifest"

@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from ansible_collections.bare.mesh.plugins.module_utils._bundle import download, images
 from ansible_collections.bare.mesh.plugins.modules import bundle
 
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -35,7 +36,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         server.asked.append((self.command, path))
         if path == "/token":
             server.token = f"t{len(server.asked)}"
-            return self.give(json.dumps({"token": server.token}).encode())
+            return self.give(server.tokens or json.dumps({"token": server.token}).encode())
         if path.startswith("/v2/") and self.headers.get("Authorization") != f"Bearer {server.token}":
             self.send_response(401)
             realm = f'Bearer realm="{server.url}/token",service="s",scope="repository:istio/pilot:pull"'
@@ -75,6 +76,7 @@ def server():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.url = f"http://127.0.0.1:{server.server_port}"
     server.files, server.asked, server.token, server.expiring, server.cut = {}, [], "none", [], 0
+    server.tokens = b""
     archive = b"archive" * 1000
     server.files[f"/{ARCHIVE}"] = archive
     server.files[f"/{ARCHIVE}.sha256"] = f"{sha(archive)}  tool-1.0.tar.gz\n".encode()
@@ -364,3 +366,85 @@ def test_a_lock_that_leads_out_of_the_bundle_is_refused(params, call, tmp_path):
         Path(params["root"], "lock.yml").write_text(f"---\nfiles:\n  - {line}\n")
         failed = call(bundle, **params)
         assert "line 3 of the lock" in failed["msg"] and victim.read_text() == "precious"
+
+
+MANIFEST_OF_TAG = "/v2/istio/pilot/manifests/1.31.0"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"manifests": ["x"]},
+        {"manifests": None},
+        {"manifests": [{"platform": "linux/amd64", "digest": "sha256:0"}]},
+        {"config": "x", "layers": []},
+        {"config": {"digest": 5}, "layers": []},
+        {"layers": [{"digest": "sha256:" + "0" * 64, "size": "many"}]},
+        {"layers": [{"digest": "sha256:" + "0" * 64, "size": None}]},
+        {"layers": [{"digest": "sha256:" + "0" * 64, "size": -1}]},
+        {"layers": "x"},
+    ],
+)
+def test_a_registry_with_odd_manifests(server, params, call, wrong):
+    config = stored(server, json.dumps({"os": "linux", "architecture": "amd64"}).encode())
+    server.files[MANIFEST_OF_TAG] = json.dumps({"config": config, **wrong}).encode()
+    for check in (True, False):
+        failed = call(bundle, check=check, **{**params, "platforms": ["linux/amd64"]})
+        assert failed["failed"] and NAME in failed["msg"], failed
+
+
+@pytest.mark.parametrize("answer", ["[]", "<html>", "{}"])
+def test_a_server_of_tokens_that_gives_none(server, params, call, answer):
+    server.tokens = answer.encode()
+    failed = call(bundle, **{**params, "charts": [], "archives": []})
+    assert failed["failed"] and f"{NAME}: " in failed["msg"] and "401 Unauthorized" in failed["msg"]
+
+
+def test_a_manifest_that_breaks_off(server, params, call):
+    server.cut = 100
+    failed = call(bundle, **{**params, "charts": [], "archives": []})
+    assert failed["failed"] and NAME in failed["msg"] and "connection ended after 100 of" in failed["msg"]
+
+
+def test_a_list_of_checksums_that_breaks_off(server, params, call):
+    server.files["/SHA256SUMS"] = b"0" * 200
+    server.cut = 100
+    archive = {**params["archives"][0], "checksum": f"{server.url}/SHA256SUMS"}
+    failed = call(bundle, **{**params, "charts": [], "images": [], "archives": [archive]})
+    assert failed["failed"] and f"{server.url}/SHA256SUMS" in failed["msg"]
+
+
+def test_a_root_that_is_no_directory(params, call, tmp_path):
+    (tmp_path / "bundle").write_text("")
+    for check in (True, False):
+        failed = call(bundle, check=check, **params)
+        assert f"but {tmp_path / 'bundle'} is no directory" in failed["msg"]
+        failed = call(bundle, check=check, **{**params, "root": f"{params['root']}/below"})
+        assert f"root is {params['root']}/below, but {tmp_path / 'bundle'} is no directory" in failed["msg"]
+
+
+def test_a_root_that_this_user_cannot_write(server, params, call, tmp_path, monkeypatch):
+    """Tests may run as root, who can write everywhere."""
+    monkeypatch.setattr(os, "access", lambda path, _mode: path != tmp_path)
+    for check in (True, False):
+        assert f"this user cannot write in {tmp_path}; create it" in call(bundle, check=check, **params)["msg"]
+    assert server.asked == []
+
+
+def test_what_nobody_states_a_size_of_does_not_fill_the_disk(server, params, call, monkeypatch):
+    """Small limits instead of files of many MiB."""
+    monkeypatch.setattr(download, "LARGEST_INDEX", 5000)
+    monkeypatch.setattr(images, "LARGEST", 5000)
+    for path in (f"/{ARCHIVE}.sha256", f"/{CHARTS}/index.yaml", MANIFEST_OF_TAG):
+        server.files[path] += b" " * 5000
+    failed = call(bundle, **params)
+    for path in (f"/{ARCHIVE}.sha256", f"/{CHARTS}/index.yaml", MANIFEST_OF_TAG):
+        assert f"{server.url}{path} cannot be" in failed["msg"]
+    assert failed["msg"].count("it has more than the 5000 bytes that such a file may have") == 3
+    assert present(params["root"]) == []
+    server.files[f"/{ARCHIVE}.sha256"] = server.files[f"/{ARCHIVE}.sha256"].strip()
+    monkeypatch.setattr(download, "LARGEST_PAYLOAD", 6999)
+    failed = call(bundle, **{**params, "charts": [], "images": []})
+    assert f"{server.url}/{ARCHIVE} cannot be downloaded: it has more than the 6999 bytes" in failed["msg"]
+    monkeypatch.setattr(download, "LARGEST_PAYLOAD", 7000)
+    assert "failed" not in call(bundle, **{**params, "charts": [], "images": []})

@@ -58,3 +58,17 @@ def test_a_lock_that_was_cut_or_edited_is_refused(root, call):
     assert "line 33 of the lock" in call(bundle_check, root=str(root))["msg"]
     (root / "lock.yml").write_text("".join(text.splitlines(keepends=True)[:3]))
     assert "names no file" in call(bundle_check, root=str(root))["msg"]
+    # Between two lines, what is left looks like a lock.
+    (root / "lock.yml").write_text("".join(text.splitlines(keepends=True)[:-2]))
+    assert "ends too early" in call(bundle_check, root=str(root))["msg"]
+
+
+def test_a_directory_in_the_place_of_a_file_and_a_file_in_that_of_a_directory(root, call):
+    (root / "pkgs.k8s.io/core:/03.deb").unlink()
+    (root / "pkgs.k8s.io/core:/03.deb").mkdir()
+    failed = call(bundle_check, root=str(root))
+    assert failed["failed"] and failed["damaged"] == ["pkgs.k8s.io/core:/03.deb is missing"], failed
+    (root / "pkgs.k8s.io").rename(root / "elsewhere")
+    (root / "pkgs.k8s.io").write_text("")
+    failed = call(bundle_check, root=str(root))
+    assert failed["failed"] and len(failed["damaged"]) == 30, failed

@@ -100,6 +100,9 @@ def test_images_that_are_not(servers):
     here.asked.clear()
     assert "answers 401" in registry.refusals(["r.io/a/b:1"], endpoints, "", "", {})["r.io/a/b:1"]
     assert len(here.asked) == 3
+    for none in ([], {}, ["x"]):
+        here.answers["/token"] = none
+        assert "answers 401" in registry.refusals(["r.io/a/b:1"], endpoints, "", "", {})["r.io/a/b:1"]
 
 
 @pytest.mark.parametrize(
