@@ -29,6 +29,8 @@ OWNER_LABEL = "bare.mesh/remote-secret"
 SHORTEST = 600
 # What it takes for the longest.
 LONGEST = 2**32
+# The last second of the year 9999, after which no date can be written.
+LATEST = 253402300799
 
 
 class Access(NamedTuple):
@@ -124,7 +126,8 @@ def access_of(text: str, name: str) -> Access | None:
         cluster, user = content["clusters"][0]["cluster"], content["users"][0]["user"]
         ca = base64.b64decode(cluster["certificate-authority-data"]).decode()
         found = Access(cluster["server"], ca, user["token"])
-        same = yaml.safe_load(kubeconfig(name, found)) == content
+        # A token has to fit into a header.
+        same = re.fullmatch(r"[!-~]+", found.token) and yaml.safe_load(kubeconfig(name, found)) == content
     except (AttributeError, IndexError, KeyError, TypeError, ValueError, yaml.YAMLError):
         return None
     return found if same else None
@@ -143,7 +146,7 @@ def claims(token: str) -> dict[str, Any]:
 def end_of(token: str) -> int | None:
     """The second at which a token ends; None if it says none."""
     end = claims(token).get("exp")
-    return end if isinstance(end, int) else None
+    return end if isinstance(end, int) and 0 <= end <= LATEST else None
 
 
 def iso(second: float) -> str:

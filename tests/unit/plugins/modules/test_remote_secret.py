@@ -227,6 +227,21 @@ def no_token(world):
     world.rewrite(lambda content: content["users"][0]["user"].update(token="abc"))
 
 
+def number_as_token(world):
+    world.rewrite(lambda content: content["users"][0]["user"].update(token=12345))
+
+
+def no_number_as_end(world):
+    token = jwt(sub=READER, exp=10**30)
+    world.west.tokens[token] = (READER, NOW + 10**9)
+    world.rewrite(lambda content: content["users"][0]["user"].update(token=token))
+
+
+def several_lines_as_token(world):
+    """No header of a request can have it."""
+    world.rewrite(lambda content: content["users"][0]["user"].update(token=f"{world.token()}\nX-More: 1"))
+
+
 def no_kubeconfig(world):
     world.east.edit(SECRET, lambda one: one["data"].update(west="bm90aGluZw=="))
 
@@ -245,6 +260,9 @@ REASONS = {
     of_somebody: "its token is of system:serviceaccount:default:other",
     endless: "its token never ends, or cannot be read",
     no_token: "its token never ends, or cannot be read; the other API server refuses its token",
+    number_as_token: "it has another form than this module writes, or another cluster name",
+    no_number_as_end: "its token never ends, or cannot be read",
+    several_lines_as_token: "it has another form than this module writes, or another cluster name",
     no_kubeconfig: "it has another form than this module writes, or another cluster name",
     more_entries: "it has other entries, which istiod takes for other clusters",
 }
@@ -422,6 +440,14 @@ def test_absent(world, make):
     # The token of the removed Secret works until then.
     assert done["changed"] and done["expires"] == predicted["expires"] == "2027-02-14T08:00:00Z"
     assert SECRET not in world.east.objects and not make(**options)["changed"]
+
+
+@pytest.mark.parametrize("event", [number_as_token, no_number_as_end, several_lines_as_token])
+def test_absent_whatever_the_secret_has(world, make, event):
+    make()
+    event(world)
+    done = make(state="absent")
+    assert done["changed"] and done["expires"] == "" and SECRET not in world.east.objects
 
 
 def secret_words(world):
