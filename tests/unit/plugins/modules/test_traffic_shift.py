@@ -401,7 +401,14 @@ def test_wrong_options_are_told_together(mesh, shift):
         {"latency": {"maximum_ms": "inf"}},
     ]
     prometheus = {"namespace": "", "service": " ", "port": 0}
-    options = {"steps": [50, 20], "pause": 0, "minimum_requests": 0, "from": "v3", "route": "", "prometheus": prometheus}
+    options = {
+        "steps": [50, 20],
+        "pause": 0,
+        "minimum_requests": 0,
+        "from": "v3",
+        "route": "",
+        "prometheus": prometheus,
+    }
     said = shift(gates=gates, **options)["msg"]
     for part in (
         "steps is [50, 20]: give percentages",
