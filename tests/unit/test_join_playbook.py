@@ -185,4 +185,22 @@ def test_all_faults_before_the_first_secret(meshes):
 def test_no_clusters(meshes):
     _apis, _entries, play = meshes
     code, said = play([])
-    assert code != 0 and "mesh_clusters is empty" in said
+    assert code != 0 and "mesh_clusters is empty or no list" in said
+
+
+def test_names_that_yaml_takes_for_numbers(meshes):
+    """Not written as text, a name like 2 is a number."""
+    apis, entries, play = meshes
+    pair = [{**entries["east"], "name": 1}, {**entries["west"], "name": 2}]
+    code, said = play(pair)
+    assert code == 0 and "forgets" not in said, said
+    assert apis["east"].secrets() == [secret("2")] and apis["west"].secrets() == [secret("1")]
+    code, said = play([pair[0], {**pair[1], "name": "1"}])
+    assert code != 0 and "have the name 1" in said
+
+
+@pytest.mark.parametrize("clusters", [{"east": {"kubeconfig": "x"}}, "east", 5])
+def test_a_list_of_another_form(meshes, clusters):
+    _apis, _entries, play = meshes
+    code, said = play(clusters)
+    assert code != 0 and "mesh_clusters is empty or no list" in said, said
