@@ -169,3 +169,15 @@ def test_wrong_settings_are_refused_together(make):
     for word in ("bare_mesh_kubernetes_version is 1.12.0", "docker_cri_dockerd_checksum is empty", "/nowhere/lock.yml"):
         assert word in said
     assert files == []
+
+
+def test_paths_that_depend_on_where_the_playbook_is(make, tmp_path, monkeypatch):
+    """A module's relative path would lead into the collection, and the shell expands no ~ in an inventory."""
+    said, _files = make(bundle_root="mirror", bundle_lock="lock.yml")
+    for word in ("bundle_root is mirror", "bundle_lock is lock.yml", "absolute path"):
+        assert word in said
+    assert not (ROOT / "playbooks/mirror").exists()
+    make()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    said, _files = make(bundle_root="~/bundle", bundle_lock="~/bundle/lock.yml")
+    assert "changed=0" in said and " 0 were downloaded" in said, said
