@@ -91,12 +91,20 @@ def damage(root: Path, entries: list[Entry]) -> list[str]:
     wanted = digests(entries)
     # Python hashes large blocks without its lock, so threads use all processors.
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        actual = dict(zip(wanted, pool.map(lambda path: archive.digest(str(root / path)), wanted)))
+        actual = dict(zip(wanted, pool.map(lambda path: _digest(root / path), wanted)))
     return [
         f"{path} is missing" if actual[path] is None else f"{path} differs (sha256 {actual[path]}, locked {digest})"
         for path, digest in sorted(wanted.items())
         if actual[path] != digest
     ]
+
+
+def _digest(file: Path) -> str | None:
+    """The digest of a file; None if there is none, whatever is in its place."""
+    try:
+        return archive.digest(str(file))
+    except (IsADirectoryError, NotADirectoryError):
+        return None
 
 
 def shortened(names: list[str]) -> str:

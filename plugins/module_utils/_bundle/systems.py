@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
@@ -21,6 +22,9 @@ SYSTEMS = {
     "ubuntu24.04": {"ID": "ubuntu", "VERSION_ID": "24.04", "VERSION_CODENAME": "noble"},
     "ubuntu26.04": {"ID": "ubuntu", "VERSION_ID": "26.04", "VERSION_CODENAME": "resolute"},
 }
+# What the keys of the repositories are called, and the servers.
+KEYS, SERVERS = ("kubernetes", "docker_deb", "docker_rpm"), ("kubernetes", "docker")
+FINGERPRINT = re.compile("[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}")
 
 
 def repositories(wanted: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -28,9 +32,22 @@ def repositories(wanted: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
     wanted is the option `packages` of the module bundle.
     """
-    missing = sorted({"kubernetes", "docker_deb", "docker_rpm"} - wanted["fingerprints"].keys())
-    if missing:
-        raise Failure(f"bare_mesh_key_fingerprints lacks {', '.join(missing)}; name the fingerprint of each key")
+    faults = [
+        f"{option} lacks {', '.join(missing)}; name {what}"
+        for option, keys, given, what in (
+            ("bare_mesh_key_fingerprints", KEYS, wanted["fingerprints"], "the fingerprint of each key"),
+            ("packages.source", SERVERS, wanted["source"], "the address of each server"),
+            ("packages.official", SERVERS, wanted["official"], "the address of each server"),
+        )
+        if (missing := [key for key in keys if key not in given])
+    ]
+    faults += [
+        f"bare_mesh_key_fingerprints has {value!r} for {key}, no fingerprint; give its 40 or 64 hex digits"
+        for key, value in wanted["fingerprints"].items()
+        if not isinstance(value, str) or not FINGERPRINT.fullmatch(value.replace(" ", ""))
+    ]
+    if faults:
+        raise Failure("; ".join(faults))
     found: dict[str, tuple[str, dict[str, Any]]] = {}
     for system in wanted["systems"]:
         release = SYSTEMS[system]

@@ -19,13 +19,13 @@ SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
 def digest(path: str) -> str | None:
-    """The SHA-256 of a file, in hexadecimal; None if there is no such file."""
+    """The SHA-256 of a file, in hexadecimal; None if it does not exist."""
     found = hashlib.sha256()
     try:
         with open(path, "rb") as file:
             for block in iter(lambda: file.read(1 << 20), b""):
                 found.update(block)
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+    except FileNotFoundError:
         return None
     return found.hexdigest()
 

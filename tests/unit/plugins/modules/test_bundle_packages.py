@@ -125,6 +125,26 @@ def test_another_key_and_a_changed_index_are_refused(source, params, call):
     assert "bare_mesh_key_fingerprints lacks docker_rpm" in failed["msg"]
 
 
+def test_what_is_no_fingerprint_and_no_server(source, params, call):
+    given = {"kubernetes": None, "docker_deb": ["A" * 40], "docker_rpm": 5}
+    for check in (True, False):
+        failed = call(bundle, check=check, **{**params, "packages": {**params["packages"], "fingerprints": given}})
+        for word in ("has None for kubernetes", "has ['AAAA", "has 5 for docker_rpm", "64 hex digits"):
+            assert word in failed["msg"]
+    failed = call(bundle, **{**params, "packages": {**params["packages"], "source": {}, "official": {"docker": "x"}}})
+    assert "packages.source lacks kubernetes, docker" in failed["msg"]
+    assert "packages.official lacks kubernetes" in failed["msg"] and source[2] == []
+
+
+def test_a_directory_in_the_place_of_a_file(params, call):
+    call(bundle, **params)
+    deb = next(Path(params["root"]).rglob("kubelet*.deb"))
+    deb.unlink()
+    deb.mkdir()
+    for check in (True, False):
+        assert call(bundle, check=check, **params)["msg"] == f"[Errno 21] Is a directory: '{deb}'"
+
+
 def test_without_gpgv_nothing_is_taken_on_trust(params, call, monkeypatch):
     monkeypatch.setattr(bundle.AnsibleModule, "get_bin_path", lambda *_arguments, **_options: None)
     failed = call(bundle, **params)
