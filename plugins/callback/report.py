@@ -13,8 +13,8 @@ description:
     and the slowest tasks took, why a run failed, and the mesh as a Mermaid flowchart.
   - The flowchart shows gateways, routes with weights and subsets, versions of services with their pods, and nodes. It
     is drawn from the cluster, by reading it for at most five seconds at the end of the run, with the kubeconfig of the
-    last task of this collection that had one, or else of the variable C(bare_mesh_kubeconfig). If that is not possible,
-    the report says why.
+    last task of this collection that named one (and its context and address of the API server), or else of the variable
+    C(bare_mesh_kubeconfig). If that is not possible, the report says why.
   - Of results, the report has nothing but states and times, the names of objects that modules of the action group
     C(k8s) changed, unless C(no_log) hides them, and the message of a task that failed, as Ansible shows it.
   - Whatever goes wrong in this plugin does not concern the run. It is one line with a warning.
@@ -99,6 +99,8 @@ class CallbackModule(CallbackBase):
         self.broken = False
         self.process = os.getpid()
         self.modules: frozenset[str] = frozenset()
+        # Ansible's numbers for each host after the playbook before.
+        self.counted: dict[str, dict[str, int]] = {}
         self._begin("", False)
 
     def _begin(self, playbook: str, check: bool) -> None:
@@ -108,7 +110,7 @@ class CallbackModule(CallbackBase):
         self.play: Any = None
         self.last: tuple[Any, Any] | None = None
         self.folder = ""
-        self.kubeconfig = ""
+        self.connection: dict[str, str] = {}
         self.names: dict[str, str] = {}
         self.started: dict[tuple[str, str], float] = {}
         self.items: dict[tuple[str, str], list[str]] = {}
@@ -171,7 +173,11 @@ class CallbackModule(CallbackBase):
     @guarded
     def v2_playbook_on_stats(self, stats: Any) -> None:
         if self.run:
-            self.run.hosts = {host: dict(stats.summarize(host)) for host in sorted(stats.processed)}
+            counted = {host: dict(stats.summarize(host)) for host in sorted(stats.processed)}
+            # Ansible adds up the numbers of all playbooks of a command.
+            own = {host: less(numbers, self.counted.get(host, {})) for host, numbers in counted.items()}
+            self.run.hosts = {host: numbers for host, numbers in own.items() if any(numbers.values())}
+            self.counted = counted
             lost = any(numbers["failures"] or numbers["unreachable"] for numbers in self.run.hosts.values())
             self.run.state = "failed" if lost else "succeeded"
             self._draw(self.run)
@@ -212,7 +218,7 @@ class CallbackModule(CallbackBase):
             entry.message = "\n".join(dict.fromkeys(items)) or record.message(said)
         if task.resolved_action in self.modules and task.no_log is not True:
             entry.objects = record.objects(said, would)
-            self.kubeconfig = record.kubeconfig(said) or self.kubeconfig
+            self.connection = record.connection(said) or self.connection
         if self.run:
             self.run.entries.append(entry)
 
@@ -220,11 +226,12 @@ class CallbackModule(CallbackBase):
 
     def _draw(self, run: record.Run) -> None:
         try:
-            kubeconfig = self.kubeconfig or self._of_the_inventory()
-            if not kubeconfig:
-                raise Failure("no task used a cluster, and bare_mesh_kubeconfig is not set")
+            connection = self.connection or {"kubeconfig": self._of_the_inventory()}
+            if not connection["kubeconfig"]:
+                raise Failure("no task named a kubeconfig, and bare_mesh_kubeconfig is not set")
             # Relative paths start in the playbook's folder, as for the modules.
-            found, notes = look(os.path.join(self.folder, os.path.expanduser(kubeconfig)))
+            path = os.path.join(self.folder, os.path.expanduser(connection["kubeconfig"]))
+            found, notes = look({**connection, "kubeconfig": path})
             run.drawing, more = draw(found)
             run.notes += notes + more
         except Failure as error:
@@ -260,6 +267,10 @@ def parts_of(result: Any) -> tuple[Any, str, dict[str, Any]]:
     task = getattr(result, "task", None) or result._task
     host = (getattr(result, "host", None) or result._host).get_name()
     return task, host, getattr(result, "result", None) or result._result
+
+
+def less(numbers: dict[str, int], before: dict[str, int]) -> dict[str, int]:
+    return {name: number - before.get(name, 0) for name, number in numbers.items()}
 
 
 def api_modules() -> frozenset[str]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+from contextlib import suppress
 from datetime import datetime, timezone
 
 # Only files with such a name are ever removed.
@@ -27,7 +28,9 @@ def write(folder: str, playbook: str, began: datetime, text: str, keep: int) -> 
     reports = sorted(name for name in os.listdir(folder) if NAME.fullmatch(name))
     for name in reports[: max(len(reports) - keep, 0)]:
         if name != os.path.basename(path):
-            os.unlink(os.path.join(folder, name))
+            # Another run may be removing the same ones.
+            with suppress(FileNotFoundError):
+                os.unlink(os.path.join(folder, name))
     return path
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 import time
 from typing import Any
@@ -21,21 +22,25 @@ CONNECT_TIMEOUT = 1.0
 READ_TIMEOUT = 3.0
 # Objects of a kind.
 MOST = 500
+# A field of a kubeconfig, in YAML or JSON, for which the client library starts a program.
+PROGRAM = re.compile(r"""(exec|auth-provider)["']?\s*:""")
 
 
-def look(kubeconfig: str, limit: float = LIMIT) -> tuple[dict[str, list[Object]], list[str]]:
+def look(connection: dict[str, str], limit: float = LIMIT) -> tuple[dict[str, list[Object]], list[str]]:
     """The objects to draw, and what has to be said of them. Raises Failure with the reason if there are none.
 
+    connection: the path of the kubeconfig, and if need be context and api_host.
     The work is done beside the run, whose end must not wait for a resolver of names or a proxy that hangs.
     """
-    if not os.path.exists(kubeconfig):
+    kubeconfig = connection["kubeconfig"]
+    if not os.path.isfile(kubeconfig):
         raise Failure(f"there is no file {kubeconfig}")
     with open(kubeconfig, encoding="utf-8") as file:
-        if any(word in file.read() for word in ("exec:", "auth-provider:")):
+        if PROGRAM.search(file.read()):
             raise Failure(f"{kubeconfig} obtains its credentials from a program, which is not started for this")
     answers: list[Any] = []
     thread = threading.Thread(
-        target=lambda: answers.append(_answer(kubeconfig, time.monotonic() + limit)), name="report", daemon=True
+        target=lambda: answers.append(_answer(connection, time.monotonic() + limit)), name="report", daemon=True
     )
     thread.start()
     thread.join(limit)
@@ -47,16 +52,16 @@ def look(kubeconfig: str, limit: float = LIMIT) -> tuple[dict[str, list[Object]]
     return found
 
 
-def _answer(kubeconfig: str, deadline: float) -> Any:
+def _answer(connection: dict[str, str], deadline: float) -> Any:
     """What look returns or raises. Errors of libraries are named only: their words may hold the password of a proxy."""
     try:
         # No fork in the middle of an import or a request, as when more playbooks follow.
         with the_gate():
-            return _Lists(kubeconfig, deadline).read()
+            return _Lists(connection, deadline).read()
     except _Refused as error:
-        return Failure(f"the API server of {kubeconfig} {error}")
+        return Failure(f"the API server of {connection['kubeconfig']} {error}")
     except Exception as error:
-        return Failure(f"the cluster of {kubeconfig} cannot be read ({type(error).__name__})")
+        return Failure(f"the cluster of {connection['kubeconfig']} cannot be read ({type(error).__name__})")
 
 
 class _Refused(Failure):
@@ -66,8 +71,8 @@ class _Refused(Failure):
 class _Lists(Client):
     """A client that repeats nothing."""
 
-    def __init__(self, kubeconfig: str, deadline: float) -> None:
-        super().__init__({"kubeconfig": kubeconfig})
+    def __init__(self, connection: dict[str, str], deadline: float) -> None:
+        super().__init__(connection)
         self.deadline = deadline
 
     def read(self) -> tuple[dict[str, list[Object]], list[str]]:

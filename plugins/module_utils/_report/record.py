@@ -10,6 +10,8 @@ from typing import Any
 
 CHANGES = ("created", "updated", "deleted")
 FAILURES = ("failed", "unreachable")
+# Of the arguments of a module, what says which cluster it works on. None of them is secret.
+CONNECTION = ("kubeconfig", "context", "api_host")
 
 
 @dataclass
@@ -70,13 +72,13 @@ def objects(result: dict[str, Any], would: bool) -> list[str]:
     return found
 
 
-def kubeconfig(result: dict[str, Any]) -> str:
-    """The kubeconfig that an API module was given."""
+def connection(result: dict[str, Any]) -> dict[str, str]:
+    """The kubeconfig that an API module was given, and which cluster of it; empty without a kubeconfig."""
     for one in parts(result):
         arguments = (one.get("invocation") or {}).get("module_args") or {}
         if arguments.get("kubeconfig"):
-            return str(arguments["kubeconfig"])
-    return ""
+            return {name: str(arguments[name]) for name in CONNECTION if arguments.get(name)}
+    return {}
 
 
 def message(result: dict[str, Any]) -> str:

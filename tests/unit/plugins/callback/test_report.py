@@ -205,6 +205,8 @@ def test_an_unreachable_host(world):
     [
         (None, "there is no file"),
         ("users: [{name: x, user: {exec: {command: login}}}]", "credentials from a program"),
+        ('{"users": [{"name": "x", "user": {"exec": {"command": "login"}}}]}', "credentials from a program"),
+        ("users: [{name: x, user: {auth-provider : {name: login}}}]", "credentials from a program"),
         ("{", "cannot be read \\(Failure\\)"),
         ("server: x", "cannot be read"),
     ],
@@ -236,7 +238,20 @@ def test_a_cluster_that_hangs_does_not_hold_the_run(tmp_path, world, monkeypatch
     # Nor does one whose requests take less than their own limit each.
     monkeypatch.setattr(look, "_answer", lambda *_of: pause(60))
     with pytest.raises(look.Failure, match=r"has not answered within 0\.1 seconds"):
-        look.look(str(tmp_path / "config"), 0.1)
+        look.look({"kubeconfig": str(tmp_path / "config")}, 0.1)
+
+
+def test_the_cluster_is_that_of_the_task(tmp_path, world):
+    """Its context, and its address: the kubeconfig's own would be another cluster."""
+    config = yaml.safe_load((tmp_path / "config").read_text())
+    server = config["clusters"][0]["cluster"]["server"]
+    config["clusters"].append({"name": "gone", "cluster": {"server": "http://127.0.0.1:1"}})
+    config["contexts"].append({"name": "gone", "context": {"cluster": "gone", "user": "u"}})
+    config["current-context"] = "gone"
+    (tmp_path / "two").write_text(yaml.safe_dump(config))
+    for more in ({"context": "c"}, {"api_host": server}):
+        task = {"bare.mesh.k8s_info": {"kubeconfig": str(tmp_path / "two"), "kind": "Node", **more}}
+        assert "Node node1" in world.run(play(task))[2][-1]
 
 
 def test_a_folder_that_cannot_be_written_is_one_warning(world):
@@ -255,6 +270,29 @@ def test_two_books_are_two_reports_and_the_oldest_go(world, monkeypatch):
     world.run(play(TOUCH))
     left = {path.name for path in world.reports.iterdir()}
     assert left > {*others, "20250102T000000Z-b.md"} and len(left) == 5
+
+
+def test_each_of_two_books_has_its_own_numbers(tmp_path, world):
+    """Ansible itself adds them up over all playbooks of a command."""
+    (tmp_path / "first.yml").write_text(yaml.safe_dump([play(TOUCH)]))
+    _code, said, texts = world.run(play(LOOK), options=(str(tmp_path / "first.yml"),))
+    assert "ok=2 " in said
+    numbers = {text.partition(":")[0]: re.findall(r"^\| localhost .*", text, re.MULTILINE) for text in texts}
+    assert numbers == {
+        "# first.yml": ["| localhost | 1 | 1 | 0 | 0 |"],
+        "# small.book.yml": ["| localhost | 1 | 0 | 0 | 0 |"],
+    }
+
+
+def test_two_runs_remove_the_same_old_report(tmp_path, monkeypatch):
+    began = report.datetime(2026, 1, 2, tzinfo=report.datetime.now().astimezone().tzinfo)
+    names = ["20250101T000000Z-gone.md", "20250102T000000Z-old.md"]
+    (tmp_path / names[1]).write_text("old")
+    listdir = os.listdir
+    # What the other run has removed since.
+    monkeypatch.setattr(files.os, "listdir", lambda path: [names[0], *listdir(path)])
+    path = files.write(str(tmp_path), "site.yml", began, "new", 1)
+    assert listdir(tmp_path) == [os.path.basename(path)]
 
 
 def test_reports_of_the_same_second_do_not_overwrite_each_other(tmp_path):
