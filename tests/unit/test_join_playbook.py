@@ -178,7 +178,7 @@ def test_all_faults_before_the_first_secret(meshes):
         apis[name].cluster.objects[ACCOUNT] = {"metadata": {"name": ACCOUNT.rpartition("/")[2]}}
     bare = {"name": "north", "kubeconfig": north["kubeconfig"]}
     code, said = play([east, {**west, "name": "West"}, bare])
-    assert code != 0 and "cluster_name is 'West'" in said and "no address with https://" in said
+    assert code != 0 and "cluster_name is 'West'" in said and "no address with https:// alone" in said
     assert not any(api.secrets() or api.made for api in apis.values())
 
 

@@ -32,6 +32,13 @@ LONGEST = 2**32
 # The last second of the year 9999, after which no date can be written.
 LATEST = 253402300799
 
+# Options that are parts of paths to the API servers.
+NAMES = {
+    "istio_namespace": "namespace",
+    "remote_istio_namespace": "namespace",
+    "service_account": "ServiceAccount",
+}
+
 
 class Access(NamedTuple):
     """What a remote secret says of the other cluster. Its CA certificates are in PEM."""
@@ -52,6 +59,11 @@ def option_faults(params: dict[str, Any]) -> list[str]:
             f"cluster_name is {name!r}, but it must have at most 63 characters, small letters, digits and hyphens"
             f" between them: {fix}"
         )
+    faults += [
+        f"{option} is {params[option]!r}, which is no name of a {kind}: give small letters, digits and hyphens"
+        for option, kind in NAMES.items()
+        if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", params[option])
+    ]
     if params["state"] == "absent":
         return faults
     if not params["remote_kubeconfig"]:
@@ -70,11 +82,14 @@ def server_faults(server: str, origin: str) -> list[str]:
     example = "set server to an address that istiod's pod reaches, such as https://192.0.2.10:6443"
     try:
         parts = urlsplit(server)
-        host, usable = parts.hostname or "", parts.scheme == "https" and parts.port != 0
+        host = parts.hostname or ""
+        usable = parts.scheme == "https" and parts.port != 0 and not set("@?#") & set(server)
     except ValueError:
         host, usable = "", False
     if not host or not usable or not re.fullmatch(r"[!-~]+", server):
-        return [f"{origin} is {server!r}, which is no address with https://: {example}"]
+        # It may have a password.
+        shown = re.sub("//.*@", "//...@", server)
+        return [f"{origin} is {shown!r}, which is no address with https:// alone: {example}"]
     try:
         address = ipaddress.ip_address(host)
         own = address.is_loopback or address.is_unspecified
