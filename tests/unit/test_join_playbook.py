@@ -8,8 +8,8 @@ import contextlib
 import http.server
 import json
 import os
+import re
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -21,6 +21,7 @@ import yaml
 from tests.unit.plugins.conftest import Cluster
 
 ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs/multicluster.md").read_text()
 SYSTEM = "/api/v1/namespaces/istio-system"
 ACCOUNT = f"{SYSTEM}/serviceaccounts/istio-reader-service-account"
 COLLECTIONS = ("secrets", "serviceaccounts", "deployments")
@@ -124,9 +125,11 @@ def meshes(tmp_path):
             entries[name] = {"name": name, "kubeconfig": kubeconfig, "server": server}
 
         def play(clusters, *options):
-            extra = {"mesh_clusters": clusters, "ansible_connection": "local"}
-            extra["ansible_python_interpreter"] = sys.executable
-            command = ["ansible-playbook", "-i", "localhost,", "-e", json.dumps(extra), *options]
+            # As docs/multicluster.md says it, with the list itself for the file with it.
+            documented = re.findall(r"ansible-playbook (.*)-e @(?:/etc/mesh/)?clusters.yml bare.mesh.join_meshes", PAGE)
+            assert len(documented) == 2 and len(set(documented)) == 1
+            extra = json.dumps({"mesh_clusters": clusters})
+            command = ["ansible-playbook", *documented[0].split(), "-e", extra, *options]
             done = subprocess.run(
                 [*command, "playbooks/join_meshes.yml"], cwd=ROOT, capture_output=True, text=True, timeout=120,
                 check=False, env={**os.environ, "ANSIBLE_NOCOLOR": "1", "no_proxy": "*"},
