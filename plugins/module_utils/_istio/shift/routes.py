@@ -37,8 +37,11 @@ class Route(NamedTuple):
         return found[self.taker] + sum(found[number] for number in self.givers)
 
     def listed(self) -> dict[str, Any]:
-        """The weights for the result."""
-        return {"route": self.label, "weights": dict(zip(self.names(), weights(self.entry)))}
+        """The weights for the result. Destinations that differ only by their port count together."""
+        found: dict[str, int] = {}
+        for one, weight in zip(self.names(), weights(self.entry)):
+            found[one] = found.get(one, 0) + weight
+        return {"route": self.label, "weights": found}
 
     def names(self) -> list[str]:
         """The destinations in messages and results, with their hosts where the subsets alone do not tell them apart."""

@@ -244,6 +244,13 @@ def test_other_hosts_give_as_well(mesh, shift):
     assert done["weights"] == [{"route": "http[0]", "weights": {"old/v3": 30, "reviews/v3": 70}}]
 
 
+def test_destinations_of_the_same_subset_count_together(mesh, shift):
+    other = {"destination": {"host": "reviews", "subset": "v1", "port": {"number": 81}}, "weight": 50}
+    mesh.routes(route(destination("v1", 50), other, destination("v3", 0)))
+    (listed,) = shift(steps=[33])["weights"]
+    assert listed["weights"] == {"reviews/v1": 67, "reviews/v3": 33} and mesh.weights() == [34, 33, 33]
+
+
 def test_an_interrupted_run_goes_on(mesh, shift):
     mesh.routes(route(destination("v1", 75), destination("v3", 25)))
     done = shift()
