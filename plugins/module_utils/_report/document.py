@@ -13,6 +13,8 @@ SLOWEST = 10
 OBJECTS = 100
 # Characters of the message of a failure.
 LONGEST = 4000
+# What Markdown reads as its own. An underscore inside of a word is no markup.
+MARKUP = re.compile(r"[\\`*\[\]<>|~&]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 COLUMNS = ("ok", "changed", "failures", "unreachable")
 
 
@@ -23,7 +25,7 @@ def document(run: Run) -> str:
 
 def escaped(text: str) -> str:
     """On one line, and without what Markdown would read as its own."""
-    return re.sub(r"([\\`*\[\]<>|])", r"\\\1", plain(text))
+    return MARKUP.sub(r"\\\g<0>", plain(text))
 
 
 def duration(seconds: float) -> str:

@@ -18,7 +18,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 from ansible_collections.bare.mesh.plugins.callback import report
-from ansible_collections.bare.mesh.plugins.module_utils._report import files, look, mesh
+from ansible_collections.bare.mesh.plugins.module_utils._report import document, files, look, mesh
 
 from tests.served_playbook import served
 
@@ -146,6 +146,14 @@ def test_a_task_with_another_mode_than_the_run(world):
     assert "- Touch \\| it (would change: check mode)\n" in text
     text = world.run(play({**TOUCH, "check_mode": False}), options=("--check",))[2][-1]
     assert "- Touch \\| it (has changed)\n" in text
+
+
+def test_names_are_no_markdown():
+    plain = ("kube_proxy of host_prep", "50% - a/b.c", "a, b (c)")
+    assert [document.escaped(one) for one in plain] == list(plain)
+    assert document.escaped("__a_b__ _c_ ~~d~~ &lt; *e* <f>") == (
+        "\\_\\_a_b\\_\\_ \\_c\\_ \\~\\~d\\~\\~ \\&lt; \\*e\\* \\<f\\>"
+    )
 
 
 def test_nothing_changed(world):
