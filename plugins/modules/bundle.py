@@ -204,7 +204,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._base.module import run
 from ansible_collections.bare.mesh.plugins.module_utils._bundle import deb, images, lock, releases, rpm, systems
-from ansible_collections.bare.mesh.plugins.module_utils._bundle.download import PART, Downloader
+from ansible_collections.bare.mesh.plugins.module_utils._bundle.download import PART, Downloader, folder
 from ansible_collections.bare.mesh.plugins.module_utils._bundle.entry import Entry
 from ansible_collections.bare.mesh.plugins.module_utils._host import distributions
 from ansible_collections.bare.mesh.plugins.module_utils._host.fetch import Fetcher
@@ -298,7 +298,7 @@ def tidy(root: Path) -> None:
 
 def write(path: Path, content: str) -> None:
     """Replace the lock in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    folder(path.parent)
     fresh = path.with_name(f".{path.name}{PART}")
     fresh.write_text(content, encoding="utf-8")
     fresh.chmod(0o644)

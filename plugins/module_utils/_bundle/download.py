@@ -119,7 +119,7 @@ class Downloader:
     ) -> str:
         """Write what receive gives, and let it appear if it is what is wanted. source is its name in messages."""
         target = self.place / path
-        target.parent.mkdir(parents=True, exist_ok=True)
+        folder(target.parent)
         found, length = hashlib.sha256(), 0
         number, part = tempfile.mkstemp(prefix=f".{target.name[:100]}.", suffix=PART, dir=target.parent)
         try:
@@ -161,6 +161,14 @@ class Downloader:
             if changed:
                 self.written.add(path)
         return actual
+
+
+def folder(path: Path) -> None:
+    """Make a directory that a web server of another account can read, whatever this user's umask is."""
+    if not path.is_dir():
+        folder(path.parent)
+        path.mkdir(exist_ok=True)
+        path.chmod(0o755)
 
 
 def copy(answer: http.client.HTTPResponse, write: Callable[[bytes], None], largest: int) -> None:

@@ -448,3 +448,14 @@ def test_what_nobody_states_a_size_of_does_not_fill_the_disk(server, params, cal
     assert f"{server.url}/{ARCHIVE} cannot be downloaded: it has more than the 6999 bytes" in failed["msg"]
     monkeypatch.setattr(download, "LARGEST_PAYLOAD", 7000)
     assert "failed" not in call(bundle, **{**params, "charts": [], "images": []})
+
+
+def test_a_web_server_of_another_account_can_read_all(params, call):
+    before = os.umask(0o077)
+    try:
+        assert "failed" not in call(bundle, **params)
+    finally:
+        os.umask(before)
+    root = Path(params["root"])
+    assert {path.stat().st_mode & 0o777 for path in (root, *root.rglob("*")) if path.is_dir()} == {0o755}
+    assert {path.stat().st_mode & 0o777 for path in root.rglob("*") if path.is_file()} == {0o644}
