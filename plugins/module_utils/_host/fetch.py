@@ -18,7 +18,7 @@ class FetchError(Failure):
 
 
 class Redirects(urllib.request.HTTPRedirectHandler):
-    """A redirect to another server, such as a store of blobs, must not be sent the token."""
+    """A redirect to another server, such as a store of blobs, or out of TLS, must not be sent the token."""
 
     def redirect_request(
         self,
@@ -30,7 +30,8 @@ class Redirects(urllib.request.HTTPRedirectHandler):
         newurl: str,
     ) -> urllib.request.Request | None:
         following = super().redirect_request(req, fp, code, msg, headers, newurl)
-        if following and urlsplit(newurl).netloc != urlsplit(req.full_url).netloc:
+        old, new = urlsplit(req.full_url), urlsplit(newurl)
+        if following and (new.netloc != old.netloc or (old.scheme, new.scheme) == ("https", "http")):
             following.remove_header("Authorization")
         return following
 

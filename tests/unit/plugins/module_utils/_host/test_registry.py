@@ -6,10 +6,11 @@ from __future__ import annotations
 import base64
 import json
 import threading
+import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from ansible_collections.bare.mesh.plugins.module_utils._host import registry
+from ansible_collections.bare.mesh.plugins.module_utils._host import fetch, registry
 
 INDEX = {"manifests": [{"digest": "sha256:one"}]}
 MANIFEST = {"config": {"digest": "sha256:two"}}
@@ -149,3 +150,19 @@ def test_a_user_who_may_not_pull(servers):
     name = here.url.partition("//")[2]
     found = registry.refusals(["r.io/a/b:1"], {"r.io": here.url}, "", "", {name: GOOD})
     assert found == {"r.io/a/b:1": f"the registry {name} refuses the name or password"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "kept"),
+    [
+        ("https://r.io/v2/x", "https://r.io/y", True),
+        ("http://r.io/v2/x", "https://r.io/y", True),
+        ("https://r.io/v2/x", "https://store.io/y", False),
+        # The same server, but everybody on the way could read it.
+        ("https://r.io/v2/x", "http://r.io/y", False),
+    ],
+)
+def test_where_a_redirect_may_take_the_token(old, new, kept):
+    request = urllib.request.Request(old, headers={"Authorization": "Bearer secret"})
+    following = fetch.Redirects().redirect_request(request, None, 307, "", {}, new)
+    assert following.full_url == new and (following.get_header("Authorization") == "Bearer secret") is kept
