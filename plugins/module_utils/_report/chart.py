@@ -7,6 +7,10 @@ import re
 
 # What a quoted label may hold as it is. All else is written as the number of its character, as Mermaid reads it.
 UNSAFE = re.compile(r"[^A-Za-z0-9 ./:,*_%()=+-]")
+# Some versions of Mermaid (11.6.0, not 11.17.2) read labels as Markdown, and instead of an address or a numbered line
+# they show "Unsupported markdown". A character without width (WORD JOINER) in such a place prevents that.
+MARKDOWN = re.compile(r"(^[0-9]+|www)(?=\.)|:(?=//)")
+JOINER = "#8288;"
 LONGEST = 80
 # Mermaid draws no chart with more than 500 edges or 50000 characters.
 EDGES = 400
@@ -17,7 +21,8 @@ def label(text: str) -> str:
     """One line of a label. Each character outside of a short list becomes an entity, quotes and line ends included."""
     short = text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
     # Surrogates are no characters: a kubeconfig's server could answer with half of one.
-    return UNSAFE.sub(lambda found: f"#{ord(found[0])};", short.encode(errors="replace").decode())
+    safe = UNSAFE.sub(lambda found: f"#{ord(found[0])};", short.encode(errors="replace").decode())
+    return MARKDOWN.sub(rf"\g<0>{JOINER}", safe)
 
 
 class Chart:
