@@ -215,15 +215,15 @@ AT_ONCE = 4
 
 def fetcher(params: dict[str, Any]) -> Fetcher:
     """What downloads, and trusts ca_file besides the system's authorities."""
-    authority = ""
     if params["ca_file"]:
         try:
             authority = Path(params["ca_file"]).read_text(encoding="utf-8")
+            return Fetcher(authority, params["proxy"], params["timeout"])
         except (OSError, ValueError) as error:
             raise Failure(
                 f"ca_file {params['ca_file']} cannot be used: {error}; name a certificate in PEM form"
             ) from error
-    return Fetcher(authority, params["proxy"], params["timeout"])
+    return Fetcher("", params["proxy"], params["timeout"])
 
 
 def packages(module: AnsibleModule, store: Downloader) -> list[Callable[[], list[Entry]]]:
@@ -308,7 +308,12 @@ def write(path: Path, content: str) -> None:
 def work(module: AnsibleModule) -> dict[str, Any]:
     """Make the bundle, or foretell it."""
     params = module.params
-    if wrong := images.faults(params["images"]):
+    wrong = images.faults(params["images"])
+    if params["timeout"] < 1:
+        wrong.append(f"timeout is {params['timeout']}; give at least one second")
+    if params["images"] and not params["platforms"]:
+        wrong.append("platforms is empty; name at least one, as in linux/amd64")
+    if wrong:
         raise Failure("; ".join(wrong))
     root, own = Path(params["root"]), Path(params["root"], lock.NAME)
     if not own.exists():

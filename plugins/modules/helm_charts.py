@@ -77,28 +77,18 @@ import tempfile
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.common.yaml import HAS_YAML, yaml_load
 from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._base.module import run
-from ansible_collections.bare.mesh.plugins.module_utils._host import archive
+from ansible_collections.bare.mesh.plugins.module_utils._host import archive, charts
 from ansible_collections.bare.mesh.plugins.module_utils._host.fetch import Fetcher
 
 
-def index_of(fetch: Fetcher, repository: str) -> dict[str, Any]:
-    """The entries of the index. Raises Failure if it is none."""
-    url = f"{repository}/index.yaml"
-    if not HAS_YAML:
-        raise Failure("the Python library PyYAML is missing, which reads the index of a repository")
-    try:
-        return dict(yaml_load(fetch.get(url))["entries"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise Failure(f"{url} is no index of a Helm repository: {error!r}") from error
-
-
-def located(index: dict[str, Any], repository: str, name: str, params: dict[str, Any]) -> tuple[str, str]:
+def located(
+    index: dict[str, list[dict[str, Any]]], repository: str, name: str, params: dict[str, Any]
+) -> tuple[str, str]:
     """The address of a chart's archive and its SHA-256."""
     version = params["version"]
-    entry: dict[str, Any] = next((one for one in index.get(name) or [] if str(one.get("version")) == version), {})
+    entry = charts.entry(index, name, version)
     if not entry.get("urls"):
         raise Failure(f"{repository}/index.yaml has no chart {name} {version}: correct the version or the repository")
     digest = str(params["checksums"].get(name) or entry.get("digest") or "").removeprefix("sha256:").lower()
@@ -143,7 +133,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
             with open(params["ca_file"], encoding="utf-8") as file:
                 authority = file.read()
         fetch = Fetcher(authority, timeout=params["timeout"])
-        index = index_of(fetch, repository)
+        index = charts.index(fetch.get(f"{repository}/index.yaml"), f"{repository}/index.yaml")
         found = [(name, *located(index, repository, name, params)) for name in wanted]
         for name, url, digest in found:
             if module.check_mode:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import http
 import http.client
 import os
 import re
@@ -22,6 +23,8 @@ BLOCK = 1 << 20
 PART = ".bare-mesh-part"
 # What is large, and what nothing else is read from: check mode does not download it.
 PAYLOADS = re.compile(r"\.(deb|rpm|tgz|tar\.gz)$")
+# What servers answer that do not take the method HEAD.
+NO_HEAD = (http.HTTPStatus.METHOD_NOT_ALLOWED, http.HTTPStatus.NOT_IMPLEMENTED)
 # Bytes that a file may have which nobody states a size of: one of these, and any other one.
 LARGEST_PAYLOAD, LARGEST_INDEX = 1 << 30, 32 << 20
 
@@ -98,12 +101,14 @@ class Downloader:
             self.written.add(path)
 
     def length(self, url: str) -> int:
-        """The size of a file by what the server says; 0 if it does not."""
+        """The size of a file by what the server says; 0 if it does not, or answers no such request."""
         try:
             request = urllib.request.Request(url, method="HEAD")
             with self.fetcher.opener.open(request, timeout=self.fetcher.timeout) as answer:
                 return int(answer.headers.get("Content-Length") or 0)
         except (OSError, ValueError, http.client.HTTPException) as error:
+            if getattr(error, "code", 0) in NO_HEAD:
+                return 0
             raise Failure(f"{url} cannot be downloaded: {reason(error)}") from error
 
     def keep(self, path: str, content: bytes) -> str:

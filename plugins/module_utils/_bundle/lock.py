@@ -41,13 +41,14 @@ def text(entries: Iterable[Entry]) -> str:
 
 def line(entry: Entry) -> str:
     """The line of one file."""
-    return ITEM + json.dumps({name: value for name, value in asdict(entry).items() if value != ""}, ensure_ascii=False)
+    return ITEM + json.dumps({name: value for name, value in asdict(entry).items() if value != ""})
 
 
 def read(path: Path) -> list[Entry]:
     """The entries of a lock. Raises Failure for what is none."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # Only what ends a line in YAML and JSON, too.
+        lines = path.read_text(encoding="utf-8").rstrip("\n").split("\n")
     except (OSError, ValueError) as error:
         raise Failure(f"the lock {path} cannot be read: {error}") from error
     found = []

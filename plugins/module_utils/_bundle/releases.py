@@ -5,11 +5,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.module_utils.common.yaml import HAS_YAML, yaml_load
 from ansible_collections.bare.mesh.plugins.module_utils._base.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._bundle.download import Downloader
 from ansible_collections.bare.mesh.plugins.module_utils._bundle.entry import Entry
-from ansible_collections.bare.mesh.plugins.module_utils._host import archive
+from ansible_collections.bare.mesh.plugins.module_utils._host import archive, charts
 
 
 def fetch_archive(store: Downloader, wanted: dict[str, str]) -> list[Entry]:
@@ -37,14 +36,12 @@ def fetch_archive(store: Downloader, wanted: dict[str, str]) -> list[Entry]:
 def fetch_charts(store: Downloader, wanted: dict[str, Any]) -> list[Entry]:
     """Charts of one version and the index of their repository, unchanged."""
     url, path, version = wanted["url"].rstrip("/"), wanted["path"].rstrip("/"), wanted["version"]
-    if not HAS_YAML:
-        raise Failure("the Python library PyYAML is missing, which reads the index of a repository")
     index = _get(store, "index", f"{url}/index.yaml", f"{path}/index.yaml")
-    try:
-        served = dict(yaml_load((store.place / index.path).read_bytes())["entries"])
-        found = {name: _stated(served.get(name) or [], version) for name in wanted["charts"]}
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise Failure(f"{url}/index.yaml is no index of a Helm repository: {error!r}") from error
+    served = charts.index((store.place / index.path).read_bytes(), f"{url}/index.yaml")
+    found = {
+        name: str(charts.entry(served, name, version).get("digest")).removeprefix("sha256:")
+        for name in wanted["charts"]
+    }
     missing = [name for name, digest in found.items() if not archive.SHA256.fullmatch(digest)]
     if missing:
         raise Failure(
@@ -56,12 +53,6 @@ def fetch_charts(store: Downloader, wanted: dict[str, Any]) -> list[Entry]:
         one = _get(store, "chart", f"{url}/{file}", f"{path}/{file}", digest)
         entries.append(Entry("chart", one.path, one.sha256, one.size, name, version))
     return entries
-
-
-def _stated(entries: list[dict[str, Any]], version: str) -> str:
-    return next(
-        (str(one.get("digest")).removeprefix("sha256:") for one in entries if str(one.get("version")) == version), ""
-    )
 
 
 def _get(store: Downloader, kind: str, url: str, path: str, sha256: str = "") -> Entry:

@@ -47,6 +47,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             # The next request needs a new token.
             server.expiring.remove(path)
             server.token = "another"
+        if self.command == "HEAD" and server.no_head:
+            return self.send_error(server.no_head)
         if path not in server.files:
             return self.send_error(404)
         if path.startswith("/v2/") and "/blobs/" in path:
@@ -76,7 +78,7 @@ def server():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.url = f"http://127.0.0.1:{server.server_port}"
     server.files, server.asked, server.token, server.expiring, server.cut = {}, [], "none", [], 0
-    server.tokens = b""
+    server.tokens, server.no_head = b"", 0
     archive = b"archive" * 1000
     server.files[f"/{ARCHIVE}"] = archive
     server.files[f"/{ARCHIVE}.sha256"] = f"{sha(archive)}  tool-1.0.tar.gz\n".encode()
@@ -459,3 +461,34 @@ def test_a_web_server_of_another_account_can_read_all(params, call):
     root = Path(params["root"])
     assert {path.stat().st_mode & 0o777 for path in (root, *root.rglob("*")) if path.is_dir()} == {0o755}
     assert {path.stat().st_mode & 0o777 for path in root.rglob("*") if path.is_file()} == {0o644}
+
+
+@pytest.mark.parametrize(
+    "content", [b"entries: {base: [", b"a: b: c", b"\t", b"\xff", b"entries: {base: x}", b"entries: {base: [x]}", b"-"]
+)
+def test_what_is_no_index_of_charts(server, params, call, content):
+    server.files[f"/{CHARTS}/index.yaml"] = content
+    failed = call(bundle, **{**params, "images": [], "archives": []})
+    assert f"{server.url}/{CHARTS}/index.yaml is no index of a Helm repository" in failed["msg"]
+
+
+def test_options_that_cannot_be(server, params, call, tmp_path):
+    (tmp_path / "ca").write_text("no certificate")
+    for options, words in (
+        ({"ca_file": str(tmp_path / "ca")}, f"ca_file {tmp_path}/ca cannot be used"),
+        ({"ca_file": str(tmp_path / "none")}, f"ca_file {tmp_path}/none cannot be used"),
+        ({"timeout": 0, "platforms": [], "images": ["x"]}, "timeout is 0"),
+        ({"timeout": 0, "platforms": [], "images": ["x"]}, "platforms is empty"),
+        ({"timeout": 0, "platforms": [], "images": ["x"]}, "x has no registry"),
+    ):
+        for check in (True, False):
+            assert words in call(bundle, check=check, **{**params, **options})["msg"]
+    assert server.asked == []
+
+
+def test_a_server_that_answers_no_head(server, params, call):
+    """Only the size is not known then."""
+    server.no_head = 405
+    foretold = call(bundle, check=True, **params)
+    done = call(bundle, **params)
+    assert foretold["downloaded"] == done["downloaded"] and foretold["files"] == done["files"]

@@ -17,7 +17,9 @@ def root(tmp_path):
         path = f"pkgs.k8s.io/core:/{number:02}.deb"
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(path)
-        entries.append(Entry("package", path, hashlib.sha256(path.encode()).hexdigest(), len(path), "é: #", "1"))
+        entries.append(
+            Entry("package", path, hashlib.sha256(path.encode()).hexdigest(), len(path), "é:\u2028\x85 #", "1")
+        )
     (tmp_path / "lock.yml").write_text(lock.text(entries))
     return tmp_path
 

@@ -74,7 +74,8 @@ def test_faults_name_the_cause(run, repository, tmp_path):
     del index["entries"]["base"][0]["digest"]
     (repository / "index.yaml").write_text(yaml.safe_dump(index))
     assert "states no SHA-256 of base" in run()["msg"]
-    (repository / "index.yaml").write_text("[]")
-    assert "is no index of a Helm repository" in run()["msg"]
+    for text in ("[]", "entries: {base: [", "entries: {base: [x]}", "\t"):
+        (repository / "index.yaml").write_text(text)
+        assert "is no index of a Helm repository" in run()["msg"]
     (repository / "index.yaml").unlink()
     assert "cannot be reached" in run()["msg"]
