@@ -173,6 +173,12 @@ def test_all_faults_before_the_first_secret(meshes):
     assert code != 0
     for part in ("mesh_clusters[1] has no kubeconfig.", "mesh_clusters[2] has no name.", "have the name east"):
         assert part in said
+    # The same cluster twice would read itself, and with a misspelt address the one of the kubeconfig would be taken.
+    code, said = play(
+        [east, {**west, "kubeconfig": east["kubeconfig"], "sever": "x"}, {**east, "name": "n", "context": "c"}]
+    )
+    assert code != 0 and "mesh_clusters[1] has sever, which is no field" in said
+    assert "mesh_clusters[0] and mesh_clusters[1] have the same kubeconfig" in said and "mesh_clusters[2]" not in said
     del apis["east"].cluster.objects[ACCOUNT], apis["north"].cluster.objects[ACCOUNT]
     code, said = play([east, west, north])
     assert code != 0 and "east and north: there is no ServiceAccount" in said
