@@ -185,12 +185,8 @@ def test_paths_that_depend_on_where_the_playbook_is(make, tmp_path, monkeypatch)
 
 def test_lists_that_are_text_and_a_mirror_without_addresses(make):
     """As -e bundle_images=NAME gives them, which the role's specification takes for lists of one."""
-    said, files = make(
-        bundle_images="quay.io/own/app:1",
-        bundle_architectures="x86_64",
-        bare_mesh_mirror_url="",
-        bundle_systems=["el9"],
-    )
+    text = {"bundle_images": "quay.io/own/app:1", "bundle_architectures": "x86_64"}
+    said, files = make(**text, bare_mesh_mirror_url="", bundle_systems=["el9"])
     assert "bundle_architectures, bundle_images: text is no list." in said
     assert "bare_mesh_mirror_url or bare_mesh_mirror_registry_url is empty" in said and files == []
 
