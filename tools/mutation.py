@@ -36,6 +36,8 @@ ENGINE = (
     *(f"module_utils/_k8s/test_{name}.py" for name in ("apply", "apply_order", "apply_failures")),
     *(f"modules/test_{name}.py" for name in ("k8s", "k8s_patched", "k8s_wait")),
 )
+ARCHIVES = ("module_utils/_host/test_archive.py", "modules/test_release_archive.py")
+SHIFT = [f"module_utils/_istio/shift/{name}.py" for name in ("gates", "prometheus", "routes", "run", "subsets")]
 # Source file: the test files that cover it, the fastest first.
 COVERED_BY: dict[str, tuple[str, ...]] = {
     "module_utils/_base/module.py": ("module_utils/_base/test_module.py",),
@@ -54,14 +56,12 @@ COVERED_BY: dict[str, tuple[str, ...]] = {
     "module_utils/_k8s/discovery.py": ("module_utils/_k8s/test_resource.py", *ENGINE),
     "module_utils/_k8s/diff.py": ("module_utils/_k8s/test_diff.py", "modules/test_k8s.py"),
     "module_utils/_k8s/argspec.py": ("module_utils/_k8s/test_argspec.py",),
-    "module_utils/_host/archive.py": ("module_utils/_host/test_archive.py", "modules/test_release_archive.py"),
-    "module_utils/_host/fetch.py": (
-        "module_utils/_host/test_archive.py",
-        "modules/test_release_archive.py",
-        "module_utils/_preflight/test_source.py",
-    ),
+    "module_utils/_host/archive.py": ARCHIVES,
+    "module_utils/_host/fetch.py": (*ARCHIVES, "module_utils/_preflight/test_source.py"),
     "module_utils/_host/openpgp.py": ("module_utils/_host/test_openpgp.py",),
     "module_utils/_istio/istioctl.py": ("modules/test_istio_operator.py", "module_utils/_k8s/test_client.py"),
+    "module_utils/_istio/workloads.py": ("modules/test_proxy_revision.py",),
+    **dict.fromkeys(SHIFT, ("modules/test_traffic_shift.py",)),
     "action/kubeconfig.py": ("action/test_kubeconfig.py",),
     "modules/host_repositories.py": ("module_utils/_host/test_openpgp.py", "modules/test_host_repositories.py"),
     "action/kubeadm_join.py": ("action/test_kubeadm_join.py",),
