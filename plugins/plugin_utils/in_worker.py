@@ -14,6 +14,7 @@ import importlib
 import inspect
 import json
 import os
+import select
 import signal
 import sys
 import tempfile
@@ -129,15 +130,16 @@ def call(main: Callable[[], None], arguments: dict[str, Any], folder: str) -> No
 def in_fork(work: Callable[[], None]) -> dict[str, Any]:
     """Run it in another process, for modules end theirs: what it prints and its exit status, as of a command."""
     source, sink = os.pipe()
+    ansible = os.getppid()
     with tempfile.TemporaryFile() as errors, os.fdopen(source, "rb") as printed:
         pid = os.fork()
         if not pid:
             run_and_end(work, sink, errors.fileno())
         os.close(sink)
         try:
-            output = printed.read()
+            output = all_of(printed.fileno(), ansible)
         except BaseException:
-            # The task's timeout, or the user's Ctrl-C.
+            # The task's timeout, the user's Ctrl-C, or the end of Ansible.
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
             raise
@@ -149,6 +151,24 @@ def in_fork(work: Callable[[], None]) -> dict[str, Any]:
             "stderr": errors.read().decode(errors="replace"),
             "rc": os.waitstatus_to_exitcode(status),
         }
+
+
+def all_of(pipe: int, ansible: int) -> bytes:
+    """What comes out of the pipe until its end. Raises SystemExit if the parent, Ansible, is gone before.
+
+    It was killed, or its terminal was closed, of which a worker is not told. Nobody would see what the module does.
+    """
+    look = select.poll()
+    look.register(pipe, select.POLLIN)
+    found: list[bytes] = []
+    while True:
+        if look.poll(1000):
+            part = os.read(pipe, 1 << 16)
+            if not part:
+                return b"".join(found)
+            found.append(part)
+        elif os.getppid() != ansible:
+            raise SystemExit("Ansible is gone")
 
 
 def run_and_end(work: Callable[[], None], output: int, errors: int) -> NoReturn:

@@ -8,6 +8,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 import types
 from pathlib import Path
 
@@ -188,6 +190,44 @@ def test_an_interrupted_task_leaves_no_process(tmp_path):
         signal.signal(signal.SIGALRM, before)
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+ORPHANED = """
+import os, sys, time
+from ansible_collections.bare.mesh.plugins.plugin_utils import in_worker
+
+def work():
+    with open(sys.argv[1], "w") as file:
+        print(os.getpid(), file=file)
+    time.sleep(60)
+
+if not os.fork():
+    in_worker.in_fork(work)
+time.sleep(60)
+"""
+
+
+def test_when_ansible_is_gone_its_module_ends(tmp_path):
+    """Killed, or by the end of its terminal: nobody would see what the module still does."""
+
+    def within(seconds, what):
+        end = time.monotonic() + seconds
+        while not what() and time.monotonic() < end:
+            threading.Event().wait(0.05)
+        return what()
+
+    def gone():
+        try:
+            os.kill(int(note.read_text()), 0)
+        except ProcessLookupError:
+            return True
+        return False
+
+    note = tmp_path / "pid"
+    with subprocess.Popen([sys.executable, "-c", ORPHANED, str(note)]) as ansible:
+        assert within(20, lambda: note.exists() and note.read_text())
+        ansible.kill()
+    assert within(10, gone)
 
 
 def test_all_modules_of_the_controller_have_the_action():
