@@ -76,7 +76,7 @@ options:
         type: dict
         suboptions:
           minimum:
-            description: The least percentage.
+            description: The least percentage. V(99) is nearly all; V(0.99), which was meant as a share, is refused.
             type: float
             required: true
       latency:

@@ -73,8 +73,13 @@ def faults(gates: list[Gate]) -> list[str]:
             found.append(f"{where}: minimum and maximum are limits of a query: set those inside of {title(gate)}")
         if least is not None and greatest is not None and least > greatest:
             found.append(f"{where}: no value is at least {least:g} and at most {greatest:g}: correct them")
-        if gate.get("success_rate") and not 0 <= gate["success_rate"]["minimum"] <= 100:
-            found.append(f"{where}.success_rate.minimum is {gate['success_rate']['minimum']:g}: give 0 to 100 percent")
+        rate = (gate.get("success_rate") or {"minimum": 0})["minimum"]
+        if 0 < rate < 1:
+            # Meant as a share, it would let nearly every version pass.
+            fix = f"it is a percentage, so give {100 * rate:g} for that share, or 1 to 100"
+            found.append(f"{where}.success_rate.minimum is {rate:g}: {fix}")
+        elif not 0 <= rate <= 100:
+            found.append(f"{where}.success_rate.minimum is {rate:g}: give 0 to 100 percent")
         if gate.get("latency") and not 0 < gate["latency"]["percentile"] < 100:
             found.append(f"{where}.latency.percentile is {gate['latency']['percentile']:g}: give one between 0 and 100")
         if gate.get("latency") and gate["latency"]["maximum_ms"] <= 0:

@@ -96,6 +96,8 @@ class Mesh:
         number = len(self.patches)
         self.patches.append(body)
         self.meanwhile.get(number, lambda: None)()
+        if PATH not in self.cluster.objects:
+            raise ApiError(404, "not found")
         after = patched(self.cluster.objects[PATH], body)
         if query.get("dryRun") != "All":
             self.cluster.objects[PATH] = after
@@ -406,6 +408,9 @@ def test_wrong_options_are_told_together(mesh, shift):
         {"query": "x", "minimum": 2, "maximum": 1},
         {"query": "x", "maximum": "nan"},
         {"latency": {"maximum_ms": "inf"}},
+        {"success_rate": {"minimum": 0.99}},
+        {"latency": {"percentile": 0, "maximum_ms": 1}},
+        {"success_rate": {"minimum": -1}},
     ]
     prometheus = {"namespace": "", "service": " ", "port": 0}
     options = {
@@ -435,10 +440,32 @@ def test_wrong_options_are_told_together(mesh, shift):
         "gates[3]: no value is at least 2 and at most 1",
         "gates[4] has a limit that is no finite number",
         "gates[5] has a limit that is no finite number",
+        "gates[6].success_rate.minimum is 0.99: it is a percentage, so give 99 for that share",
+        "gates[7].latency.percentile is 0",
+        "gates[8].success_rate.minimum is -1: give 0 to 100 percent",
     ):
         assert part in said
     assert "gates is empty" in shift(gates=[])["msg"]
     assert mesh.cluster.requests == [] and mesh.queries == []
+
+
+@pytest.mark.parametrize(
+    "gate",
+    [
+        *({"success_rate": {"minimum": minimum}} for minimum in (0, 1, 100)),
+        *({"latency": {"percentile": percentile, "maximum_ms": 0.5}} for percentile in (0.5, 99.5)),
+        {"query": "x", "minimum": 2, "maximum": 2},
+    ],
+)
+def test_limits_at_their_limits(mesh, shift, gate):
+    assert "failed" not in shift(check=True, gates=[gate])
+
+
+def test_a_virtual_service_that_goes_meanwhile(mesh, shift):
+    mesh.meanwhile[2] = lambda: mesh.cluster.objects.pop(PATH)
+    failed = shift()
+    assert failed["failed"] and "somebody else has changed the routes" in failed["msg"]
+    assert failed["changed"] and not failed["rolled_back"] and PATH not in mesh.cluster.objects
 
 
 def test_prometheus_that_is_not_there(mesh, shift, monkeypatch):
