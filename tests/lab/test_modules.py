@@ -45,7 +45,9 @@ def test_examples_of_the_documentation_run(tasks, tmp_path, name):
         arguments = task[f"bare.mesh.{name}"]
         # Only in check mode: the real run would remove the settings that the lab's Envoy needs.
         planned = name == "istio_operator" and arguments.get("state", "present") == "present"
-        task = {**task, "register": f"example{number}", "diff": True, **({"check_mode": True} if planned else {})}
+        # Later examples use what earlier ones have registered.
+        kept = {"register": task.get("register", f"example{number}"), "diff": True}
+        task = {**task, **kept, **({"check_mode": True} if planned else {})}
         if name == "istio_operator":
             task[f"bare.mesh.{name}"] = {"istioctl": ISTIOCTL, **arguments}
         steps.append(task)
