@@ -31,6 +31,7 @@ def restored(request, play):
         assert play("site.yml")["code"] == 0
 
 
+@pytest.mark.lifecycle
 @pytest.mark.feature("flannel", "control-plane")
 @pytest.mark.usefixtures("restored")
 def test_the_backend_of_flannel(play, api):
