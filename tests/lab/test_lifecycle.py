@@ -7,7 +7,7 @@ import shutil
 import time
 
 import pytest
-from conftest import ADDRESSES, LAB, ROOT, lab, node
+from conftest import ADDRESSES, ISTIO, LAB, ROOT, lab, node
 from kubernetes import client, config
 from test_interrupted import completes, kill_when
 from truth import disagreements
@@ -100,9 +100,17 @@ def test_other_releases_reach_the_page(play, minor):
     assert (again["code"], again["changed"]) == (0, {}), again["errors"]
     run = play("playbooks/verify.yml", *releases)
     assert run["code"] == 0, run["errors"]
-    # An upgrade is not a setting.
+    # An upgrade of the cluster is not a setting.
     run = play("site.yml")
     assert run["code"] != 0 and run["changed"] == {} and "bare_mesh_kubernetes_version [upgrade]" in run["output"]
+    # One of the mesh is, in place: docs/upgrade.md.
+    cluster = ["-e", f"bare_mesh_kubernetes_version={other['kubernetes']}"]
+    predicted = play("site.yml", "--check", *cluster)
+    run = play("site.yml", *cluster)
+    assert run["code"] == 0, run["errors"]
+    assert disagreements(predicted, run) == []
+    assert bool(run["changed"]) == (other["istio"] != ISTIO) and set(run["changed"]) <= {"localhost"}
+    assert play("site.yml", *cluster)["changed"] == {}
 
 
 @pytest.mark.feature("mesh-namespace", "mesh-revision", "profile-demo")
