@@ -34,7 +34,7 @@ MEMORY = 4 << 30
 TESTS = "tests/unit/plugins"
 ENGINE = (
     *(f"module_utils/_k8s/test_{name}.py" for name in ("apply", "apply_order", "apply_failures")),
-    *(f"modules/test_{name}.py" for name in ("k8s", "k8s_patched", "k8s_wait")),
+    *(f"modules/test_{name}.py" for name in ("k8s", "k8s_notes", "k8s_patched", "k8s_wait")),
 )
 ARCHIVES = ("module_utils/_host/test_archive.py", "modules/test_release_archive.py")
 SHIFT = [f"module_utils/_istio/shift/{name}.py" for name in ("gates", "prometheus", "routes", "run", "subsets")]
@@ -49,6 +49,7 @@ COVERED_BY: dict[str, tuple[str, ...]] = {
     "module_utils/_k8s/diagnosis.py": ("module_utils/_k8s/test_diagnosis.py",),
     "module_utils/_k8s/waiter.py": (
         "module_utils/_k8s/test_waiter.py",
+        "module_utils/_k8s/test_diagnosis.py",
         "module_utils/_k8s/test_apply_order.py",
         "modules/test_k8s_wait.py",
     ),

@@ -301,6 +301,7 @@ def owned_by_me(live, fields):
 
 LEAF = {"f:spec": {"f:a": {"f:b": {}}}}
 KEYED = {"f:spec": {"f:containers": {'k:{"name":"x"}': {"f:name": {}}}}}
+PAUSED = {"f:spec": {"f:paused": {}}}
 SET = {"f:metadata": {"f:finalizers": {'v:"x"': {}}}}
 
 
@@ -319,6 +320,13 @@ SET = {"f:metadata": {"f:finalizers": {'v:"x"': {}}}}
         ({"containers": ["x"]}, {"containers": [{"name": "x"}]}, KEYED, False),
         ({"containers": [{"name": "y"}]}, {"containers": [{"name": "y"}]}, KEYED, False),
         ({"containers": [{"name": "x"}]}, {"containers": None}, KEYED, False),
+        # What we once wrote is gone, and another has come first.
+        ({"containers": [{"name": "x"}]}, {"containers": [{"name": "y"}]}, KEYED, False),
+        # The API server leaves out what is empty, and nothing else.
+        ({"paused": False}, {}, PAUSED, True),
+        ({"paused": 0}, {}, PAUSED, True),
+        ({"paused": True}, {}, PAUSED, False),
+        ({"paused": -1}, {}, PAUSED, False),
         ({"containers": []}, {"containers": [{"name": "x"}]}, KEYED, False),
     ],
 )
@@ -335,6 +343,8 @@ def test_what_is_in_order(wanted, live, fields, expected):
         (["y"], ["y", "x"], False),
         (["x"], ["y"], False),
         ([], ["x"], False),
+        (["x"], None, False),
+        (["x", "y"], None, False),
     ],
 )
 def test_finalizers_are_a_set(wanted, live, expected):
