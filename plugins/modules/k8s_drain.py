@@ -95,6 +95,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import ApiError, Client
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.module import run
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.resource import controller
 
 # Static pods: https://kubernetes.io/docs/tasks/configure-pod-container/static-pod/
 MIRROR = "kubernetes.io/config.mirror"
@@ -102,18 +103,12 @@ MERGE = "application/merge-patch+json"
 Pod = dict[str, Any]
 
 
-def owner(pod: Pod) -> str:
-    """The kind of the controller of the pod; empty if it has none."""
-    owners = pod["metadata"].get("ownerReferences") or []
-    return next((one["kind"] for one in owners if one.get("controller")), "")
-
-
 def has_to_leave(pod: Pod) -> bool:
     """Whether a drain evicts the pod: not if it has ended, belongs to a DaemonSet or is a static pod."""
     metadata, phase = pod["metadata"], (pod.get("status") or {}).get("phase")
     return (
         phase not in ("Succeeded", "Failed")
-        and owner(pod) != "DaemonSet"
+        and controller(pod)[0] != "DaemonSet"
         and MIRROR not in (metadata.get("annotations") or {})
     )
 
@@ -136,7 +131,7 @@ def is_ready(node: dict[str, Any]) -> bool:
 def objections(pods: list[Pod], options: dict[str, Any]) -> list[str]:
     """The reasons why the pods must not be evicted."""
     found = []
-    lost = [full_name(pod) for pod in pods if not owner(pod)]
+    lost = [full_name(pod) for pod in pods if not controller(pod)[0]]
     if lost and not options["force"]:
         found.append(
             f"no controller starts these pods again: {', '.join(lost)}. Delete them, or set delete_options.force"

@@ -171,36 +171,42 @@ def lines(found: list[Workload], revision: str) -> str:
     return "".join(f"{one.name}: {revision or ', '.join(sorted(one.revisions))}\n" for one in found)
 
 
+def outcome(found: list[Workload], revision: str) -> dict[str, Any]:
+    """The result, with the workloads that were restarted, or in check mode would be."""
+    return {
+        "changed": bool(found),
+        "workloads": [described(one) for one in found],
+        "diff": {"before": lines(found, ""), "after": lines(found, revision)},
+    }
+
+
 def work(module: AnsibleModule) -> dict[str, Any]:
     """Bring the proxies to the revision. Raises Failure with all faults before the first restart."""
     params = module.params
     if params["at_once"] < 1:
         raise Failure(f"at_once is {params['at_once']}: give a number of at least 1")
     client = connect(module, "no proxy is found")
-    found = outdated(client, params) if client else []
+    if client is None:
+        return outcome([], params["revision"])
+    found = outdated(client, params)
     faults = lost(found)
     restartable = [one for one in found if one.restartable]
-    if client and module.check_mode:
+    if not module.check_mode:
+        faults += pinned(client, restartable, params["revision"])
+    if faults:
+        raise Failure(f"nothing was restarted: {'; '.join(faults)}")
+    if module.check_mode:
         others = naming_another(client, restartable, params["revision"])
         if others:
             names = ", ".join(str(one.name) for one in others)
             module.warn(f"The templates of these name another revision, which other tasks have to change: {names}")
-        found = [one for one in found if one not in others]
-    elif client:
-        faults += pinned(client, restartable, params["revision"])
-    if faults:
-        raise Failure(f"nothing was restarted: {'; '.join(faults)}")
-    if client and not module.check_mode:
-        replace_all(client, found, params)
-        left = outdated(client, params)
-        if left:
-            names = ", ".join(str(one.name) for one in left)
-            raise Failure(f"after the restart, proxies of other revisions are still there: {names}", changed=True)
-    return {
-        "changed": bool(found),
-        "workloads": [described(one) for one in found],
-        "diff": {"before": lines(found, ""), "after": lines(found, params["revision"])},
-    }
+        return outcome([one for one in found if one not in others], params["revision"])
+    replace_all(client, found, params)
+    left = outdated(client, params) if found else []
+    if left:
+        names = ", ".join(str(one.name) for one in left)
+        raise Failure(f"after the restart, proxies of other revisions are still there: {names}", changed=True)
+    return outcome(found, params["revision"])
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ import itertools
 from typing import Any
 
 from ansible_collections.bare.mesh.plugins.module_utils._istio.access_log import Line, transport
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.resource import controller
 
 PROXY = "istio-proxy"
 Pod = dict[str, Any]
@@ -35,12 +36,9 @@ def addresses(pod: Pod) -> set[str]:
 def workload(pod: Pod) -> str:
     """Name of what owns the pod, such as a Deployment, or of the pod itself."""
     meta = pod["metadata"]
-    owner = next((one for one in meta.get("ownerReferences") or [] if one.get("controller")), None)
-    if owner is None:
-        return str(meta["name"])
+    kind, owner = controller(pod)
     suffix = (meta.get("labels") or {}).get("pod-template-hash")
-    of_deployment = owner["kind"] == "ReplicaSet" and suffix
-    return str(owner["name"].removesuffix(f"-{suffix}") if of_deployment else owner["name"])
+    return str((owner.removesuffix(f"-{suffix}") if kind == "ReplicaSet" and suffix else owner) or meta["name"])
 
 
 def app(pod: Pod) -> str:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import ApiError, Client
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.resource import controller
 
 # The injection and the charts of gateways write it into each pod with a proxy.
 # pkg/kube/inject/webhook.go of Istio 1.31; manifests/charts/gateway/templates/deployment.yaml
@@ -46,12 +47,6 @@ class Workload:
         return "/apis/apps/v1/namespaces/{}/{}/{}".format(*parts)
 
 
-def _controller(one: Object) -> tuple[str, str]:
-    """(kind, name) of the object that controls this one; empty if there is none."""
-    owners = one["metadata"].get("ownerReferences") or []
-    return next(((owner["kind"], owner["name"]) for owner in owners if owner.get("controller")), ("", ""))
-
-
 def revision_of(pod: Object) -> str:
     """The revision of the pod's proxy; empty if it has none, has ended or is about to."""
     if (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed") or pod["metadata"].get("deletionTimestamp"):
@@ -74,7 +69,7 @@ def find(client: Client, namespaces: list[str]) -> list[Workload]:
         if not revision:
             continue
         namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
-        kind, owner = _controller(pod)
+        kind, owner = controller(pod)
         if kind == "ReplicaSet":
             if namespace not in deployments:
                 deployments[namespace] = _deployments(client, namespace)
@@ -95,7 +90,7 @@ def _pods(client: Client, namespaces: list[str]) -> list[Object]:
 def _deployments(client: Client, namespace: str) -> dict[str, str]:
     """The Deployments of the namespace's ReplicaSets."""
     listed = client.pages(f"/apis/apps/v1/namespaces/{quote(namespace, safe='')}/replicasets")
-    owners = {one["metadata"]["name"]: _controller(one) for one in listed}
+    owners = {one["metadata"]["name"]: controller(one) for one in listed}
     return {name: owner for name, (kind, owner) in owners.items() if kind == "Deployment"}
 
 

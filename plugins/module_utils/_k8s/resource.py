@@ -179,6 +179,12 @@ def key(definition: dict[str, Any]) -> tuple[str, str, str, str]:
     return group, definition["kind"], meta.get("namespace", ""), meta["name"]
 
 
+def controller(one: dict[str, Any]) -> tuple[str, str]:
+    """Kind and name of the object that controls this one; empty if none does."""
+    owners = one["metadata"].get("ownerReferences") or []
+    return next(((owner["kind"], owner["name"]) for owner in owners if owner.get("controller")), ("", ""))
+
+
 def duplicates(definitions: list[dict[str, Any]]) -> list[str]:
     """The names of objects that are defined more than once."""
     counts = Counter(map(key, definitions))

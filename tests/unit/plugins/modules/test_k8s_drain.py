@@ -11,7 +11,7 @@ NODE = "/api/v1/nodes/n1"
 
 
 def pod(name, controller="ReplicaSet", **more):
-    owners = [{"kind": controller, "controller": True}] if controller else []
+    owners = [{"kind": controller, "name": "owner", "controller": True}] if controller else []
     metadata = {"name": name, "namespace": "ns", "uid": name, "ownerReferences": owners, **more.pop("metadata", {})}
     return {
         "metadata": metadata,
