@@ -19,7 +19,8 @@ HEAD = """# Modules and filters
 `ansible-doc bare.mesh.NAME` prints all options and examples, and `ansible-doc -t filter bare.mesh.NAME` those of a
 filter. [routing.md](routing.md) is a guide to the modules for the mesh.
 """
-# Title, folder, the documentation fragment that the members of the section have (empty: the rest), and a text.
+# Title, folder, a documentation fragment, and a text. A plugin is in the section of the first such fragment that it
+# has, and without one in a section without one.
 SECTIONS = (
     ("Kinds of Istio", "modules", "bare.mesh.istio_kind", "One module a kind. They need only a kubeconfig."),
     (
@@ -43,23 +44,21 @@ def documentation(path: Path) -> dict[str, Any]:
     return {}
 
 
-def members(folder: str, fragment: str, others: set[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The plugins of a folder that have the fragment and are not among the others."""
+def members(folder: str, fragment: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The plugins of a folder that belong to the section of the fragment."""
+    known = {one for _title, _folder, one, _text in SECTIONS}
     for path in sorted((ROOT / "plugins" / folder).glob("*.py")):
         found = documentation(path)
         fragments = found.get("extends_documentation_fragment") or []
-        if found and path.stem not in others and (not fragment or fragment in fragments):
+        if found and next((one for one in fragments if one in known), "") == fragment:
             yield path.stem, found
 
 
 def page() -> str:
     """The whole page."""
-    lines, listed = [HEAD], set[str]()
+    lines = [HEAD]
     for title, folder, fragment, text in SECTIONS:
-        rows = []
-        for name, found in members(folder, fragment, listed):
-            listed.add(name)
-            rows.append(f"| `{name}` | {plain(found['short_description'])} |")
+        rows = [f"| `{name}` | {plain(found['short_description'])} |" for name, found in members(folder, fragment)]
         lines += [
             f"## {title}\n",
             *([f"{text}\n"] if text else []),

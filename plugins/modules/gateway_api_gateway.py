@@ -55,6 +55,7 @@ options:
 extends_documentation_fragment:
   - bare.mesh.attributes
   - bare.mesh.gateway_api_kind
+  - bare.mesh.istio_kind
   - bare.mesh.gateway_api_kind.waiting
   - bare.mesh.connection
 seealso:

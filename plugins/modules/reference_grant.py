@@ -32,6 +32,7 @@ options:
 extends_documentation_fragment:
   - bare.mesh.attributes
   - bare.mesh.gateway_api_kind
+  - bare.mesh.istio_kind
   - bare.mesh.connection
 seealso:
   - module: bare.mesh.http_route
