@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import base64
 import shutil
-import time
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +15,7 @@ import yaml
 from certificates import Authority
 from conftest import ADDRESSES, LAB, ROOT, lab
 from mesh_world import IMAGE
+from test_traffic import until
 
 from tests.istio_kinds import load
 from tests.module_process import run_module
@@ -156,13 +156,6 @@ def assert_ran(done):
     return done
 
 
-def until(condition, seconds=90):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(1)
-
-
 @pytest.fixture(scope="module")
 def meshes(tmp_path_factory):
     """Two clusters with a mesh each, and one certificate authority."""
@@ -206,11 +199,11 @@ def test_two_clusters_are_one_mesh(meshes, join):
     done = join(east, west)
     assert done["changed"] and truth.disagreements(predicted, done) == []
     assert join(east, west)["changed"] == {}
-    until(lambda: east.ask() == "west")
+    until(lambda: east.ask() == "west", 90)
     # Both ends serve, and the callers of one cluster get both.
     east.deploy("server", ["python3", "-c", SERVER, "east"])
-    until(lambda: {east.ask() for _request in range(20)} == {"east", "west"})
+    until(lambda: {east.ask() for _request in range(20)} == {"east", "west"}, 90)
     # A cluster that leaves the mesh is forgotten.
     assert join(east)["changed"]
-    until(lambda: {east.ask() for _request in range(20)} == {"east"})
+    until(lambda: {east.ask() for _request in range(20)} == {"east"}, 90)
     assert join(east)["changed"] == {}
