@@ -235,6 +235,22 @@ def wanted(istioctl: Istioctl, iop: dict[str, Any], client: Client | None) -> tu
     return version.result(), objects
 
 
+def valid(istioctl: Istioctl, iop: dict[str, Any]) -> dict[str, Any]:
+    """The result of state=validated. Raises Failure if istioctl refuses the IstioOperator."""
+    with ThreadPoolExecutor(2) as pool:
+        version = pool.submit(istioctl.version)
+        # Its output is a megabyte of YAML, which nobody needs here.
+        pool.submit(istioctl.render, iop, None).result()
+        return {"istioctl_version": version.result()}
+
+
+def rendered(module: AnsibleModule, istioctl: Istioctl, iop: dict[str, Any]) -> dict[str, Any]:
+    """The result of state=rendered."""
+    version, objects = wanted(istioctl, iop, None)
+    differing = {"differences": compare(module, objects)} if module.params["compare_with"] else {}
+    return {"istioctl_version": version, "rendered": objects, **differing}
+
+
 def compare(module: AnsibleModule, objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The differences of the objects from those of the other mesh. Raises Failure if that is not valid."""
     named = {name: value for name, value in module.params["compare_with"].items() if value is not None}
@@ -366,15 +382,9 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     istioctl = Istioctl(module, params["istioctl"])
     if params["state"] in ("rendered", "validated"):
         if istioctl.program or not module.check_mode:
-            result["istioctl_version"], result["rendered"] = wanted(istioctl, iop, None)
-            if params["compare_with"]:
-                result["differences"] = compare(module, result["rendered"])
-        else:
-            module.warn(f"istioctl is not at {params['istioctl']} yet, so nothing is rendered")
-            result |= {"istioctl_version": "", "rendered": []}
-        if params["state"] == "validated":
-            del result["rendered"]
-        return result
+            return result | (rendered(module, istioctl, iop) if params["state"] == "rendered" else valid(istioctl, iop))
+        module.warn(f"istioctl is not at {params['istioctl']} yet, so nothing is rendered")
+        return result | {"istioctl_version": ""} | ({"rendered": []} if params["state"] == "rendered" else {})
     client = connect(
         module, "all of the mesh counts as new" if params["state"] == "present" else "there is nothing to remove"
     )

@@ -83,7 +83,11 @@ class Istioctl(Program):
             raise Failure(f"{self.program} does not print its version: {error!r}") from error
 
     def generate(self, operator: dict[str, Any], client: Client | None) -> list[dict[str, Any]]:
-        """The objects of an IstioOperator.
+        """The objects of an IstioOperator, as render has them."""
+        return load_yaml(self.render(operator, client), "istioctl's output")
+
+    def render(self, operator: dict[str, Any], client: Client | None) -> str:
+        """The objects of an IstioOperator as YAML.
 
         With a cluster they are rendered for its version and platform, as `istioctl install` does. Raises Failure if
         istioctl refuses the spec.
@@ -91,10 +95,9 @@ class Istioctl(Program):
         arguments = ["manifest", "generate", "--filename", "-"]
         with kubeconfig(client) as config:
             try:
-                output = self.run(arguments + (["--cluster-specific"] if client else []), config, json.dumps(operator))
+                return self.run(arguments + (["--cluster-specific"] if client else []), config, json.dumps(operator))
             except Failure as error:
                 raise Failure(explain(str(error), operator["spec"]), **error.data) from error
-        return load_yaml(output, "istioctl's output")
 
     def revision_tag(self, settings: dict[str, str]) -> list[dict[str, Any]]:
         """Only the objects of the revision tag `default`."""

@@ -81,11 +81,13 @@ class Client:
         headers = {"Accept": "application/json", "User-Agent": "bare.mesh"}
         if content_type:
             headers["Content-Type"] = content_type
+        return headers | self.credentials()
+
+    def credentials(self) -> dict[str, str]:
+        """The headers by which the API server knows the user; none where a certificate does that."""
         with self.refreshing:
-            for auth in self.settings.auth_settings().values():
-                if auth.get("value"):
-                    headers[auth["key"]] = auth["value"]
-        return headers
+            found = self.settings.auth_settings().values()
+            return {auth["key"]: auth["value"] for auth in found if auth.get("value")}
 
     def request(
         self, method: str, path: str, query: Object | None = None, body: Any = None, content_type: str = ""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import os
 import shutil
 import subprocess
@@ -70,13 +71,13 @@ def istioctl(monkeypatch):
     def init(self, _module, program):
         self.program, self.wanted = state["program"], program
 
-    def generate(self, operator, client):
+    def render(self, operator, client):
         state["asked"].append(operator)
-        return copy.deepcopy(state["rendered"])
+        return "\n---\n".join(map(json.dumps, state["rendered"]))
 
     monkeypatch.setattr(Istioctl, "__init__", init)
     monkeypatch.setattr(Istioctl, "version", lambda self: "1.31.0")
-    monkeypatch.setattr(Istioctl, "generate", generate)
+    monkeypatch.setattr(Istioctl, "render", render)
     monkeypatch.setattr(Istioctl, "revision_tag", lambda self, settings: copy.deepcopy(TAG))
     return state
 
@@ -344,7 +345,7 @@ def test_validated_renders_and_returns_no_objects(cluster, run_module, istioctl,
     def refuse(self, iop, client):
         raise Failure("unknown profile")
 
-    monkeypatch.setattr("ansible_collections.bare.mesh.plugins.module_utils._istio.istioctl.Istioctl.generate", refuse)
+    monkeypatch.setattr(Istioctl, "render", refuse)
     assert "unknown profile" in run(run_module, state="validated")["msg"]
 
 

@@ -2,9 +2,10 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import urlencode
 
 import kubernetes.client
-import kubernetes.stream
+import kubernetes.stream.ws_client
 import pytest
 import websocket
 from ansible_collections.bare.mesh.plugins.modules import k8s_exec
@@ -22,6 +23,7 @@ class Channel:
         self.open, self.closed = is_open, False
         self.status = '{"status": "Success"}'
         self.error: Exception | None = None
+        self.asked: tuple = ()
 
     def run_forever(self, timeout):
         for error in [self.error] if self.error else []:
@@ -47,9 +49,16 @@ class Channel:
 @pytest.fixture
 def channel(monkeypatch, cluster):
     channel = Channel()
-    cluster.api_client = kubernetes.client.ApiClient(kubernetes.client.Configuration(host="http://127.0.0.1:1"))
+    cluster.credentials = dict
+    cluster.host = "https://127.0.0.1:1"
+    cluster.settings = kubernetes.client.Configuration(host=cluster.host)
     monkeypatch.setattr(k8s_exec, "Client", lambda params: cluster)
-    monkeypatch.setattr(kubernetes.stream, "stream", lambda *arguments, **more: channel)
+
+    def call(settings, method, url, **more):
+        channel.asked = method, url, more["headers"], urlencode(more["query_params"])
+        return channel
+
+    monkeypatch.setattr(kubernetes.stream.ws_client, "websocket_call", call)
     return channel
 
 
@@ -62,6 +71,15 @@ def test_output_and_status(channel, run_module):
     result = run_module(k8s_exec, **ARGUMENTS)
     assert result["failed"] and result["changed"] and (result["rc"], result["stdout"]) == (3, "out")
     assert result["msg"] == "true x in a ended with status 3: out"
+
+
+def test_what_the_api_server_is_asked(channel, cluster, run_module):
+    cluster.credentials = lambda: {"authorization": "Bearer x"}
+    run_module(k8s_exec, container="c", **{**ARGUMENTS, "namespace": "n/s"})
+    method, url, headers, query = channel.asked
+    assert (method, url) == ("GET", f"{cluster.host}/api/v1/namespaces/n%2Fs/pods/a/exec")
+    assert headers == {"authorization": "Bearer x"}
+    assert query == "command=true&command=x&stdout=true&stderr=true&container=c"
 
 
 def test_an_output_that_is_as_expected_is_not_returned(channel, run_module):
