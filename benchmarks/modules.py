@@ -3,6 +3,9 @@
 
 The same VirtualServices, each way in a namespace of its own, one way after the other. Each time is that of the whole
 command, with the start of Ansible. Prints a table and writes benchmarks/results/modules.json.
+
+kubernetes.core.k8s runs in two ways. By default it merges, and leaves fields that the manifests no longer have. With
+server_side_apply it does what istio_config does: it removes them, and respects the fields of others.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -37,6 +41,8 @@ GOALS = {
     "10 of 1000 changed / kubectl": 0.1,
     "1000 new / kubernetes.core": 0.35,
     "1000 unchanged / kubernetes.core": 0.08,
+    "1000 new / kubernetes.core applies": 0.35,
+    "1000 unchanged / kubernetes.core applies": 0.08,
     "100 new / its loop": 1 / 30,
     "100 unchanged / its loop": 1 / 45,
     "1 new / kubernetes.core": 1.0,
@@ -121,6 +127,12 @@ class Ways:
     def core(self, objects: Path) -> float:
         return self._playbook(self.peer / "bin/ansible-playbook", "kubernetes.core.k8s", src=str(objects))
 
+    def core_applies(self, objects: Path) -> float:
+        return self._playbook(
+            self.peer / "bin/ansible-playbook", "kubernetes.core.k8s", src=str(objects), apply=True,
+            server_side_apply={"field_manager": "benchmark"},
+        )  # fmt: skip
+
     def core_loop(self, objects: Path) -> float:
         listed = f"{{{{ lookup('ansible.builtin.file', '{objects}') | from_yaml_all }}}}"
         return self._playbook(
@@ -148,8 +160,13 @@ def megabytes(objects: Path) -> int:
 def measure(ways: Ways) -> dict[str, Any]:
     """All times in seconds, by way and step, and the memory."""
     results: dict[str, Any] = {}
-    for name, way in (("kubectl", ways.kubectl), ("kubernetes.core", ways.core), ("istio_config", ways.ours)):
-        namespace = f"bench-{name.replace('.', '-').replace('_', '-')}"
+    for name, way in (
+        ("kubectl", ways.kubectl),
+        ("kubernetes.core", ways.core),
+        ("kubernetes.core applies", ways.core_applies),
+        ("istio_config", ways.ours),
+    ):
+        namespace = f"bench-{re.sub('[._ ]', '-', name)}"
         ways.namespace(namespace)
         ways.namespace(f"{namespace}-one")
         whole = ways.file("whole", routes(MANY, namespace))
@@ -189,7 +206,7 @@ def ratios(results: dict[str, Any]) -> dict[str, float]:
 def report(results: dict[str, Any]) -> str:
     """The text that is printed."""
     steps = list(results["istio_config"])
-    names = ("kubectl", "kubernetes.core", "istio_config")
+    names = ("kubectl", "kubernetes.core", "kubernetes.core applies", "istio_config")
     times = [("seconds", *names), *((step, *(str(results[name][step]) for name in names)) for step in steps)]
     hundred = [("seconds", "loop of kubernetes.core", "istio_config")]
     hundred += [(step, str(results["its loop"][step]), str(results["100"][step])) for step in results["100"]]
