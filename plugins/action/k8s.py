@@ -10,7 +10,7 @@ from ansible.plugins.action.normal import ActionModule as NormalAction
 from ansible_collections.bare.mesh.plugins.plugin_utils import before_fork
 from ansible_collections.bare.mesh.plugins.plugin_utils.in_worker import InWorkerAction
 
-before_fork.load()
+before_fork.load_library()
 
 
 class ActionModule(InWorkerAction, NormalAction):

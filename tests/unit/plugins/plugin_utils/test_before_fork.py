@@ -15,21 +15,28 @@ MAIN = """
 import sys
 from ansible.plugins.loader import action_loader, init_plugin_loader
 init_plugin_loader()
-action_loader.get("bare.mesh.k8s_info", class_only=True)
+action_loader.get(sys.argv[1], class_only=True)
 found = [name for name in sys.modules if name.startswith("ansible_collections.bare.mesh.plugins.filter.")]
 print(len(found), "kubernetes.config" in sys.modules)
 """
 
 
-def test_workers_inherit_the_filters_and_the_client_library():
-    done = subprocess.run([sys.executable, "-c", MAIN], capture_output=True, text=True, check=True)
+def inherited(action):
+    """How many filters are loaded, and whether the client library is."""
+    done = subprocess.run([sys.executable, "-c", MAIN, action], capture_output=True, text=True, check=True)
     filters, library = done.stdout.split()
-    assert int(filters) >= 10 and library == "True"
+    return int(filters), library == "True"
+
+
+def test_workers_inherit_the_client_library_and_in_a_site_the_filters():
+    assert inherited("bare.mesh.k8s_info") == (0, True)
+    filters, library = inherited("bare.mesh.preflight_check")
+    assert filters >= 10 and library
 
 
 def test_what_is_loaded_is_not_looked_through_again():
     gc.unfreeze()
-    before_fork.load()
+    before_fork.load_library()
     assert gc.get_freeze_count() > 0
     gc.unfreeze()
 
@@ -39,5 +46,5 @@ def test_without_the_library_the_module_says_so(monkeypatch):
         raise ImportError(name)
 
     monkeypatch.setattr(importlib, "import_module", refuse)
-    before_fork.load()
+    before_fork.load_library()
     gc.unfreeze()

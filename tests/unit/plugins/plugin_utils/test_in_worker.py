@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.bare.mesh.plugins.action import k8s
+from ansible_collections.bare.mesh.plugins.action import istio_config, k8s, preflight_check
 from ansible_collections.bare.mesh.plugins.plugin_utils import in_worker
 
 ROOT = Path(__file__).parents[4]
@@ -235,10 +235,7 @@ def test_all_modules_of_the_controller_have_the_action():
     group = set(yaml.safe_load((ROOT / "meta/runtime.yml").read_text())["action_groups"]["k8s"])
     links = {path.stem for path in ACTIONS.glob("*.py") if path.is_symlink()}
     assert all(os.readlink(ACTIONS / f"{name}.py") == "k8s.py" for name in links)
-    assert links == group - {"k8s", "istio_config"} | {
-        "bundle",
-        "helm_charts",
-        "preflight_check",
-        "release_archive",
-        "ssh_forward",
-    }
+    assert links == group - {"k8s", "istio_config"} | {"bundle", "helm_charts", "release_archive", "ssh_forward"}
+    # With more than the action of the links.
+    for own in (istio_config, preflight_check):
+        assert issubclass(own.ActionModule, in_worker.InWorkerAction)
