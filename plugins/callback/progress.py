@@ -50,12 +50,10 @@ author:
 """
 
 import atexit
-import functools
 import os
 import sys
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 from ansible import context
@@ -65,24 +63,10 @@ from ansible_collections.bare.mesh.plugins.module_utils._progress.memory import 
 from ansible_collections.bare.mesh.plugins.module_utils._progress.stages import short, stage_of
 from ansible_collections.bare.mesh.plugins.module_utils._progress.terminal import Line, about, clock, in_place, plain
 from ansible_collections.bare.mesh.plugins.module_utils._progress.watch import Watch, the_gate
+from ansible_collections.bare.mesh.plugins.plugin_utils.guard import guarded
 
 # Seconds from one drawing to the next.
 REDRAW = 0.25
-
-
-def guarded(method: Callable[..., None]) -> Callable[..., None]:
-    """No fault of the plugin becomes one of the run."""
-
-    @functools.wraps(method)
-    def wrapper(self: CallbackModule, *args: Any, **kwargs: Any) -> None:
-        if self.broken:
-            return
-        try:
-            method(self, *args, **kwargs)
-        except Exception as error:
-            self.give_up(error)
-
-    return wrapper
 
 
 class CallbackModule(CallbackBase):

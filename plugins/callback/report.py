@@ -47,10 +47,8 @@ author:
 """
 
 import atexit
-import functools
 import os
 import time
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -65,25 +63,9 @@ from ansible_collections.bare.mesh.plugins.module_utils._report import files, re
 from ansible_collections.bare.mesh.plugins.module_utils._report.document import document
 from ansible_collections.bare.mesh.plugins.module_utils._report.look import look
 from ansible_collections.bare.mesh.plugins.module_utils._report.mesh import draw
+from ansible_collections.bare.mesh.plugins.plugin_utils.guard import guarded
 
 COLLECTION = "bare.mesh"
-
-
-def guarded(method: Callable[..., None]) -> Callable[..., None]:
-    """No fault of the plugin becomes one of the run."""
-
-    @functools.wraps(method)
-    def wrapper(self: CallbackModule, *args: Any, **kwargs: Any) -> None:
-        if self.broken:
-            return
-        try:
-            method(self, *args, **kwargs)
-        except Exception as error:
-            self.broken = True
-            said = f"{type(error).__name__}: {error.strerror or error}" if isinstance(error, OSError) else repr(error)
-            self._display.warning(f"No report of this run is written: {' '.join(said.split())}")
-
-    return wrapper
 
 
 class CallbackModule(CallbackBase):
@@ -192,6 +174,11 @@ class CallbackModule(CallbackBase):
             self._write(self.run)
 
     # What is kept of it
+
+    def give_up(self, error: Exception) -> None:
+        """Say why there is no report."""
+        said = f"{type(error).__name__}: {error.strerror or error}" if isinstance(error, OSError) else repr(error)
+        self._display.warning(f"No report of this run is written: {' '.join(said.split())}")
 
     def _end_stage(self) -> None:
         if self.run and self.stage:

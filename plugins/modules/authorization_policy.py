@@ -16,22 +16,6 @@ description:
   - The fields inside the options are those of Istio, see
     U(https://istio.io/latest/docs/reference/config/security/authorization-policy/).
 options:
-  selector:
-    description:
-      - The workloads, by C(matchLabels).
-      - Reference U(https://istio.io/latest/docs/reference/config/type/workload-selector/#WorkloadSelector).
-    type: dict
-  target_ref:
-    description:
-      - The Gateway, Service or ServiceEntry to which the policy is attached. O(target_refs) is its successor.
-      - Reference U(https://istio.io/latest/docs/reference/config/type/workload-selector/#PolicyTargetReference).
-    type: dict
-  target_refs:
-    description:
-      - The Gateways, Services or ServiceEntries to which the policy is attached.
-      - Reference U(https://istio.io/latest/docs/reference/config/type/workload-selector/#PolicyTargetReference).
-    type: list
-    elements: dict
   action:
     description:
       - V(ALLOW), V(DENY), V(AUDIT) or V(CUSTOM). Istio's default is V(ALLOW).
@@ -51,6 +35,7 @@ options:
 extends_documentation_fragment:
   - bare.mesh.attributes
   - bare.mesh.istio_kind
+  - bare.mesh.istio_targets
   - bare.mesh.connection
 author:
   - The bare.mesh authors (@bare-mesh)

@@ -15,22 +15,6 @@ description:
   - The fields inside the options are those of Istio, see
     U(https://istio.io/latest/docs/reference/config/security/request_authentication/).
 options:
-  selector:
-    description:
-      - The workloads, by C(matchLabels).
-      - Reference U(https://istio.io/latest/docs/reference/config/type/workload-selector/#WorkloadSelector).
-    type: dict
-  target_ref:
-    description:
-      - The Gateway, Service or ServiceEntry to which the policy is attached. O(target_refs) is its successor.
-      - Reference U(https://istio.io/latest/docs/reference/config/type/workload-selector/#PolicyTargetReference).
-    type: dict
-  target_refs:
-    description:
-      - The Gateways, Services or ServiceEntries to which the policy is attached.
-      - Reference U(https://istio.io/latest/docs/reference/config/type/workload-selector/#PolicyTargetReference).
-    type: list
-    elements: dict
   jwt_rules:
     description:
       - The issuers of tokens, with the places of their keys and of the tokens in a request.
@@ -40,6 +24,7 @@ options:
 extends_documentation_fragment:
   - bare.mesh.attributes
   - bare.mesh.istio_kind
+  - bare.mesh.istio_targets
   - bare.mesh.connection
 author:
   - The bare.mesh authors (@bare-mesh)

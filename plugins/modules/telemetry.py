@@ -16,22 +16,6 @@ description:
   - The fields inside the options are those of Istio, see
     U(https://istio.io/latest/docs/reference/config/telemetry/).
 options:
-  selector:
-    description:
-      - The workloads, by C(matchLabels).
-      - Reference U(https://istio.io/latest/docs/reference/config/type/workload-selector/#WorkloadSelector).
-    type: dict
-  target_ref:
-    description:
-      - The Gateway, Service or ServiceEntry to which the Telemetry is attached. O(target_refs) is its successor.
-      - Reference U(https://istio.io/latest/docs/reference/config/type/workload-selector/#PolicyTargetReference).
-    type: dict
-  target_refs:
-    description:
-      - The Gateways, Services or ServiceEntries to which the Telemetry is attached.
-      - Reference U(https://istio.io/latest/docs/reference/config/type/workload-selector/#PolicyTargetReference).
-    type: list
-    elements: dict
   tracing:
     description:
       - Which requests are traced, such as C(randomSamplingPercentage) from V(0) to V(100), which tags their spans have
@@ -56,6 +40,7 @@ options:
 extends_documentation_fragment:
   - bare.mesh.attributes
   - bare.mesh.istio_kind
+  - bare.mesh.istio_targets
   - bare.mesh.connection
 author:
   - The bare.mesh authors (@bare-mesh)

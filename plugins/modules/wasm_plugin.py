@@ -92,25 +92,10 @@ options:
       - V(HTTP), Istio's default, or V(NETWORK) for a module that reads the bytes of connections.
       - Reference U(https://istio.io/latest/docs/reference/config/proxy_extensions/wasm-plugin/#PluginType).
     type: str
-  selector:
-    description:
-      - The workloads, by C(matchLabels). Waypoints need O(target_refs) instead.
-      - Reference U(https://istio.io/latest/docs/reference/config/type/workload-selector/#WorkloadSelector).
-    type: dict
-  target_ref:
-    description:
-      - The Gateway, Service or ServiceEntry to which the plugin is attached. O(target_refs) is its successor.
-      - Reference U(https://istio.io/latest/docs/reference/config/type/workload-selector/#PolicyTargetReference).
-    type: dict
-  target_refs:
-    description:
-      - The Gateways, Services or ServiceEntries to which the plugin is attached, at most 16.
-      - Reference U(https://istio.io/latest/docs/reference/config/type/workload-selector/#PolicyTargetReference).
-    type: list
-    elements: dict
 extends_documentation_fragment:
   - bare.mesh.attributes
   - bare.mesh.istio_kind
+  - bare.mesh.istio_targets
   - bare.mesh.connection
 author:
   - The bare.mesh authors (@bare-mesh)

@@ -30,7 +30,11 @@ def test_the_life_of_a_resource(cluster, run_module, name):
 @pytest.mark.parametrize("name", DATA)
 def test_documentation_has_every_option(name):
     """An option for each field that Istio has (the options are generated), documented with a reference."""
-    documented = yaml.safe_load(load("modules", name).DOCUMENTATION)["options"]
+    documentation = yaml.safe_load(load("modules", name).DOCUMENTATION)
+    documented = documentation["options"]
+    if "bare.mesh.istio_targets" in documentation["extends_documentation_fragment"]:
+        targets = load("doc_fragments", "istio_targets").ModuleDocFragment
+        documented |= yaml.safe_load(targets.DOCUMENTATION)["options"]
     options = load("module_utils._istio.schemas", name).KIND.options
     assert set(documented) == set(options)
     assert all(
