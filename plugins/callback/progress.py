@@ -226,7 +226,7 @@ class CallbackModule(CallbackBase):
                 kubeconfig = os.path.expanduser(templar.template(task.args["kubeconfig"]))
             except Exception as error:
                 # Variables of a loop, for example, which have no value yet.
-                self._display.vvv(f"progress: no look at the cluster for this task: {type(error).__name__}")
+                self._display.vvv(f"progress: {type(error).__name__}, so the task shows nothing of the cluster")
             self.places[given] = str(kubeconfig), str(namespace)
         return self.places[given]
 

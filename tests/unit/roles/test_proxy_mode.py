@@ -75,6 +75,17 @@ CASES = [
 ]
 
 
+# What else kubeadm's configuration has of a host.
+NODE = {
+    "node_name": "a",
+    "node_ip": "192.0.2.1",
+    "ssh_address": "192.0.2.1",
+    "names": ["a"],
+    "control_plane": True,
+    "container_runtime": "containerd",
+}
+
+
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory):
     """What the two are given in each of the cases, by one run."""
@@ -91,7 +102,9 @@ def shown(tmp_path_factory):
             "ansible.builtin.copy": {"dest": str(folder / str(number)), "content": SHOWN, "mode": "0600"},
             "vars": {
                 **settings,
-                "__bare_mesh_hosts": [{"name": name} for name in hosts],
+                # Above those of the files. ansible-core before 2.19 evaluates all of a list, also what nobody reads.
+                "__bare_mesh_host": NODE,
+                "__bare_mesh_hosts": [{**NODE, "name": name} for name in hosts],
                 "__flannel_kube_proxy": {"result": live or None},
             },
         }
@@ -105,7 +118,6 @@ def shown(tmp_path_factory):
             "ansible_python_interpreter": "{{ ansible_playbook_python }}",
             "__bare_mesh_flannel_images": {},
             "__bare_mesh_kubernetes_minor": "1.36",
-            "__bare_mesh_host": {"node_name": "a", "node_ip": "192.0.2.1"},
         },
         "vars_files": [str(ROOT / name) for name in FILES],
         "tasks": [*known, *tasks],
