@@ -59,7 +59,8 @@ def test_what_is_told_of_credentials(tmp_path, wrong):
         "quay.io": "cm9ib3Q6MTIz",
     }
     told = [["docker.io", "me", "yes"], ["r.example:5000", "robot", ""], ["quay.io", "robot", "yes"]]
-    checks = [f"__preflight_credentials == {told}", f"__preflight_logins == { ({} if wrong else logins) }"]
+    known = {} if wrong else logins
+    checks = [f"__preflight_credentials == {told}", f"__preflight_logins == {known}"]
     check = {"ansible.builtin.assert": {"that": checks}}
     tasks = [ROLE, {"ansible.builtin.include_vars": str(VARIABLES)}, check]
     (tmp_path / "play.yml").write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
