@@ -33,7 +33,8 @@ class Line:
             return self.original(*args, **kwargs)
 
     def draw(self, text: str) -> None:
-        columns = shutil.get_terminal_size().columns
+        # A terminal that knows no size has none. Python before 3.11 then says 0.
+        columns = shutil.get_terminal_size().columns or 80
         text = text[: max(columns - 1, 1)]
         with self.lock:
             if text != self.drawn:

@@ -220,6 +220,13 @@ def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+def test_the_line_in_a_terminal_without_a_size(make, monkeypatch):
+    monkeypatch.setattr(terminal.shutil, "get_terminal_size", lambda: os.terminal_size((0, 0)))
+    callback = make(*PLAYS, terminal=True)
+    callback.line.draw("x" * 100)
+    assert callback.screen.written == [terminal.CLEAR + "x" * 79]
+
+
 def test_the_line_in_a_terminal(make, clock, monkeypatch):
     run(make(*PLAYS), clock)
     monkeypatch.setenv("COLUMNS", "40")
