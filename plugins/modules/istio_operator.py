@@ -184,7 +184,7 @@ from ansible_collections.bare.mesh.plugins.module_utils._k8s.change import Chang
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.client import Client
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.errors import Failure
 from ansible_collections.bare.mesh.plugins.module_utils._k8s.module import connect, run
-from ansible_collections.bare.mesh.plugins.module_utils._k8s.resource import key, read_file
+from ansible_collections.bare.mesh.plugins.module_utils._k8s.resource import key, load_yaml, read_file
 
 # Seconds to wait for the CA in the webhooks. After that the run continues, for example if the CA comes from another
 # source.
@@ -226,22 +226,24 @@ def validate(spec: dict[str, Any]) -> None:
         raise Failure(f"the IstioOperator spec is not valid: {'; '.join(faults)}. Reference: {REFERENCE}")
 
 
-def wanted(istioctl: Istioctl, iop: dict[str, Any], client: Client | None) -> tuple[str, list[dict[str, Any]]]:
-    """The version of istioctl, and the objects of the mesh with the labels of istioctl."""
+def render(istioctl: Istioctl, iop: dict[str, Any], client: Client | None) -> tuple[str, str]:
+    """The version of istioctl, and the objects of the mesh as YAML. Raises Failure if istioctl refuses the spec."""
     with ThreadPoolExecutor(2) as pool:
         version = pool.submit(istioctl.version)
-        rendered = pool.submit(istioctl.generate, iop, client)
-        objects = installer.owned(rendered.result(), installer.owner_labels(iop, version.result()))
-    return version.result(), objects
+        text = pool.submit(istioctl.render, iop, client).result()
+        return version.result(), text
+
+
+def wanted(istioctl: Istioctl, iop: dict[str, Any], client: Client | None) -> tuple[str, list[dict[str, Any]]]:
+    """The version of istioctl, and the objects of the mesh with the labels of istioctl."""
+    version, text = render(istioctl, iop, client)
+    return version, installer.owned(load_yaml(text, "istioctl's output"), installer.owner_labels(iop, version))
 
 
 def valid(istioctl: Istioctl, iop: dict[str, Any]) -> dict[str, Any]:
-    """The result of state=validated. Raises Failure if istioctl refuses the IstioOperator."""
-    with ThreadPoolExecutor(2) as pool:
-        version = pool.submit(istioctl.version)
-        # Its output is a megabyte of YAML, which nobody needs here.
-        pool.submit(istioctl.render, iop, None).result()
-        return {"istioctl_version": version.result()}
+    """The result of state=validated. What istioctl renders, a megabyte of YAML, is not parsed for it."""
+    version, _text = render(istioctl, iop, None)
+    return {"istioctl_version": version}
 
 
 def rendered(module: AnsibleModule, istioctl: Istioctl, iop: dict[str, Any]) -> dict[str, Any]:

@@ -45,9 +45,8 @@ def kubeconfig(client: Client | None) -> Iterator[str]:
     if not settings.verify_ssl:
         cluster.pop("certificate-authority", None)
         cluster["insecure-skip-tls-verify"] = True
-    for auth in settings.auth_settings().values():
-        if auth.get("value"):
-            user["token"] = auth["value"].removeprefix("Bearer ")
+    for value in client.credentials().values():
+        user["token"] = value.removeprefix("Bearer ")
     content = {
         "apiVersion": "v1",
         "kind": "Config",
@@ -81,10 +80,6 @@ class Istioctl(Program):
             )
         except (ValueError, KeyError, TypeError) as error:
             raise Failure(f"{self.program} does not print its version: {error!r}") from error
-
-    def generate(self, operator: dict[str, Any], client: Client | None) -> list[dict[str, Any]]:
-        """The objects of an IstioOperator, as render has them."""
-        return load_yaml(self.render(operator, client), "istioctl's output")
 
     def render(self, operator: dict[str, Any], client: Client | None) -> str:
         """The objects of an IstioOperator as YAML.

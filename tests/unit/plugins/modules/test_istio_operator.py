@@ -63,6 +63,11 @@ INJECTOR = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/
 VALIDATOR = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/istiod-default-validator"
 
 
+def yaml_text(objects):
+    """The documents as istioctl prints them: JSON is YAML."""
+    return "\n---\n".join(map(json.dumps, objects))
+
+
 @pytest.fixture
 def istioctl(monkeypatch):
     """What the program would answer."""
@@ -73,7 +78,7 @@ def istioctl(monkeypatch):
 
     def render(self, operator, client):
         state["asked"].append(operator)
-        return "\n---\n".join(map(json.dumps, state["rendered"]))
+        return yaml_text(state["rendered"])
 
     monkeypatch.setattr(Istioctl, "__init__", init)
     monkeypatch.setattr(Istioctl, "version", lambda self: "1.31.0")
@@ -351,7 +356,7 @@ def test_validated_renders_and_returns_no_objects(cluster, run_module, istioctl,
 
 @pytest.mark.feature("profile-differences")
 def test_the_differences_from_another_mesh(cluster, run_module, istioctl, monkeypatch):
-    def generate(self, operator, client):
+    def render(self, operator, client):
         assert client is None
         istioctl["asked"].append(operator)
         objects = copy.deepcopy(RENDERED)
@@ -359,9 +364,9 @@ def test_the_differences_from_another_mesh(cluster, run_module, istioctl, monkey
             objects.pop()
             objects[1]["spec"]["template"]["metadata"]["labels"]["app"] = "other"
             objects[0]["metadata"]["labels"]["helm.sh/chart"] = "base-2.0.0"
-        return objects
+        return yaml_text(objects)
 
-    monkeypatch.setattr(Istioctl, "generate", generate)
+    monkeypatch.setattr(Istioctl, "render", render)
     settings = {"profile": "demo", "spec": {"meshConfig": {"accessLogFile": "/dev/stdout"}}, "state": "rendered"}
     result = run(run_module, **settings, compare_with={"profile": "minimal"})
     assert not result["changed"] and len(result["rendered"]) == len(RENDERED)
@@ -453,7 +458,7 @@ def test_running_istioctl(tmp_path):
     real = Istioctl(Module(), str(program))
     assert real.version() == "1.2.3"
     with pytest.raises(Failure, match="bad thing"):
-        real.generate({"spec": {}}, None)
+        real.render({"spec": {}}, None)
     with pytest.raises(Failure, match="istioctl is not at /none"):
         Istioctl(Module(), "/none").version()
     program.write_text("#!/bin/sh\necho '{}'\n")
