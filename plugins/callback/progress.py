@@ -274,15 +274,13 @@ class CallbackModule(CallbackBase):
             self.thread = threading.Thread(target=self._work, name="progress", daemon=True)
             self.thread.start()
 
+    @guarded
     def _work(self) -> None:
-        try:
-            while not self.stop.wait(REDRAW):
-                if self.line and self.stage:
-                    self.line.draw(self.status())
-                for watch in self.watches[:]:
-                    self._look(watch)
-        except Exception as error:
-            self.give_up(error)
+        while not self.stop.wait(REDRAW):
+            if self.line and self.stage:
+                self.line.draw(self.status())
+            for watch in self.watches[:]:
+                self._look(watch)
 
     def close(self) -> None:
         """Stop drawing, and leave the terminal as it was. Workers, which are forks, have nothing to stop."""
@@ -297,7 +295,6 @@ class CallbackModule(CallbackBase):
             self.line = None
 
     def give_up(self, error: Exception) -> None:
-        self.broken = True
         try:
             self.close()
             self._display.vvv(f"progress: stopped by {type(error).__name__}: {error}")
