@@ -41,6 +41,7 @@ extends_documentation_fragment:
   - bare.mesh.attributes
   - bare.mesh.istio_kind
   - bare.mesh.istio_targets
+  - bare.mesh.istio_targets.target_ref
   - bare.mesh.connection
 author:
   - The bare.mesh authors (@bare-mesh)

@@ -50,20 +50,10 @@ options:
       - Reference U(https://istio.io/latest/docs/reference/config/proxy_extensions/traffic_extension/#TrafficSelector).
     type: list
     elements: dict
-  selector:
-    description:
-      - The workloads, by C(matchLabels). Waypoints need O(target_refs) instead.
-      - Reference U(https://istio.io/latest/docs/reference/config/type/workload-selector/#WorkloadSelector).
-    type: dict
-  target_refs:
-    description:
-      - The Gateways, Services or ServiceEntries to which the extension is attached, at most 16.
-      - Reference U(https://istio.io/latest/docs/reference/config/type/workload-selector/#PolicyTargetReference).
-    type: list
-    elements: dict
 extends_documentation_fragment:
   - bare.mesh.attributes
   - bare.mesh.istio_kind
+  - bare.mesh.istio_targets
   - bare.mesh.connection
 author:
   - The bare.mesh authors (@bare-mesh)

@@ -32,9 +32,10 @@ def test_documentation_has_every_option(name):
     """An option for each field that Istio has (the options are generated), documented with a reference."""
     documentation = yaml.safe_load(load("modules", name).DOCUMENTATION)
     documented = documentation["options"]
-    if "bare.mesh.istio_targets" in documentation["extends_documentation_fragment"]:
-        targets = load("doc_fragments", "istio_targets").ModuleDocFragment
-        documented |= yaml.safe_load(targets.DOCUMENTATION)["options"]
+    targets = load("doc_fragments", "istio_targets").ModuleDocFragment
+    for fragment, text in (("istio_targets", targets.DOCUMENTATION), ("istio_targets.target_ref", targets.TARGET_REF)):
+        if f"bare.mesh.{fragment}" in documentation["extends_documentation_fragment"]:
+            documented |= yaml.safe_load(text)["options"]
     options = load("module_utils._istio.schemas", name).KIND.options
     assert set(documented) == set(options)
     assert all(
